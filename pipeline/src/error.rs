@@ -1,4 +1,4 @@
-//! What can stop a job or a proof, and where.
+//! Errors that stop a job or a proof.
 
 use std::fmt;
 

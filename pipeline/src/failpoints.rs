@@ -1,4 +1,4 @@
-//! Named places of the loop at which a test can make a slot fail or its process die, as those of
+//! Named places of the loop at which a test can make a slot fail or its process die, like those of
 //! [`seismic_queue::failpoints`].
 
 use crate::Result;

@@ -1,5 +1,5 @@
-//! The shell in pieces, for a simulation with its own scheduler: it steps slots, brings its own
-//! committer and clock, and decides when housekeeping runs. No part of the crate's API.
+//! The parts of the runner, for a simulation with its own scheduler: it steps slots, provides its
+//! own committer and clock, and decides when housekeeping runs. Not part of the API of the crate.
 
 pub use crate::runner::clock::Clock;
 pub use crate::runner::commit::channel::{CommitChannel, Committed};

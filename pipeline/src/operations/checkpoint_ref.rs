@@ -1,4 +1,4 @@
-//! Which checkpoints a person means: a number, in every partition, or a name.
+//! A reference to checkpoints: a number, in every partition, or a name.
 
 use std::convert::Infallible;
 use std::fmt;

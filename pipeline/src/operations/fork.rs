@@ -1,10 +1,10 @@
-//! A fork: a new job that begins with the state which another one had at a checkpoint.
+//! A fork: a new job that starts with the state of another job at a checkpoint.
 //!
 //! It has a group and a store of its own, and reads the same topic under the same rules. Its
 //! beginning is one commit over all partitions: where it comes from (in the journal), the position,
-//! and the snapshot itself as its first checkpoint, named `fork` so that it stays (where a name costs
-//! nothing else) and the job can be proved from its beginning. One commit also for large states: what it carries is never more than
-//! the engines that the job is about to hold in memory anyway.
+//! and the snapshot itself as its first checkpoint, named `fork` so that it is kept (where names
+//! cost nothing else) and the job can be verified from its start. Large states also fit one commit:
+//! it never carries more than the engines that the job is about to hold in memory anyway.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,5 +1,5 @@
-//! Sensors whose clocks were not regular, from the newest checkpoint of each partition: for whoever looks
-//! at a job from outside.
+//! Sensors with irregular clocks, read from the newest checkpoint of each partition, for commands
+//! that inspect a job from outside.
 
 use seismic_queue::{JobStore, Partition, View};
 

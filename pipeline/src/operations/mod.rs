@@ -1,5 +1,5 @@
-//! What is done with a job at rest: fork it, rewind it, rescale it after partitions were added;
-//! and what its state says of its sensors.
+//! Operations on a job at rest: fork, rewind, and rescale after partitions were added; and what its
+//! stored state says about its sensors.
 
 pub(crate) mod checkpoint_ref;
 pub(crate) mod fork;

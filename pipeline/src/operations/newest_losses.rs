@@ -1,7 +1,7 @@
-//! What a job lost lately, from what it has stored: for whoever looks at it from outside.
+//! Recent losses of a job, read from its store, for commands that inspect it from outside.
 //!
 //! The newest dead letters of each partition are compared with the newest rows, over the part of
-//! the input that both reach back to. So what was lost long ago, and is over, is not told again.
+//! the input that both cover. So losses of long ago are not reported again.
 
 use seismic_queue::{JobStore, Offset, Partition, Span, View};
 

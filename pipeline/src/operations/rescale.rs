@@ -1,9 +1,9 @@
 //! Rescales a drained job to the partitions that were added to its input.
 //!
-//! One commit over all partitions, as at the beginning of a fork: each old partition continues
-//! where it stands and each new one begins where its log does, with the sensors that it has from
-//! now on as its newest checkpoint, and with an entry in the journal. Before it nothing has
-//! changed, after it the job has the new number of partitions; recovery never looks behind that
+//! One commit over all partitions, as at the beginning of a fork: each old partition continues at
+//! its position and each new one starts at the beginning of its log, with its redistributed sensors
+//! as its newest checkpoint and an entry in the journal. Before the commit nothing has changed;
+//! after it the job has the new number of partitions. Recovery never goes back behind that
 //! checkpoint.
 
 use std::sync::Arc;

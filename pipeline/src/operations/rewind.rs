@@ -1,9 +1,9 @@
-//! A rewind: a job goes back to one of its own checkpoints and takes back what came after it.
+//! A rewind: a job returns to one of its own checkpoints and removes what came after it.
 //!
-//! One transaction over all partitions: the rows and dead letters written since go, with the
-//! journal entries and the checkpoints, and the position is that of the checkpoint. How many rows
-//! those are is the difference of the counters, counted back from the end of the topic. The next
-//! run reads the log again from there, and its rows continue after the offsets that were used.
+//! One transaction over all partitions: the rows and dead letters written since are removed, with
+//! the journal entries and the checkpoints, and the position becomes that of the checkpoint. The
+//! number of rows is the difference of the counters, counted back from the end of the topic. The
+//! next run reads the log again from there, and its rows continue after the offsets that were used.
 
 use seismic_queue::{CheckpointInfo, KeyedCut, Offset, PartitionView, Rewind};
 

@@ -1,10 +1,10 @@
-//! Sensors that several partitions know, from what a job has stored: for whoever looks at it from
-//! outside, and over all of its workers.
+//! Sensors known to several partitions, read from the store of a job, for commands that inspect it
+//! from outside, over all of its workers.
 //!
-//! The newest checkpoint of each partition has all of its sensors with their clocks. That is a few
-//! seconds old while the job runs, and costs reading the state once. Two clocks may be far apart
-//! although the records were not, so of sensors that seem to have moved the newest rows are
-//! compared, too. `verify` compares all rows.
+//! The newest checkpoint of each partition has all of its sensors with their clocks. It is a few
+//! seconds old while the job runs, and reading it costs one pass over the state. Two clocks may be
+//! far apart although the records were not, so for sensors that seem to have moved the newest rows
+//! are compared as well. `verify` compares all rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

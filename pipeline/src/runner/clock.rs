@@ -1,4 +1,4 @@
-//! Time as slots see it: an input, so that a simulation can be its own master of it.
+//! Time as an input of slots, so that a simulation can control it.
 #![allow(clippy::disallowed_methods, reason = "shell: the clock is read here")]
 
 use std::thread;

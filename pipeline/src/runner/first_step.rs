@@ -1,9 +1,9 @@
-//! What the second step of a job asks of the first: how long ago the input had nothing that has not
-//! come through.
+//! What the second step of a job needs from the first: how old records may be that are still on
+//! their way through the first step.
 //!
-//! A sensor is idle when nothing of it was *appended to the input* for a while. The log of the second
-//! step does not say that: what was appended may still be on its way. So the age of what is on its
-//! way counts as if it were an append that does not show yet:
+//! A sensor is idle when nothing of it was *appended to the input* for a while. The log of the
+//! second step does not show that: a record may still be in the first step. So the age of such
+//! records is treated like that of an append that is not visible yet:
 //!
 //! ```text
 //!   input   ───────────── E ──►      T: the input is found to end at E
@@ -11,8 +11,8 @@
 //!                                    was appended until T shows, and what does not is younger
 //! ```
 //!
-//! Where a store is asked within a moment, the slot that wants to know asks. Where workers share the
-//! job it is asked beside them ([`FirstStep::watch`]): the answer may have to wait for a transaction.
+//! Where a store answers at once, the slot itself asks. Where workers share the job, a separate
+//! thread asks ([`FirstStep::watch`]), since the answer may have to wait for a transaction.
 #![allow(clippy::disallowed_methods, reason = "shell: it asks and measures")]
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! One job as the shell and the operations see it: its input, its store, and how it runs.
+//! One job as the runner and the operations see it: its input, its store and its settings.
 
 use seismic_queue::{Job, JobStore, Lease, Queue};
 

@@ -1,4 +1,4 @@
-//! The shell: one job while it runs.
+//! The runner: one job while it runs.
 //!
 //! ```text
 //!  source ──► slot (one loop: poll, apply, hand over) ──► committer thread ──► job store

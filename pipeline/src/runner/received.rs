@@ -1,5 +1,5 @@
-//! A line in the log for each record that is read, for a person who looks for one sensor. Only at
-//! level `trace`, which costs one question a batch when it is off.
+//! Logs each record that is read, for debugging a single sensor. Only at level `trace`, which costs
+//! one check per batch when it is off.
 
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch, Shown};
 use seismic_queue::Batch;

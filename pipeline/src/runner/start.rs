@@ -1,7 +1,7 @@
-//! The beginning of a job: every partition's start in one commit, before anything is read.
+//! The start of a job: one commit for all partitions, before anything is read.
 //!
-//! One commit, because a first start that is killed half-way must not leave a group of which some
-//! partitions began where was asked and others begin elsewhere.
+//! It is one commit, because a first start that is killed half-way must not leave a group in which
+//! some partitions started at the requested position and others did not.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,5 +1,5 @@
-//! Where the proof of a partition can begin: at the start of the job, or, where the head of a log or
-//! of the journal is gone, at the oldest checkpoint that the logs still reach.
+//! Where the proof of a partition can start: at the start of the job, or, if the head of a log or
+//! of the journal is gone, at the oldest checkpoint from which the logs are complete.
 
 use seismic_queue::{Offset, Partition, PartitionView};
 

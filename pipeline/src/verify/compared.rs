@@ -1,5 +1,5 @@
-//! What a fold is compared with while it runs: the outputs that follow the input, the rows of keyed
-//! ones, and the append times that judge idle closes.
+//! What the replay is compared with while it runs: the outputs that follow the input, the rows of
+//! keyed outputs, and the append times for idle closes.
 
 use seismic_queue::{Block, Message, Offset, Partition, PartitionCommit};
 

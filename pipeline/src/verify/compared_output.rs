@@ -1,4 +1,4 @@
-//! An output whose rows are compared by what they say of themselves.
+//! An output whose rows are compared by their keys.
 
 use crate::engine::row_reader::RowReader;
 

@@ -1,8 +1,8 @@
-//! One comparison: what the fold gives against what a topic holds, and where the two begin.
+//! One comparison: the values of the replay against those of a topic, and where the two start.
 //!
-//! Offsets of a topic do not say how many values lie before them: a rewind leaves gaps. So where
-//! one stream begins earlier than the other is found from what values say of themselves, the
-//! offset of the input at which they came to be. It never falls from one value to the next.
+//! Offsets of a topic do not say how many values lie before them: a rewind leaves gaps. So the
+//! common start is found by the input offset at which each value was emitted. It never decreases
+//! from one value to the next.
 //!
 //! ```text
 //!   fold begins late:    topic  b b b c c c      b: before the fold began, passed over
@@ -11,7 +11,7 @@
 //!                        fold   g g g c c c      g: gone from the topic, passed over
 //! ```
 //!
-//! Only the head of a stream is passed over. After the first pair everything counts.
+//! Only the head of a stream is skipped. After the first pair everything counts.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! Tells the report of differences, in words.
+//! Adds differences to the report, as text.
 
 use compact_str::CompactString;
 use seismic_queue::{Offset, Partition};

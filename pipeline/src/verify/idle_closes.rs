@@ -1,10 +1,10 @@
-//! Whether idle closes were honest: whether the sensors really were silent for the timeout, by the
-//! append times of the messages around them.
+//! Whether idle closes were correct: whether the sensors really were silent for the timeout, judged
+//! by the append times of the messages around them.
 //!
-//! A close at position `at` of what lies below `below` says that nothing came for the timeout
-//! before `at`. So the message at `at` must have been appended at least the timeout after the
-//! message before `below`, less the spacing of the job's questions. Where there is no message at
-//! `at` yet, or an append time lies below an earlier one, nothing can be said: it is unproved.
+//! A close at position `at` of everything below `below` claims that nothing was appended for the
+//! timeout before `at`. So the message at `at` must have been appended at least the timeout after
+//! the message before `below`, minus the interval at which the job queries the log. If there is no
+//! message at `at` yet, or append times decrease, the close is unproved.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Which keys, such as sensors, have rows in several partitions: 16 bytes for each key, and the
-//! names of those few.
+//! Which keys, such as sensors, have rows in several partitions: 16 bytes per key, and the names of
+//! these few.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher as _;

@@ -1,10 +1,10 @@
-//! Rows of keyed outputs, compared as a set by their identities, or, where a kind reads its partitions
-//! in step, as the sequences in which its tasks wrote them.
+//! Rows of keyed outputs, compared as a set by their identities, or, for a kind that reads its
+//! partitions in step, as the sequences in which its tasks wrote them.
 //!
-//! They stand among those of other tasks, in an order that no one promises, so each carries what it
-//! was made of: input, partition, offset, index, and number among the rows of that record. Rows of
-//! messages beyond the positions of the view are newer, and are passed over. Rows of messages
-//! before a fold cannot be made again, but they can be counted.
+//! They are interleaved with rows of other tasks in no defined order, so each carries its identity:
+//! input, partition, offset, index, and number among the rows of that record. Rows of messages
+//! beyond the positions of the view are newer and are skipped. Rows of messages before the replay
+//! cannot be recomputed, but they can be counted.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,9 +1,8 @@
 //! Rows of keyed outputs whose order within a task is known: compared as sequences.
 //!
-//! Of each task and each partition of an output there is one sequence: what the task wrote there. Its
-//! rows are told apart by their place in it, so a digest over all of them says whether they are the
-//! same, each once and in order. Digests are kept of stretches, so that a difference can be told by
-//! where it is.
+//! Each task has one sequence per partition of an output: the rows that it wrote there. A digest
+//! over a sequence shows whether its rows are the same, each once and in order. Digests are kept
+//! for sections, so that a difference can be located.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,14 +1,14 @@
-//! The oracle: replays the whole log with the pure engine and the journal, and compares.
+//! The proof: replays the whole log with the pure engine and the journal, and compares.
 //!
-//! It fixes the committed positions, makes the rows of every output once more from the input logs
-//! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
-//! each once; every record in exactly one place; the retained snapshots it comes by; and idle closes
-//! that were honest. Over all partitions, no key of a row may be there twice. It needs no lease: the
-//! job may keep running, since only what was committed when the proof began is compared.
+//! It takes the committed positions, recomputes the rows of every output from the input logs and
+//! the journal up to them, and compares: the topics have the same rows, bit by bit, each once;
+//! every record is in exactly one place; retained snapshots equal the state at their positions; and
+//! idle closes were correct. No row key may occur twice over all partitions. It needs no lease: the
+//! job may keep running, since only what was committed when the proof started is compared.
 //!
-//! There is one proof for every kind of job. The kind says what it needs to know: its semantics at
-//! the time of a note, what a row of an output that follows the input is known by
-//! ([`RowReader`](crate::RowReader)), and the identity of a row of a keyed one.
+//! There is one proof for every kind of job. The kind provides its semantics at the time of a note,
+//! the key of a row of an output that follows the input ([`RowReader`](crate::RowReader)), and the
+//! identity of a row of a keyed one.
 
 mod beginning;
 mod compared;

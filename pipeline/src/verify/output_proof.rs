@@ -1,4 +1,4 @@
-//! One partition of an output that follows the input, compared with what the fold gives.
+//! One partition of an output that follows the input, compared with the replay.
 
 use seismic_queue::{Block, Job, JobStore, Offset, Partition, PartitionView};
 

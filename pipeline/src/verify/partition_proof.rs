@@ -1,5 +1,5 @@
-//! The proof of one partition: its operator is run again over the logs and the journal, and what it
-//! emits is compared with the outputs, and its state with the retained checkpoints.
+//! The proof of one partition: its operator replays the logs and the journal; its rows are compared
+//! with the outputs and its state with the retained checkpoints.
 
 use seismic_queue::{KeyedCut, Offset, Partition};
 

@@ -1,4 +1,4 @@
-//! What a proof is of: a store as one commit left it, and the queue that it reads.
+//! The subject of a proof: a store as of one commit, and the queue that it reads.
 
 use std::sync::atomic::AtomicBool;
 

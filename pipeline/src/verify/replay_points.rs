@@ -1,5 +1,5 @@
-//! Where the fold stops between two messages: at the entries of the journal, which it applies, and
-//! at the retained snapshots, which its own state must equal.
+//! Where the replay stops between two messages: at journal entries, which it applies, and at
+//! retained snapshots, which its state must equal.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What a proof found: differences a person can act on, and what could be proved.
+//! The result of a proof: differences, and what could be proved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,5 +1,4 @@
-//! The rows of one partition of an output, compared in their order: of a kind whose rows do not say
-//! by what they are known.
+//! The rows of one partition of an output, compared in order, for a kind whose rows have no key.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

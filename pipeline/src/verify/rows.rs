@@ -1,4 +1,4 @@
-//! One comparison of rows that say by what they are known.
+//! One comparison of rows by their keys.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,10 +1,11 @@
-//! Rows of one key and number in several partitions: what proofs of single partitions cannot find.
+//! Rows with the same key and number in several partitions, which proofs of single partitions
+//! cannot find.
 //!
-//! A sensor whose records are spread over partitions gets rows in each of them, all of which follow
-//! from the log, and none of which is whole. So the keys of rows must be unique over all partitions
-//! too. Sensors are compared first, by hash: 16 bytes each. Only rows of sensors with rows in
-//! several partitions are held, at most [`limits::SPREAD_KEYS`] at once; where there may be more,
-//! the topics are read again for each further part of the rows.
+//! A sensor whose records are spread over partitions gets rows in each of them. All of them follow
+//! from the log, and none is complete. So the keys of rows must be unique over all partitions.
+//! Sensors are compared first, by hash: 16 bytes each. Only rows of sensors with rows in several
+//! partitions are held, at most [`limits::SPREAD_KEYS`] at once; if there may be more, the topics
+//! are read again for each further part of the rows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;

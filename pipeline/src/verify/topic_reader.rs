@@ -1,4 +1,4 @@
-//! A topic of the store, read alongside the fold.
+//! A topic of the store, read alongside the replay.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use seismic_queue::{Job, JobStore, Lease, Offset, Partition, Queue, SinkState as
 use seismic_rocketmq::{Nameservers, RocketQueue, TopicWriter};
 use seismic_sinks::conformance::{Owners, PARTITIONS, Promises, Shows, SinkTarget};
 use seismic_sinks::rocketmq::{RocketMq, VisibleRow, each_row};
-use seismic_sinks::{Context, Error, Result, Sink};
+use seismic_sinks::{Context, Result, Sink};
 
 /// The address as the program parses it.
 pub fn url(text: &str) -> Url {
@@ -123,7 +123,7 @@ impl SinkTarget for TopicPlace {
         let job = MemoryStore::named(&self.store).view().unwrap().id;
         let mut rows = Vec::new();
         for partition in topic.all() {
-            let mut show = |visible: VisibleRow<'_>| -> Result<(), Error> {
+            let mut show = |visible: VisibleRow<'_>| -> Result<()> {
                 rows.push(SeismicAggRecord::decode(visible.value).unwrap());
                 Ok(())
             };

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{count, list, object, one_of, optional, text, time, words};
+use crate::http::model::STATES;
 
 /// What a server takes as a new job: the text of a job file is enough.
 pub(super) fn submission() -> Value {

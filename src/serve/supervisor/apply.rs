@@ -41,13 +41,13 @@ impl Supervisor {
         Ok(())
     }
 
-    pub(super) fn set_awaited(&mut self, entry: &str, is_awaited: bool) {
+    pub(in crate::serve) fn set_awaited(&mut self, entry: &str, is_awaited: bool) {
         if let Some(it) = self.jobs.get_mut(entry) {
             it.is_awaited = is_awaited;
         }
     }
 
-    pub(super) fn can_pause(&self, entry: &str) -> bool {
+    pub(in crate::serve) fn can_pause(&self, entry: &str) -> bool {
         let link = self.jobs.get(entry).and_then(|job| job.link.as_ref());
         link.is_some_and(Link::can_pause)
     }

@@ -1,7 +1,8 @@
-//! An engine's whole state as bytes, and back: `Snapshot` of `proto/state.proto`.
+//! The complete state of an engine as bytes, and back: `Snapshot` of `proto/state.proto`.
 //!
 //! Written sensor by sensor: protobuf joins concatenated messages, so a head followed by one
-//! message per sensor reads as one snapshot. The store cuts it into chunks and guards them by CRC.
+//! message per sensor reads as one snapshot. The store cuts it into chunks and protects them by
+//! CRC.
 
 use seismic_proto::{Message, state};
 use seismic_queue::{Offset, Partition};

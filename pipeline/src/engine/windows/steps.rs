@@ -1,5 +1,5 @@
-//! How an engine judges steps of its sensors' clocks: what is held counts as open until later records
-//! confirm it and it is counted, or it is given up and becomes a dead letter.
+//! How an engine handles steps of its sensors' clocks: a held record counts as open until later
+//! records confirm it, and it is counted, or refute it, and it becomes a dead letter.
 
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;

@@ -1,4 +1,4 @@
-//! One window of one sensor: what is known of its records, in the numbers that rows are made of.
+//! One window of one sensor: the statistics of its records.
 
 use seismic_proto::state;
 

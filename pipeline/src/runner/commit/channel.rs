@@ -1,4 +1,4 @@
-//! The seam between a slot and its committer; a simulation puts its own scheduler here.
+//! The seam between a slot and its committer; a simulation substitutes its own scheduler here.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! The way from a slot to its committer, and the one that jobs use: the committer on a thread of
-//! its own, so that commits do not stop the reading.
+//! The commit channel that jobs use: a committer on its own thread, so that commits do not block
+//! reading.
 //!
-//! One commit is under way at a time. What can be retried is retried here, by the policy of all
-//! that retry ([`RetryPolicy`]).
+//! One commit is under way at a time. Transient errors are retried here by the common policy
+//! ([`RetryPolicy`]).
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 #![allow(clippy::result_large_err, reason = "one commit, not one record, costs the copy")]
 

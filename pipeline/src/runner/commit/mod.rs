@@ -1,4 +1,4 @@
-//! One commit over partitions that no slot has yet: the start of a job, a fork, a rescale.
+//! One commit over partitions that no slot owns yet: the start of a job, a fork, a rescale.
 
 pub(crate) mod channel;
 pub(crate) mod committer_thread;

@@ -1,7 +1,7 @@
 //! Requests for named checkpoints, on their way from the store to the slots of a running job.
 //!
 //! The housekeeping thread reads them from the store. Each slot sees them in its next turn, and
-//! each of its partitions takes a snapshot at once; the commit of the manifest carries the answer.
+//! each of its partitions takes a snapshot at once. The commit of the manifest answers the request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Checks, while a job runs, that its files, its input topic and the topics of its outputs are still
-//! the same ones.
+//! Checks while a job runs that its files, its input topic and its output topics have not been
+//! replaced.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! How far a holder of a topic lags behind its retention policy: who keeps messages that the policy
-//! would have deleted, and how many. An operator should know before the disk is full.
+//! How far a holder of a topic lags behind its retention policy: which holder keeps how many
+//! messages that the policy would have deleted, so that an operator knows before the disk is full.
 
 use std::fmt;
 

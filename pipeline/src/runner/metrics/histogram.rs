@@ -1,4 +1,4 @@
-//! How long something took, in buckets: one addition for each observation, and no allocation.
+//! Durations in buckets: one addition per observation, and no allocation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,8 +1,8 @@
-//! What a run has done so far: one function per observation, and one value for whoever reads it.
+//! The metrics of a run: one function per observation, and one value to read them all.
 //!
-//! Slots report here once per batch, commit, snapshot or question, never per record. Everything is
-//! bounded: a few counters, and a few numbers for each output and each partition of the job. The
-//! metrics of sinks are the sinks' own.
+//! Slots report once per batch, commit, snapshot or request, never per record. Memory is bounded: a
+//! few counters, and a few numbers for each output and partition of the job. Sinks have their own
+//! metrics.
 #![allow(clippy::disallowed_methods, reason = "shell: when something happened is observed here")]
 
 mod histogram;

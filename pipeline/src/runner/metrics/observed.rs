@@ -1,4 +1,4 @@
-//! What a run has observed of one partition.
+//! The metrics of one partition.
 
 use seismic_queue::{Offset, Partition, PartitionCommit};
 

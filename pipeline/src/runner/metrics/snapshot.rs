@@ -1,4 +1,4 @@
-//! Metrics at one moment, in plain numbers.
+//! A snapshot of the metrics, as plain numbers.
 
 use seismic_queue::{Offset, Partition};
 

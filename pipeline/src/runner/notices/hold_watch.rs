@@ -1,7 +1,7 @@
-//! Notices when a transaction that someone left open holds the input back.
+//! Detects transactions left open in the input that hold back what is behind them.
 //!
-//! A transaction of a producer that works is over within moments. One that is open for longer is
-//! told once, with what is known of it.
+//! The transaction of a working producer ends within moments. One that stays open longer is
+//! reported once, with what is known about it.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! Tells while a job runs what it loses: within seconds, and then once a minute for each reason.
+//! Reports losses while a job runs: within seconds, and then once a minute for each reason.
 //!
-//! Each slot counts what its own commits have ([`SlotLosses`]); what is told, and when, is agreed
-//! on by all of them ([`LossWatch`]). Pure; time is an input.
+//! Each slot counts the losses in its own commits ([`SlotLosses`]); all slots share when which
+//! reason was reported last ([`LossWatch`]). Pure; time is an input.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,10 +1,10 @@
-//! How much each sensor and the job lose to each reason, lately: whoever rejects everything should
-//! say so.
+//! Recent losses of each sensor and of the job by reason, so that a job that rejects everything
+//! reports it.
 //!
-//! Fed per commit with its dead letters and rows, never per record, and of large commits with every
-//! n-th of them. Only sensors that have lost something are known. What a sensor did not lose is the
-//! records in its rows since its first loss; a window that is still open is asked for when it is
-//! judged. Pure; time is an input.
+//! It is fed with the dead letters and rows of each commit, never per record, and with a sample of
+//! large commits. Only sensors with losses are kept. The records that a sensor did not lose are
+//! those in its rows since its first loss, plus those of open windows at the time of the judgement.
+//! Pure; time is an input.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,5 +1,5 @@
-//! What a running job tells a person of its input: sensors spread over partitions, records that are
-//! rejected, clocks that step, and transactions that hold the input back. Nothing here changes results.
+//! Notices of a running job about its input: sensors spread over partitions, rejected records,
+//! clock steps, and transactions that hold the input back. Nothing here changes results.
 
 pub(crate) mod hold_watch;
 pub(crate) mod loss_watch;

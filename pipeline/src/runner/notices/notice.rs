@@ -1,4 +1,4 @@
-//! What a running job tells a person: something is wrong with what it reads, and it continues.
+//! Notices: a running job reports that something is wrong with its input, and continues.
 
 use std::fmt;
 

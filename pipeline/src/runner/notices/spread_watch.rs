@@ -1,10 +1,10 @@
 //! Finds sensors that are spread over the partitions of a job while it runs: messages without keys,
 //! or two producers with different partitioners.
 //!
-//! Nothing is done per record. An operator numbers its sensors as they come, so a slot reports only
-//! the new ones, with the commit that has their first records: a hash of the id and the partition
-//! where it was seen first, 16 bytes for each sensor. One that is seen in a second partition is a
-//! candidate, and of candidates alone it is asked, now and then, when they had records:
+//! Nothing is done per record. An operator numbers its sensors in order of appearance, so a slot
+//! reports only new ones, with the commit of their first records: a hash of the id and the
+//! partition where it was first seen, 16 bytes per sensor. A sensor seen in a second partition is a
+//! candidate, and only for candidates the times of their records are compared, now and then:
 //!
 //! ```text
 //!   partition 0   ├──────────────┤                      closer than lateness + idle timeout
@@ -13,8 +13,8 @@
 //!   partition 2                          ├─────┤        further apart: moved
 //! ```
 //!
-//! A slot that has ended leaves its operators here: others may still find its sensors in theirs.
-//! Pure; time is an input.
+//! A slot that has ended leaves its operators here, since others may still find its sensors in
+//! their partitions. Pure; time is an input.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher as _;

@@ -1,4 +1,4 @@
-//! Tells while a job runs which clocks step: at once, and where there are many, less and less often.
+//! Reports clock steps while a job runs: at once, and less and less often when there are many.
 //! Pure; time is an input.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What of a task goes into a commit, and whether anything does.
+//! What a task adds to a commit, and whether it adds anything.
 
 use std::time::Duration;
 

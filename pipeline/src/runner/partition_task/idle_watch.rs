@@ -1,7 +1,8 @@
-//! When a sensor is idle: the shell's knowledge of time, kept as positions. Pure; time is an input.
+//! Idle detection: the wall-clock side of it, kept as positions. Pure; time is an input.
 //!
-//! An engine knows no clock, so it is told "close what has said nothing since offset P". P may be
-//! passed on when everything appended until `idle_timeout` after P was held has been processed:
+//! An engine knows no clock, so the runner calls it with "close what had no record since offset P".
+//! P may be used once everything appended within `idle_timeout` after P was reached has been
+//! processed:
 //!
 //! ```text
 //!   time ──►   T: position P is held          T2 ≥ T + timeout: the log ends at E
@@ -10,11 +11,11 @@
 //!                                                  └ position reaches E: close_idle(below P)
 //! ```
 //!
-//! So lag only delays an idle close, and a silent sensor on a busy partition is closed all the
-//! same. A question for the end that fails, or comes too late, voids what was noted before it: a
-//! queue that could not be reached cannot tell a silent sensor from a lost one. So does a queue in
-//! which an append takes as long as a silence; one that takes less only moves T2 back to the moment
-//! before which everything shows.
+//! So lag only delays an idle close, and a silent sensor on a busy partition is closed as well. If
+//! a request for the end of the log fails or is too late, earlier positions are discarded: while
+//! the queue cannot be reached, a silent sensor cannot be distinguished from an unreachable one.
+//! The same holds when an append takes as long as the timeout; a shorter append only moves T2 back
+//! to the time before which everything is visible.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The journal of a task: everything that its operator is given which is in no log.
+//! The journal of a task: every input of its operator that is not in a log.
 
 use seismic_queue::{JournalEntry, Offset};
 

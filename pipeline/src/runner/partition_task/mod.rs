@@ -1,4 +1,4 @@
-//! One partition in a slot: its operator, what waits for the commit, and its snapshots.
+//! One partition in a slot: its operator, its pending output, and its snapshots.
 
 mod handover;
 pub(crate) mod idle_watch;

@@ -1,4 +1,4 @@
-//! How a task starts: at the beginning of the job, or from what the store remembers.
+//! How a task starts: at the beginning of the job, or from the state in the store.
 
 use seismic_queue::{Offset, Partition, PartitionCommit, Recovered, Topic};
 

@@ -1,4 +1,4 @@
-//! What a partition takes of what it is given, and what it makes of answers about the log's end.
+//! What a partition accepts of a batch, and how it uses answers about the end of the log.
 
 use seismic_proto::{Message as _, SeismicRecord};
 use seismic_queue::{Message, Topic};

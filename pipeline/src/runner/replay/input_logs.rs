@@ -1,8 +1,8 @@
-//! The inputs of one task, read again in the order that its journal says.
+//! The inputs of one task, read again in the order of its journal.
 //!
-//! A task reads several inputs as their messages come, which no log says, so its journal does: runs
-//! of one input each. Whoever applies them again, a replay or a proof, reads here up to the end of
-//! one run after the other. What an input has given beyond that waits until a run comes to it.
+//! A task reads several inputs as their messages arrive. No log records that order, so its journal
+//! does, as runs of one input each. A replay or a proof reads one run after the other. What an
+//! input has returned beyond a run waits for its next run.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! From what the store remembers to an operator at the committed position. Runs at every start.
+//! Restores an operator at the committed position from the store. Runs at every start.
 //!
-//! The newest snapshot, then the messages from its position to the committed one, then the
-//! journal entries up to and including that position, each before the message at its own; rows
-//! are discarded, since they are committed already. At the end the counters must be those that
-//! the last commit noted: the operator is deterministic, and this is where that is checked.
+//! It restores the newest snapshot and applies the messages from its position to the committed one,
+//! and the journal entries up to and including that position, each before the message at its
+//! position. Rows are discarded, since they are committed already. At the end the counters must
+//! equal those of the last commit: this checks that the operator is deterministic.
 //!
 //! With one input the messages are those that the slot reads anyway. With several, the journal says
 //! which messages of which input come next, so they are read here, one run after the other.

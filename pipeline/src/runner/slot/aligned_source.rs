@@ -1,8 +1,8 @@
 //! Reads the partitions of a slot in step with each other.
 //!
-//! A record of a sensor that is spread over partitions must not come long before one that was
-//! measured earlier, or that one is late. Batches hold seconds or hours of a backlog, so each is
-//! held here, one of each partition, and given out in pieces:
+//! If a sensor is spread over partitions, its records must not be read long before others that were
+//! measured earlier, or those are late. A batch holds seconds or hours of a backlog, so one batch
+//! of each partition is held here and handed out in pieces:
 //!
 //! ```text
 //!  p0 ─► [ 1 5 9 ........ ]─┐
@@ -10,21 +10,21 @@
 //!  p2 ─► [ 4 6 7 ........ ]─┘                                     partition is behind
 //! ```
 //!
-//! **Event times** decide which is next, since a backlog that was published at once has an hour of
-//! them in a second of append times, in whatever order its partitions were filled. **Append times**
-//! bound how far a partition may be ahead, whatever event times say.
+//! **Event times** decide which piece is next, since a backlog that was published at once has an
+//! hour of event times in a second of append times, and its partitions were filled in any order.
+//! **Append times** bound how far a partition may be ahead, regardless of event times.
 //!
-//! An event time that lies after its append time counts as that. One that both of the next two
-//! messages contradict counts as theirs: so a single wrong stamp in an archive does not hold up its
+//! An event time after its append time counts as the append time. One that the next two messages
+//! both contradict counts as theirs, so a single wrong timestamp in an archive does not hold up its
 //! partition until all others are read.
 //!
-//! A partition of which nothing is held is passed over only if its log had nothing more when the
-//! newest batch of the others had come. What an open transaction holds back is more: the others wait
-//! for it, however often the source says that it can read no further.
+//! A partition without a held batch is skipped only if its log had nothing more when the newest
+//! batch of the others arrived. Messages behind an open transaction count as more: the others wait
+//! for them, however often the source reports that it is caught up.
 //!
-//! Which partitions are fetched next is up to the source that this one wraps, so one that has
-//! [`HELD_BYTES`] here is paused there until less is held: of each partition that is one batch (2 MiB,
-//! or one message), and where a queue fetches ahead what it had fetched by then.
+//! The wrapped source decides which partitions are fetched next, so a partition with [`HELD_BYTES`]
+//! held here is paused there until less is held: one batch per partition (2 MiB, or one message),
+//! plus what the queue had already fetched ahead.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
-//! again after a commit of unknown outcome, and what other workers have meanwhile.
+//! Assignment and revocation of partitions: loading them, comparing them with the log, rebuilding
+//! engines after a commit of unknown outcome, and the progress of other workers.
 
 use std::time::Duration;
 

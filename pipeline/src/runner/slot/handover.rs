@@ -1,4 +1,4 @@
-//! The hand-over of a slot: when a commit is due, what goes into it, and what its outcome changes.
+//! Commits of a slot: when one is due, what it contains, and what its outcome changes.
 
 use std::error::Error as _;
 use std::time::Duration;

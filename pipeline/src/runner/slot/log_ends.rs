@@ -1,4 +1,4 @@
-//! Ends of the logs that a slot reads: asked for regularly, for idle sensors and for the lag.
+//! Ends of the logs that a slot reads: queried regularly for idle detection and for the lag.
 
 use std::time::Duration;
 

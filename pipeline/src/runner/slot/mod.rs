@@ -1,5 +1,5 @@
 //! The one loop: poll, apply, hand over to the committer. A slot is one thread with its partitions
-//! and its way to a committer.
+//! and its commit channel.
 
 mod aligned_source;
 mod assignment;

@@ -1,7 +1,8 @@
-//! A pause: nothing is fetched, partitions and membership stay, and what was read is committed.
+//! A pause: nothing is fetched, the slot keeps its partitions and its membership, and what was read
+//! is committed.
 //!
-//! The group hears of the slot all the while, since the source is polled on. No silence is seen
-//! meanwhile, so that nothing is closed for one that no one looked at.
+//! The source is still polled, so the group receives heartbeats. Idle detection is suspended, so
+//! that no window is closed for a silence during the pause.
 
 use seismic_queue::{Kind, Offset, Partition};
 

@@ -1,9 +1,9 @@
-//! Rows of keyed outputs in the order in which a slot read what they were made of.
+//! Rows of keyed outputs in the order in which the slot read their records.
 //!
-//! Each task has blocks of its own, and a store writes the blocks of a commit task by task. So what
-//! was read in step would lie in the topic in stretches as long as a commit. Where a kind of job is
-//! aligned, its rows are taken from the tasks after each batch, and travel with the first task of
-//! the commit: all of them become durable at once, whoever made them.
+//! Each task has blocks of its own, and a store writes the blocks of a commit task by task. So rows
+//! that were read in step would be stored in runs as long as a commit. For an aligned kind of job,
+//! rows are taken from the tasks after each batch and committed with the first task: all of them
+//! become durable at once, whichever task made them.
 
 use std::collections::BTreeMap;
 

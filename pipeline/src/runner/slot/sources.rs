@@ -1,7 +1,7 @@
 //! What a slot reads: one source for each input of the job.
 //!
-//! The first input is the one by which partitions are assigned, revoked and fenced. The sources of
-//! the further ones follow it: they read the same partitions, from where the tasks stand.
+//! Partitions are assigned, revoked and fenced by the first input. The sources of further inputs
+//! follow it: they read the same partitions from the positions of the tasks.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When a slot of a job that several workers share may end; commits that fail again and again.
+//! When a slot of a shared job may end, and commits that fail repeatedly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};

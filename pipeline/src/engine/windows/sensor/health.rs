@@ -8,10 +8,10 @@
 //! absolute deviation. Both tolerate outliers in up to half of the messages (P. J. Rousseeuw and C.
 //! Croux, *Alternatives to the Median Absolute Deviation*, 1993).
 //!
-//! Only live arrivals say something of a clock: an archive that is imported arrives years after it
-//! was recorded. An arrival is live when the gateway wrote it down (`arrival_ms`), when the record
-//! claims to be of the future, or when event time and arrival go at the same pace. Otherwise there
-//! is no offset.
+//! Only live arrivals tell something about a clock: an imported archive arrives years after it was
+//! recorded. An arrival is live when the gateway recorded it (`arrival_ms`), when the event time is
+//! in the future, or when event time and arrival advance at the same pace. Otherwise there is no
+//! offset.
 
 use std::collections::{HashMap, VecDeque};
 

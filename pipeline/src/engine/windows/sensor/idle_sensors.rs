@@ -1,21 +1,22 @@
-//! The engine's part in idle closes: who is silent, without asking every sensor each time.
+//! The engine's part in idle closes: finds silent sensors without checking every sensor each time.
 //!
-//! Sensors with something open are filed in cohorts, by an offset from which on they have spoken:
+//! Sensors with open state are grouped in cohorts, by an offset at or after which they had a
+//! record:
 //!
 //! ```text
 //!   log     ──0────────128────────256────────384──► position
 //!   cohorts   [ from 0 ][ from 128 ][ from 256 …
 //! ```
 //!
-//! A record moves no one. When everything below an offset is to be closed, only cohorts from below
-//! that offset can have a silent sensor; these are gone through, and who has spoken since is filed
-//! again by its last offset. Cohorts are a sixteenth of what an idle timeout brings, so each sensor
-//! is looked at about once in an idle timeout, and one with nothing open not at all. A silent
-//! sensor whose roll-up waits for the log's own time is set aside until the first such roll-up
-//! ends.
+//! A record moves no sensor. To close everything below an offset, only cohorts below that offset
+//! can contain a silent sensor; they are searched, and sensors that had a record since are moved to
+//! the cohort of their last offset. A cohort spans a sixteenth of the messages of an idle timeout,
+//! so each sensor is checked about once per idle timeout, and a sensor without open state never. A
+//! silent sensor whose roll-up waits for the time of the log is set aside until the first such
+//! roll-up ends.
 //!
-//! All of it is derived from the sensors, so a snapshot knows nothing of it; an engine that is
-//! restored files everyone from 0 on. The tests compare it with asking every sensor.
+//! All of this is derived from the sensors and not part of snapshots; a restored engine puts all
+//! sensors into the cohort of offset 0. Tests compare it with checking every sensor.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
-//! The sensors that are known: ids to numbers and back. A number is a sensor's number in the order
-//! in which they were first seen; nothing is ever forgotten.
+//! The index of known sensors: ids to numbers and back. Sensors are numbered in the order in which
+//! they were first seen; none is ever removed.
 //!
-//! Ids are short, so they are compared and hashed as words. Most often they need not even be
-//! hashed: sensors take turns, or send many records in a row, so the next number is guessed from
-//! the last two. A guess costs one comparison, and is made only while the one before was right. It
-//! is derived, so snapshots know nothing of it, and whatever is guessed, the answer is the same.
+//! Ids are short, so they are compared and hashed as words. Usually they need not be hashed at all:
+//! sensors take turns, or send many records in a row, so the next number is predicted from the last
+//! two. A prediction costs one comparison and is made only while the previous one was right. It is
+//! derived, so it is not part of snapshots, and it never changes the result.
 
 use std::hash::BuildHasher;
 

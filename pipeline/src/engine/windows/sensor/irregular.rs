@@ -1,5 +1,5 @@
-//! What only a sensor has whose clock was not regular: records that wait for a confirmation of their
-//! time, and the eras of its clock.
+//! State of sensors with an irregular clock: records that wait for confirmation of their time, and
+//! the eras of the clock.
 
 use seismic_proto::state;
 use seismic_queue::{Offset, Partition};

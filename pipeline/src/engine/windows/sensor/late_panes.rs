@@ -1,11 +1,11 @@
-//! Late records that still count: windows beside a sensor's open ones, each for a further row of a window
-//! that is closed.
+//! Late records that still count: windows beside the open ones of a sensor, each for another row of
+//! a closed window.
 //!
-//! They have a second clock, the newest of their own event times since something of them was open. A
-//! window of theirs closes when that clock passes its end by the lateness, as an open window does by the
-//! first clock; and when the first clock has moved on by a window and the lateness since it was opened,
-//! so that a single late record need not wait for others. A window that is opened behind the second
-//! clock waits for it to move on by as much.
+//! They have a second clock: the newest of their event times while one of them is open. Such a
+//! window closes when this clock passes its end by the lateness, as an open window does by the
+//! first clock. It also closes when the first clock has advanced by a window and the lateness since
+//! it was opened, so that a single late record need not wait for others. A window that is opened
+//! behind the second clock waits until that clock advances by as much.
 
 use seismic_proto::state;
 

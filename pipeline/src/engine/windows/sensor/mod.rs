@@ -1,4 +1,5 @@
-//! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
+//! One sensor: its clock, how far it is closed, and its open windows. It is independent of other
+//! sensors.
 
 pub(crate) mod clock_steps;
 pub mod health;

@@ -1,5 +1,5 @@
-//! A sensor's own sampling interval, learnt from the steps of its clock; four bytes, a few integer
-//! operations per record, no division. Rows tell gaps by it.
+//! The sampling interval of a sensor, learned from the steps of its clock: four bytes, a few
+//! integer operations per record, no division. Rows use it to report gaps.
 //!
 //! The estimate `e` moves towards each step `d` (new clock − old clock, > 0) by
 //!
@@ -13,12 +13,12 @@
 //! Huber (*Robust Estimation of a Location Parameter*, Ann. Math. Statist. 35, 1964), followed step
 //! by step with a constant gain (H. Robbins and S. Monro, *A Stochastic Approximation Method*, Ann.
 //! Math. Statist. 22, 1951), in the memory of the frugal median of Q. Ma, S. Muthukrishnan and M.
-//! Sandler (*Frugal Streaming for Estimating Quantiles*, 2013). 16 µs is what a step that is wrong
-//! by one whole ms may move.
+//! Sandler (*Frugal Streaming for Estimating Quantiles*, 2013). A step that is wrong by one whole
+//! ms may move it by 16 µs.
 //!
 //! The first step starts it, so a regular sensor's estimate is exact from its second record on. A
 //! sensor that changes its rate by a factor of four is followed within about 700 records. Intervals
-//! below 1 ms cannot be told: such a sensor is taken for one of 1,000 samples/s.
+//! below 1 ms cannot be resolved: such a sensor counts as one of 1,000 samples/s.
 
 use crate::limits;
 

@@ -1,4 +1,4 @@
-//! A sensor in a snapshot.
+//! The stored form of a sensor in a snapshot.
 
 use std::collections::VecDeque;
 
