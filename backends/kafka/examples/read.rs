@@ -1,5 +1,5 @@
-//! What a Kafka client costs: a topic read to its end by librdkafka and by our own fetcher, as the
-//! job reads it: each message copied into a batch, and nothing done with it.
+//! Measures the cost of a Kafka client: reads a topic to its end with librdkafka and with our own
+//! fetcher, in the way the job does. Each message is copied into a batch and not processed.
 //!
 //! ```text
 //! cargo run --release -p seismic-kafka --example read -- HOST:PORT TOPIC THREADS

@@ -1,4 +1,4 @@
-//! What an error of librdkafka means for the caller.
+//! The kind of an error of librdkafka: what the caller must do.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! What there is to say of a topic, by its settings and its replicas, and of brokers, by theirs.
-//! Names as in Kafka's configuration.
+//! Findings about a topic, from its settings and replicas, and about brokers, from their settings.
+//! Names are those of Kafka's configuration.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Places of this backend, besides those that all backends have
+//! Named places of this backend, in addition to those of all backends
 //! ([`seismic_queue::failpoints`]), at which a test can make a commit fail or the process die.
 
 use seismic_queue::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION};

@@ -14,19 +14,19 @@
 //!  top      address, backend, settings, error_kind, limits, examine (for `doctor`)
 //! ```
 //!
-//! What is Kafka's own and shows through the seams:
+//! Properties of Kafka that are visible through the seams:
 //!
-//! * Offsets have gaps: ends of transactions and aborted messages take some. A position is where
-//!   reading has come to, not the last message plus one.
-//! * Reading is read-committed: what an open or aborted transaction wrote is not seen. The log's
-//!   end is asked for read-uncommitted, so that everything appended before the question lies below
-//!   it; a reader reaches that end once the transactions before it are over.
+//! * Offsets have gaps: transaction markers and aborted messages take some. A position is how far a
+//!   reader has read, not the last message plus one.
+//! * Reading is read-committed: messages of open and aborted transactions are not visible. The end
+//!   of the log is queried read-uncommitted, so that everything appended before the query is below
+//!   it; a reader reaches that end once the transactions before it have ended.
 //! * Kafka deletes on its own, segment by segment, by the topic's `retention.ms` and
-//!   `retention.bytes`, and knows no holds: `hold` says nothing to it, `retain` deletes nothing,
-//!   and `set_policy` sets those two. A job whose messages are gone refuses to continue. Topics
-//!   made here keep everything until set otherwise. The checkpoint topic is ours to trim: see
+//!   `retention.bytes`, and has no holds: `hold` has no effect on it, `retain` deletes nothing, and
+//!   `set_policy` sets these two. A job whose messages are gone refuses to continue. Topics created
+//!   here keep everything until configured otherwise. We trim the checkpoint topic: see
 //!   `store/trim.rs`.
-//! * What a producer remembers of itself is in `queue/producer.rs`.
+//! * How a producer recovers its own state is in `queue/producer.rs`.
 
 mod address;
 mod backend;

@@ -1,4 +1,4 @@
-//! Every bound of the Kafka backend, each with its reason.
+//! Every limit of the Kafka backend, each with its reason.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

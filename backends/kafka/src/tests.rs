@@ -1,4 +1,4 @@
-//! The conformance suite on a real broker, and what only Kafka has.
+//! The conformance suite on a real broker, and tests of what only Kafka has.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Frames of the protocol as our own connections write them, and the call that asks a broker which
-//! calls it knows (<https://kafka.apache.org/protocol#protocol_messages>).
+//! Frames of the protocol for our own connections, and the `ApiVersions` call
+//! (<https://kafka.apache.org/protocol#protocol_messages>).
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

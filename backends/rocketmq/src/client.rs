@@ -1,7 +1,8 @@
-//! The requests that are needed, each a call: routes and topics, sends, pulls, offsets, heartbeats.
+//! The requests that the backend needs, one function each: routes and topics, sends, pulls,
+//! offsets, heartbeats.
 //!
-//! A client has its own connections, made when they are needed and again when they are lost. It
-//! never retries on its own: whether that may be done depends on what was asked.
+//! A client has its own connections, opened on demand and reopened when lost. It never retries by
+//! itself, since whether a retry is safe depends on the request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Sender};
@@ -234,7 +235,7 @@ impl Client {
         self.call(at, request, "searching an offset by time")?.field("offset")
     }
 
-    /// What a broker says of itself: figures by name (`mqadmin brokerStatus`).
+    /// Statistics of a broker by name (`mqadmin brokerStatus`).
     pub(crate) fn runtime_info(&mut self, at: &str) -> Result<BTreeMap<String, String>> {
         #[derive(Deserialize)]
         struct Table {

@@ -1,9 +1,9 @@
-//! One socket to a nameserver or broker, encrypted or not: requests go out one after the other
-//! without waiting, answers are distinguished by their number (`opaque`) and go to whoever asked.
+//! One socket to a nameserver or broker, encrypted or not: requests are sent one after the other
+//! without waiting, and responses are matched to their callers by number (`opaque`).
 //!
-//! A thread reads. When the connection ends, for whatever reason, all who wait get an error at
-//! once, and nothing more is sent on it: the owner makes a new one. What the broker asks of its own
-//! accord is passed over; nothing here needs it.
+//! A thread reads. When the connection ends for any reason, all waiting callers get an error at
+//! once and nothing more is sent on it; the owner opens a new one. Requests from the broker are
+//! ignored, since nothing here needs them.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

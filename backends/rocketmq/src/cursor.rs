@@ -1,4 +1,5 @@
-//! The place of a reader in one partition: what was asked for, what came and was not given yet.
+//! The position of a reader in one partition: what was requested, and what arrived but was not
+//! delivered yet.
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What can go wrong with a broker, where, and what the caller must do about it.
+//! Errors of a broker: what went wrong, where, and what the caller must do about it.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What there is to say of brokers, by their settings. Names as in RocketMQ's `BrokerConfig` and
+//! Findings about brokers, from their settings. Names are those of RocketMQ's `BrokerConfig` and
 //! `MessageStoreConfig`.
 
 use std::collections::BTreeMap;

@@ -9,16 +9,16 @@
 //! ```
 //!
 //! A partition is a queue of a broker (`topic_route.rs`). A key is the property `KEYS`, an append
-//! time is the broker's store time. What RocketMQ cannot do and the seam asks for:
+//! time is the broker's store time. The seam asks for things that RocketMQ cannot do:
 //!
 //! * **Atomic appends.** A batch may leave a prefix; the message is the unit. A repeated append is
-//!   recognised by reading the partition's tail back (`producer_recovery.rs`); what a dead producer
-//!   had under way and lands later is passed over by readers (`repeats/`).
-//! * **Holds and policies.** Retention is the broker's; a hold only tells the group's name, so that
-//!   its own tools show the lag.
-//! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and
-//!   made again the same way has the same one, but fewer messages, which a job that was further
-//!   notices.
+//!   recognised by reading the tail of the partition (`producer_recovery.rs`); a send of a dead
+//!   producer that arrives later is skipped by readers (`repeats/`).
+//! * **Holds and policies.** Retention is up to the broker; a hold only reports the name of the
+//!   group, so that RocketMQ's tools show the lag.
+//! * **An id of a topic.** The id is derived from the name and the places of the queues: a topic
+//!   that was deleted and recreated in the same way has the same id but fewer messages, which a job
+//!   that had read further notices.
 //! * **A store.** There are no transactions; a job's store is elsewhere.
 
 mod backend;

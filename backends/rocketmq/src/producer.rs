@@ -1,11 +1,12 @@
-//! Appends messages: batches, one on its way per queue, the next one of each encoded meanwhile.
+//! Appends messages in batches: one in flight per queue, while the next one is encoded.
 //!
-//! Never two for the same queue: the first could be refused and the second land, and what is behind
-//! a gap would be taken for all before it. All queues are written side by side.
+//! There are never two for the same queue: the first could be refused and the second stored, and
+//! then a message behind the gap would suggest that all before it are stored. All queues are
+//! written in parallel.
 //!
-//! A send of unknown outcome is not repeated before the partition's tail was read back: then what
-//! landed of it is known, and only the rest is sent. What lands later is a repeat, which readers pass
-//! over (`repeats/`). What a broker refuses because it is busy was not written.
+//! A send of unknown outcome is not repeated before the tail of the partition was read: then it is
+//! known how much was stored, and only the rest is sent. A send that is stored even later is a
+//! repeat, which readers skip (`repeats/`). A send that a broker refuses as busy was not stored.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};

@@ -1,8 +1,8 @@
-//! What a producer id sent before, found by reading a partition's end back.
+//! Finds what a producer id sent before, by reading the tail of a partition.
 //!
 //! The first message of every send carries its producer's id and the sequence number it stands for,
-//! as property `seismic_from`; the others carry unique ids that follow the first one's. So a send
-//! of which only the beginning is there shows how much that is.
+//! as property `seismic_from`; the others carry unique ids that follow the first one's. So the
+//! stored part of an incomplete send can be determined.
 
 use crate::protocol::properties;
 use crate::protocol::unique_id::UniqueId;

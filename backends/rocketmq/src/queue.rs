@@ -1,4 +1,4 @@
-//! The queue itself: topics, and the way to producers, readers and sources.
+//! The queue: topics, and opening producers, readers and sources.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

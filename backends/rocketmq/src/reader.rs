@@ -1,13 +1,13 @@
-//! Follows partitions of a topic: the reader, and what is below a slot's source (`source.rs`).
+//! Follows partitions of a topic: the reader, which the source of a slot (`source.rs`) also uses.
 //!
-//! Each partition has at most one pull on its way, asked as soon as the answer before it is there,
-//! so that the next messages travel while these are worked on. A partition whose end was found is
-//! followed by pulls that the broker keeps until something comes. [`Event::CaughtUp`] is said only
-//! after a pull that found nothing. Nothing is ever taken from the broker's own idea of a group's
-//! position, and where it would skip messages, reading ends with an error.
+//! Each partition has at most one pull in flight, sent as soon as the previous response is there,
+//! so that the next messages travel while these are processed. A partition at its end is followed
+//! by long pulls. [`Event::CaughtUp`] is returned only after a pull that found nothing. The
+//! position of a group as stored by the broker is never used, and where the broker would skip
+//! messages, reading ends with an error.
 //!
-//! A broker that cannot be asked takes nothing from the partitions of others: what is wrong with it
-//! is said when they have nothing to give.
+//! An unreachable broker does not affect the partitions of others: its error is returned when they
+//! have no messages.
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -1,7 +1,7 @@
-//! Whether brokers with access control let us do what a job needs. Each right is tried in a way
-//! that does nothing where it is there: a send goes to a queue that no topic has, a topic is asked
-//! for with a filter that there is none of, and what a pull finds is not looked at. Brokers ask who
-//! we are before they look at what we want.
+//! Whether brokers with access control grant the rights that a job needs. Each right is tested with
+//! a request that has no effect if it is granted: a send to a queue that no topic has, a query with
+//! a filter that matches nothing, a pull whose result is ignored. Brokers check permissions before
+//! they look at the request.
 
 use std::time::Duration;
 

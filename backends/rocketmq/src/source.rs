@@ -1,4 +1,4 @@
-//! A reader for the source of a slot, which also reports to the brokers where the job is.
+//! A reader for the source of a slot, which also reports the position of the job to the brokers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
-//! TLS to nameservers and brokers: whom we trust, and who we say we are.
+//! TLS to nameservers and brokers: trusted authorities and the client certificate.
 //!
-//! All of it comes from files that the environment names. A server's certificate must be signed by
-//! one of the authorities in `ROCKETMQ_TLS_CA_FILE` and name the host that we connected to. Brokers
-//! tell the nameservers an address of theirs, often a bare number; where certificates name
-//! something else, `ROCKETMQ_TLS_SERVER_NAME` says what. There is no way to skip the check.
+//! It is configured by files that environment variables name. A server's certificate must be signed
+//! by one of the authorities in `ROCKETMQ_TLS_CA_FILE` and name the host that we connected to.
+//! Brokers register an address with the nameservers, often a bare IP address; if certificates have
+//! another name, set `ROCKETMQ_TLS_SERVER_NAME`. The check cannot be disabled.
 
 use std::env;
 use std::io::{self, Read, Write};

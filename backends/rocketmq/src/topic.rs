@@ -1,4 +1,4 @@
-//! The queues of one topic: which broker has which partition, and what a caller may ask of them.
+//! The queues of one topic: which broker has which partition, and requests to them.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -1,8 +1,8 @@
-//! Where the queues of a topic are, as nameservers say it (`TopicRouteData`, `ClusterInfo`).
+//! The queues of a topic, as reported by nameservers (`TopicRouteData`, `ClusterInfo`).
 //!
-//! A partition is one queue of one broker. They are numbered by the broker's name, then the queue's
-//! number: the same whoever asks, and whichever nameserver answers. The numbering is part of the
-//! topic's id, which a job's store keeps: a job whose queues would be renumbered is refused.
+//! A partition is one queue of one broker. They are numbered by the name of the broker, then by the
+//! number of the queue, which is the same for every client and nameserver. The numbering is part of
+//! the topic id, which the store of a job keeps: a job whose queues would be renumbered is refused.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! Writes to the queues of a topic for one who keeps track of them himself: each append says where
-//! it landed, and what is there can be read back with its properties.
+//! Writes to the queues of a topic for a caller that tracks them itself: each append returns its
+//! offset, and stored messages can be read back with their properties.
 //!
-//! It is what an *effectively once* sink needs and a [`Producer`](seismic_queue::Producer) hides.
+//! An *effectively once* sink needs this, and a [`Producer`](seismic_queue::Producer) hides it.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 

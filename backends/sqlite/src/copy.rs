@@ -1,7 +1,7 @@
-//! A copy of a file as one moment left it, while others write on.
+//! A consistent copy of a file while others write to it.
 //!
-//! `VACUUM INTO` reads in one transaction, which in WAL mode hinders no one, and leaves out what
-//! was deleted; it keeps our `application_id` and layout.
+//! `VACUUM INTO` reads in one transaction, which blocks no one in WAL mode, and omits deleted
+//! pages; it keeps our `application_id` and layout.
 
 use std::fs::File;
 use std::path::Path;

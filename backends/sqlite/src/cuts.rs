@@ -1,5 +1,5 @@
-//! What rewinds took out of partitions: cutting messages off, and the spans that are gone since.
-//! The statements, each within its caller's transaction.
+//! Cuts of rewinds: removing messages at the end of partitions, and recording the removed spans.
+//! Each statement runs in its caller's transaction.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

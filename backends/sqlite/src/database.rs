@@ -1,4 +1,4 @@
-//! One opened file: its writer, and a connection for looking.
+//! One open file: its writer, and a connection for reading.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What SQLite's errors mean to us.
+//! Mapping of SQLite errors.
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;

@@ -1,4 +1,4 @@
-//! What there is to say of a queue's or a store's file.
+//! Findings about the file of a queue or a store.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! Whether a file is still the one that was opened. One that was deleted or replaced still takes
-//! writes through its open handles, which no one will ever find. One that was written over has
-//! become shorter, most often: SQLite never shortens a file of ours, since nothing vacuums it.
+//! Whether a file is still the one that was opened. A deleted or replaced file still accepts writes
+//! through open handles, and they would be lost. An overwritten file is usually shorter: SQLite
+//! never shortens our files, since nothing vacuums them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! Messages that have their time and do not show yet.
+//! Messages that have an append time but are not visible yet.
 //!
-//! A message gets its append time inside a transaction and shows when that is committed. A slow
-//! disk, or a process that stands still, may lie between the two for any time. There is one
-//! transaction at a time, so what has its time and does not show is of the one that is open now;
-//! and once someone has committed, the one that was open before is over.
+//! A message gets its append time inside a transaction and becomes visible when that is committed.
+//! A slow disk or a stopped process may delay the commit for any time. There is one transaction at
+//! a time, so such messages belong to the one that is open now; and once another commit is visible,
+//! the earlier transaction has ended.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! The embedded durable queue and store: SQLite files in WAL mode, for several processes at once.
 //!
 //! A queue is one file, each job's store another; both keep topics in the same layout, which
-//! `schema.rs` describes. What changes a file goes through the one `Writer` of its handle, which
-//! commits what several threads want together; readers have connections of their own and read in
+//! `schema.rs` describes. All changes to a file go through the one `Writer` of its handle, which
+//! commits the work of several threads together. Readers have connections of their own and read in
 //! short transactions, so that the WAL stays small.
 
 mod backend;

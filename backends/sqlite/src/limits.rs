@@ -1,4 +1,4 @@
-//! Every bound of the SQLite backend, each with its reason.
+//! Every limit of the SQLite backend, each with its reason.
 
 use std::time::Duration;
 

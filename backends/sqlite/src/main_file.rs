@@ -1,9 +1,9 @@
-//! What a file has in itself, without the commits that are in the WAL beside it.
+//! The content of the main file alone, without the commits in its WAL.
 //!
-//! A file of the same length that is written over it does not show while the WAL has what is asked
-//! for: SQLite reads these pages from there, and the others from the foreign file. Only a
-//! checkpoint writes to the file itself, and only what is newer. So what it has by itself never
-//! becomes less; an older copy has less.
+//! If another file of the same length is copied over it, this goes unnoticed as long as the WAL has
+//! the pages that are read: SQLite reads these from the WAL and the others from the foreign file.
+//! Only a checkpoint writes to the main file, and only newer pages. So its content never goes back;
+//! an older copy has less.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! Files on media that no one can write to: a backup on a disc, a read-only mount.
+//! Files on read-only media: a backup on a disc, a read-only mount.
 //!
-//! A file in WAL mode has its index in a file beside it, which SQLite must be able to make. Where
-//! it cannot, it is told that the file does not change. That is only so while no WAL is beside it:
-//! whoever writes to the file by another way has one.
+//! A file in WAL mode needs an index file next to it, which SQLite must be able to create. Where it
+//! cannot, the file is opened as immutable. This is correct only as long as there is no WAL next to
+//! it: anyone who writes to the file by another path has one.
 
 use std::fs;
 use std::io;

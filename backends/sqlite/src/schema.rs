@@ -1,9 +1,9 @@
 //! The layout of our files, and opening them.
 //!
-//! Two kinds of file, told apart by SQLite's `application_id`; `user_version` is the layout's
-//! version. Both hold topics ([`TOPICS`]); a store also holds the job and its progress ([`STORE`]).
-//! A file is made whole in one transaction, so one without our `application_id` is either empty,
-//! and may be made ours, or someone else's, and is left alone.
+//! There are two kinds of file, distinguished by SQLite's `application_id`; `user_version` is the
+//! layout's version. Both hold topics ([`TOPICS`]); a store also holds the job and its progress
+//! ([`STORE`]). A file is created in one transaction, so one without our `application_id` is either
+//! empty, and may be initialised, or belongs to another program, and is left alone.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,8 +1,8 @@
-//! What the operating system said when SQLite could not open, read or write a file.
+//! The system error behind a failure of SQLite to open, read or write a file.
 //!
-//! SQLite keeps the system's words to itself: "unable to open database file" may be a missing
-//! right or too many open files. Its last system call set `errno`, which this thread still has when
-//! it looks right after the failed call.
+//! SQLite does not report it: "unable to open database file" may be a missing permission or too
+//! many open files. Its last system call set `errno`, which this thread can still read right after
+//! the failed call.
 
 use std::io::{self, ErrorKind};
 

@@ -1,4 +1,4 @@
-//! Topics, partitions, blocks and producers: the statements, each within its caller's transaction.
+//! Topics, partitions, blocks and producers. Each statement runs in its caller's transaction.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

@@ -1,10 +1,10 @@
-//! The one way to change a file through a handle: group commit.
+//! The only way to change a file through a handle: group commit.
 //!
-//! Whoever wants to write takes the connection, does its work in a savepoint of the open
-//! transaction, and leaves the commit to those who already wait for the connection; the last one
-//! commits for all, with one fsync. So work that arrives during an fsync shares the next one, no
-//! thread or queue is needed, bytes are not copied on the way, and a group is never larger than
-//! the number of threads. Work that fails takes only its own savepoint back.
+//! A writer takes the connection, does its work in a savepoint of the open transaction, and leaves
+//! the commit to writers that already wait for the connection; the last one commits for all, with
+//! one fsync. So work that arrives during an fsync shares the next one, no thread or queue is
+//! needed, bytes are not copied, and a group is never larger than the number of threads. Failed
+//! work rolls back only its own savepoint.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,6 +1,7 @@
-//! Each step of an append and a commit fails once: what was written, and what the caller gets.
+//! Each step of an append and a commit fails once: checks what was written and what the caller
+//! gets.
 //!
-//! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
+//! Failpoints are global to the process, so this is a separate process and all cases are one test.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Topics made, looked at and changed.
+//! Creating, describing and changing topics.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -1,5 +1,5 @@
-//! Who coordinates a group or a transaction (`FindCoordinator`, version 1), and leaving a group by name
-//! (`LeaveGroup`, version 3, KIP-345).
+//! Finds the coordinator of a group or a transaction (`FindCoordinator`, version 1), and leaves a
+//! group by name (`LeaveGroup`, version 3, KIP-345).
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -1,4 +1,4 @@
-//! Clients of librdkafka: what they are configured with, and what they ask the cluster.
+//! Clients of librdkafka: their configuration and their requests to the cluster.
 
 pub(crate) mod admin;
 pub(crate) mod cluster;

@@ -1,9 +1,9 @@
-//! What someone may do, as brokers say it: nothing is tried and nothing changed to find out
-//! (`Metadata`, version 8, and `DescribeGroups`, version 3, with authorized operations, KIP-430;
-//! Kafka 2.3 and newer).
+//! The rights of a user, as reported by brokers, without trying or changing anything (`Metadata`,
+//! version 8, and `DescribeGroups`, version 3, with authorized operations, KIP-430; Kafka 2.3 and
+//! newer).
 //!
-//! No call tells the rights on a transactional id; whether it may be looked at shows in the search
-//! for its coordinator, and who may write may look.
+//! No call reports the rights on a transactional id. Looking up its coordinator shows whether it
+//! may be described, and the right to write includes that.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
@@ -54,7 +54,7 @@ impl Allowed {
     }
 }
 
-/// What brokers say of topics, and of themselves.
+/// What brokers report about topics and about the cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct TopicRights {
     /// `None`: there is no such topic.

@@ -1,5 +1,5 @@
-//! Notices when this process was suspended, by a signal or with its machine, for longer than its
-//! session: then other members have its partitions, and it must not commit for them.
+//! Detects that this process was suspended, by a signal or with its machine, for longer than its
+//! session: then other members own its partitions, and it must not commit for them.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;

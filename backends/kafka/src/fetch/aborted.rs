@@ -1,6 +1,6 @@
-//! Which record batches of a partition belong to transactions that do not count, as Java's client
-//! knows it (`CompletedFetch.nextFetchedRecord`): a transaction of the answer's list begins with
-//! its first offset and ends with its producer's marker.
+//! Which record batches of a partition belong to aborted transactions, found as Java's client does
+//! (`CompletedFetch.nextFetchedRecord`): a transaction in the list of the response starts at its
+//! first offset and ends with the marker of its producer.
 
 use std::collections::BTreeSet;
 

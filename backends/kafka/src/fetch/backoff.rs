@@ -1,5 +1,5 @@
-//! When something that failed is tried again, for a loop that does not wait for it. The pauses are
-//! those of the default [`RetryPolicy`].
+//! When a failed call is retried, for a loop that does not block on it. The pauses are those of the
+//! default [`RetryPolicy`].
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! Decides who fetches: this client, where it honours every setting that concerns reading;
-//! librdkafka otherwise. Nothing else decides that.
+//! Decides who fetches: this client if it honours every setting that concerns reading, otherwise
+//! librdkafka.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Error codes of the protocol, and which of them the reader hears of.
+//! Error codes of the protocol, and which of them are reported to the reader.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::types::RDKafkaRespErr;

@@ -1,5 +1,5 @@
-//! What is said on the connection to one broker: its versions, one question after the other, and the
-//! connection that takes its place before its login ends.
+//! The exchange with one broker: its supported versions, one request after the other, and the
+//! replacement of the connection before its login expires.
 
 use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError};

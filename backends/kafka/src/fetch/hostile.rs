@@ -1,4 +1,4 @@
-//! Foreign and damaged bytes: nothing panics, nothing is read beyond what is there. The fuzzer's
+//! Foreign and damaged bytes: nothing panics, and nothing is read out of bounds. The fuzzer's
 //! corpus is written here too: `UPDATE_CORPUS=1`.
 
 use std::fs;

@@ -1,9 +1,9 @@
-//! Connections that no reader uses at the moment, kept a while for the next one: opening a
-//! connection takes handshakes and a login, and whoever looks at a job reads hundreds of logs of the
-//! same few brokers, one after the other.
+//! Idle connections, kept for a while for the next reader: opening a connection takes handshakes
+//! and a login, and a command that inspects a job reads hundreds of logs from the same few brokers,
+//! one after the other.
 //!
-//! A reader mostly leaves while a question of its own is under way. Its connection is given to the
-//! next one when that is answered; until then another one is opened.
+//! A reader usually leaves while a request is in flight. Its connection is reused once the response
+//! has arrived; until then another one is opened.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Finds the leaders of the partitions that are fetched, and connects to them.
+//! Finds the leaders of the fetched partitions, and connects to them.
 //!
 //! The cluster is asked for leaders when some partition has none. Short-lived threads resolve names
 //! and connect.

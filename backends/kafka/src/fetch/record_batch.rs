@@ -1,9 +1,9 @@
-//! Record batches, version 2: what brokers keep and send
+//! Record batches, version 2, as brokers store and send them
 //! (<https://kafka.apache.org/documentation/#recordbatch>).
 //!
-//! A batch is 61 bytes of head and its records, compressed together or not. Its CRC covers what
-//! comes behind the CRC: not the offset of its first message, nor the leader's epoch, which brokers
-//! write into it. Headers of messages are passed over.
+//! A batch is a header of 61 bytes and its records, compressed together or not. Its CRC covers
+//! everything after the CRC field: not the base offset, nor the leader epoch, which brokers fill
+//! in. Message headers are skipped.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

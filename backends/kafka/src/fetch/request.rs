@@ -1,9 +1,9 @@
-//! What is sent to a leader: `Fetch`, version 13, of one topic
+//! The request to a leader: `Fetch`, version 13, for one topic
 //! (<https://kafka.apache.org/protocol#The_Messages_Fetch>).
 //!
-//! Version 13 is spoken by Kafka 3.1 and newer, and names a topic by its id: what a topic of the
-//! same name holds that was made later is never given. With the epoch of the last message read, the
-//! leader says when its log has become another one behind that (KIP-595).
+//! Kafka 3.1 and newer support version 13. It names a topic by its id, so messages of a topic that
+//! was recreated under the same name are never returned. Given the epoch of the last message read,
+//! the leader reports when its log has diverged since (KIP-595).
 
 use super::eligibility::FetchSettings;
 use crate::wire::{FETCH, FETCH_VERSION, framed, head};

@@ -1,7 +1,6 @@
-//! What a leader answers to `Fetch`, version 13
+//! The response of a leader to `Fetch`, version 13
 //! (<https://kafka.apache.org/protocol#The_Messages_Fetch>). Numbers are big endian, counts and
-//! lengths varints of one more, and every structure ends with fields that have a number and a
-//! length each.
+//! lengths are varints of the value plus one, and every structure ends with tagged fields.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -1,8 +1,8 @@
-//! A batch that is too long to be unpacked as a whole: its records are unpacked one after the other,
-//! in memory for one of them.
+//! A batch that is too large to decompress as a whole: its records are decompressed one after the
+//! other, with memory for one of them.
 //!
-//! A megabyte of Zstandard may be gigabytes of zeros; a producer that sends such batches has sent
-//! messages that each fit.
+//! A megabyte of Zstandard may be gigabytes of zeros; in a legitimate batch of that kind each
+//! message still fits.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

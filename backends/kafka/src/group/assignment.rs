@@ -1,8 +1,8 @@
-//! What a member of a group was given, as the group's coordinator keeps it: the layout of Kafka's
-//! own consumers (`ConsumerProtocolAssignment` of the protocol, versions 0 to 3).
+//! The assignment of a group member, as the group coordinator stores it: the format of Kafka's own
+//! consumers (`ConsumerProtocolAssignment` of the protocol, versions 0 to 3).
 //!
 //! Numbers are big endian: version (i16), number of topics (i32), for each its name (length as i16,
-//! bytes), number of partitions (i32) and the partitions (i32), then bytes that no one here needs.
+//! bytes), number of partitions (i32) and the partitions (i32), then user data, which is ignored.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -1,9 +1,9 @@
-//! Slots of one worker begin together.
+//! Slots of one worker start together.
 //!
-//! Each slot is a member of its own, and they join one after the other. The first would be given the
-//! partitions of all, read for a moment, and lose half of them to the next, which replays what was
-//! read. So none begins before all of them have their partitions of one generation of the group, or
-//! have waited for long enough: one that cannot join must not stop the others.
+//! Each slot is a member of the group, and they join one after the other. The first would get all
+//! partitions, read for a moment, and lose half of them to the next slot, which would have to
+//! replay. So none starts before all have their partitions of one generation of the group, or have
+//! waited long enough: a slot that cannot join must not block the others.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,8 +1,8 @@
-//! Names of slots. The name is the transactional id: it is stable, so a restarted worker ends the
-//! transaction that it left open, and only one process at a time uses it.
+//! Names of slots. The name is the transactional id. It is stable, so that a restarted worker ends
+//! the transaction that it left open, and only one process at a time uses it.
 //!
-//! A slot has the name that a person gave it, or the host name with the first number that no other
-//! process on this host has locked.
+//! A slot uses its configured name, or the host name with the first number that no other process on
+//! this host has locked.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

@@ -1,13 +1,13 @@
-//! Imports: messages and the notes about them in one Kafka transaction.
+//! The import log: messages and the notes about them in one Kafka transaction.
 //!
-//! All who import into a topic have one transactional id, so there is one at a time: who begins
-//! fences who wrote before, ends what that one left open, and reads the notes up to their end. From
-//! then on no one changes them without fencing it in turn, so what it knows of them still holds
-//! when its transaction is committed. Who was fenced waits a moment and takes the topic back;
-//! pauses that grow let each get on.
+//! All importers of a topic share one transactional id, so only one is active at a time: a new
+//! importer fences the previous one, ends its open transaction, and reads the notes to their end.
+//! From then on, no one changes the notes without fencing it in turn, so its view of them is still
+//! valid when its transaction is committed. A fenced importer waits a moment and takes the topic
+//! back; growing pauses let each of them make progress.
 //!
-//! Whatever goes wrong, the client is thrown away, and the notes that its successor reads say what
-//! became of the transaction.
+//! After any error the client is discarded, and the notes that its successor reads show the outcome
+//! of the transaction.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

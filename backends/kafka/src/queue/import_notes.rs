@@ -1,8 +1,8 @@
-//! What imports have noted about one topic, as topic [`TOPIC`] has it: one partition, compacted, keyed
-//! by the id of the topic that the notes are about and their own key.
+//! Notes of imports about one topic, stored in topic [`TOPIC`]: one partition, compacted, keyed by
+//! the id of the imported topic and the key of the note.
 //!
-//! Everyone who imports into a topic of one queue shares these notes. They are read once and from
-//! there on followed, so that asking costs nothing.
+//! All imports into topics of one queue share these notes. They are read once and followed from
+//! there on, so a lookup costs nothing.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

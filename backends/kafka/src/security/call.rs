@@ -1,5 +1,4 @@
-//! A question and its answer over a connection that waits: what is said before a connection is
-//! ready for reading.
+//! A request and its response over a blocking connection, before it is ready for fetching.
 
 use std::io::{Read, Write};
 

@@ -1,12 +1,12 @@
-//! How our own connections to brokers are protected: TLS (rustls) and a login (SASL: PLAIN, SCRAM),
-//! by the same settings as librdkafka's. A connection is opened in three steps: TCP, TLS, login.
+//! Security of our own connections to brokers: TLS (rustls) and a login (SASL: PLAIN, SCRAM), with
+//! the settings of librdkafka. A connection is opened in three steps: TCP, TLS, login.
 //!
-//! A setting that is not honoured here exactly as librdkafka honours it leaves reading to it:
-//! encrypted keys, PKCS#12, certificates that are not checked, or not by name. Nothing is ever
-//! checked less here.
+//! If a setting cannot be honoured exactly as librdkafka does, librdkafka reads instead: encrypted
+//! keys, PKCS#12, certificates that are not verified, or not by host name. Verification is never
+//! weaker here.
 //!
-//! A login may end after a time that the broker says (KIP-368). Then a new connection takes the
-//! place of the old one before that: [`Opened::renew_at`].
+//! A broker may limit the lifetime of a login (KIP-368). A new connection replaces the old one
+//! before it expires: [`Opened::renew_at`].
 
 mod call;
 mod login;

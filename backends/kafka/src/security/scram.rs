@@ -1,7 +1,7 @@
-//! The client's side of SCRAM (RFC 5802, RFC 7677) as Kafka speaks it: without channel binding, and
-//! with names and passwords taken as they are. It knows no socket and no randomness.
+//! The client side of SCRAM (RFC 5802, RFC 7677) as used by Kafka: without channel binding, and
+//! with names and passwords taken literally. Pure: no socket and no randomness.
 //!
-//! Both sides prove that they know the password, and neither says it: a server that cannot prove it
+//! Both sides prove that they know the password without sending it; a server that cannot prove it
 //! is refused.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.

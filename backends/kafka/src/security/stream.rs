@@ -1,4 +1,4 @@
-//! A connection to a broker, as it is or inside TLS. It waits or not as its socket does.
+//! A connection to a broker, plain or inside TLS, blocking or not as its socket.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

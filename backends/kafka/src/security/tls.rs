@@ -1,7 +1,7 @@
-//! TLS to brokers: whom we trust, and who we say we are, as librdkafka's settings say it.
+//! TLS to brokers: trusted authorities and the client certificate, from the settings of librdkafka.
 //!
-//! Only what is checked here exactly as librdkafka checks it: everything else is an error, and then
-//! librdkafka reads.
+//! It supports only what it verifies exactly as librdkafka does; everything else is an error, and
+//! then librdkafka reads.
 
 use std::io;
 use std::net::TcpStream;

@@ -1,6 +1,6 @@
-//! Names of checkpoints: who asks for one, which have which, and why each is kept.
+//! Checkpoint names: requests, assigned names, and why each checkpoint is kept.
 //!
-//! A name is a few records of the job topic (`job_topic.rs`), which say in lines
+//! A name is stored as a few records of the job topic (`job_topic.rs`), with lines of text
 //!
 //! ```text
 //!  ID asked NAME              every partition is to take one; the first checkpoint that answers has it
@@ -9,17 +9,17 @@
 //!  ID gone                    taken back or forgotten, for good
 //! ```
 //!
-//! The answer of a partition is part of the commit of the checkpoint that gives it: its manifest
-//! bears the id. So a name is there or not by one record, whoever is killed when; and where an
-//! answer and a `gone` meet, `gone` counts. Of names that are given twice at once the first in the
-//! log counts.
+//! The answer of a partition is part of the commit of its checkpoint: the manifest carries the id.
+//! So a single record decides whether a name exists, whichever worker is killed and when. If an
+//! answer and a `gone` meet, `gone` wins. If a name is assigned twice at once, the first in the log
+//! wins.
 //!
-//! The first three have a key of their own, apart from `whole`, so compaction keeps an order in
-//! which nothing is undone: what is `gone` replaces what it ends.
+//! The first three have a key of their own, apart from `whole`, so compaction preserves a valid
+//! order: a `gone` replaces the record that it ends.
 //!
-//! A worker looks at the names before each commit that may delete checkpoints. What gets its name
-//! after that look is not deleted: it bears an id that the worker has not heard of, or is the
-//! newest of its partition.
+//! A worker looks at the names before each commit that may delete checkpoints. A checkpoint named
+//! after that look is not deleted: it carries an id unknown to the worker, or it is the newest of
+//! its partition.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

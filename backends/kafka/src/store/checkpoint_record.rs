@@ -1,9 +1,9 @@
 //! Records of the checkpoint log. The topic has one partition for each of the input; the key is the
 //! group.
 //!
-//! A record is its layout (1), its kind, the fields (numbers as u64, little endian; bytes with
-//! their length before them), and the CRC-32 of all that. Within one commit the progress comes
-//! last, so a reader that has read the progress has read the whole commit.
+//! A record consists of its layout (1), its kind, the fields (numbers as u64, little endian; bytes
+//! prefixed with their length), and a CRC-32 over all of it. The progress is the last record of a
+//! commit, so a reader that has read it has read the whole commit.
 
 use seismic_queue::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress};
 

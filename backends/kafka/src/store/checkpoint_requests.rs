@@ -1,4 +1,4 @@
-//! Requests for named checkpoints: what is asked for, answered, and named.
+//! Requests for named checkpoints: requested, answered and named.
 
 use super::KafkaStore;
 use super::checkpoint_names::CheckpointNames as Names;

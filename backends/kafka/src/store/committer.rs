@@ -1,19 +1,20 @@
 //! One slot's commits: each is one Kafka transaction of rows of all outputs, journal, pieces of a
 //! snapshot, progress, and the group's offsets in each input.
 //!
-//! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one
-//! finds: it has the same transactional id, so `init_transactions` ends what the last one left, and
-//! a delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried
-//! again in a transaction that failed, and every kind of error leads to the same place.
+//! After any error the client is discarded, and the next one finds out the outcome: it has the same
+//! transactional id, so `init_transactions` ends the transaction that the last one left, and
+//! brokers refuse its delayed requests by their epoch. So nothing is aborted here, nothing is
+//! retried within a failed transaction, and every error is handled in the same way.
 //!
-//! No row of a topic made again under the name of the input is ever committed. Our own fetcher asks
-//! for messages by the topic's id. librdkafka asks by its name, so before a transaction begins
-//! every broker that gave it messages is asked which topic it has. A broker gives messages of a
-//! topic only when it knows its id, and what it knows only moves forward; so one that has given a
-//! message of the other topic answers with the other id, however far other brokers are behind.
+//! No row of a topic that was recreated under the name of the input is ever committed. Our own
+//! fetcher asks for messages by the topic's id. librdkafka asks by its name, so before a
+//! transaction begins every broker that gave it messages is asked which topic it has. A broker
+//! serves messages of a topic only when it knows its id, and its metadata only moves forward; so a
+//! broker that has served a message of the other topic answers with the other id, however far other
+//! brokers lag.
 //!
-//! A commit always carries offsets, so the broker always checks the claim, and one without
-//! partitions is not made. The one that begins a fork has no claim: see [`JobStart`].
+//! A commit always carries offsets, so the broker always checks the fencing token; a commit without
+//! partitions is not made. The first commit of a fork has no token: see [`JobStart`].
 
 mod begin;
 mod transaction;

@@ -1,4 +1,4 @@
-//! What all parts of a job's store share: the cluster, the job, its checkpoint topic and their
+//! Shared by all parts of a job's store: the cluster, the job, its checkpoint topic and their
 //! names.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The records of topic `seismic-job-topic`: what is written down of jobs, as keys and lines of text.
+//! The records of topic `seismic-job-topic`: facts about jobs, as keys and lines of text.
 
 use seismic_queue::{Error, Job, Message, OutputSpec, PartitionBy, Result, Topic};
 

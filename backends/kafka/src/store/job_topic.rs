@@ -1,12 +1,11 @@
-//! Which jobs there are in a cluster: topic `seismic-job-topic`, one partition, compacted, keyed by
-//! group.
+//! The jobs of a cluster: topic `seismic-job-topic`, one partition, compacted, keyed by group.
 //!
-//! Workers that start together agree by the order of its log: each appends what it thinks, and the
-//! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
-//! that a later one says something else appends the first again.
+//! Workers that start together agree through the order of its log: each appends its proposal, and
+//! the first record of a group and kind wins. Compaction would keep the last one, so a worker that
+//! sees a different later record appends the first again.
 //!
-//! A group that is over stays written down, so that its name and its topics are no one else's:
-//! under the same name the records of the old one would be taken for the new one's.
+//! A finished group stays recorded, so that its name and topics are not reused: a new group with
+//! the same name would be confused with the records of the old one.
 
 use std::time::{Duration, Instant};
 

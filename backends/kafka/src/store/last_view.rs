@@ -1,5 +1,5 @@
-//! What the last view of a store has seen of its checkpoint topic: whoever has looked at a job reads
-//! the checkpoints and the journal of each partition next, and asks for each what the view has told.
+//! A cache of the last view of a store: a command that inspects a job usually reads the checkpoints
+//! and journals of its partitions next, which the view has already seen.
 
 use super::checkpoint_record::KeptCheckpoint;
 use seismic_queue::{Offset, Span, Topic};

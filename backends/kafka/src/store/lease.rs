@@ -1,5 +1,5 @@
 //! The lease of one worker of a job. There may be any number of workers: the group assigns the
-//! partitions, and transactions fence those that no longer have them.
+//! partitions, and transactions fence workers that have lost them.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
-//! The metadata of a committed offset: where the state of that commit is in the checkpoint log, and
-//! what its last rows were like.
+//! The metadata of a committed offset: the position of the state of that commit in the checkpoint
+//! log, and fingerprints of its last rows.
 //!
-//! As text (the client library takes nothing else), words between spaces:
-//! `seismic2 NUMBER FROM MANIFEST OUTPUT...`, all numbers decimal, with an output for each of the
-//! job's, in their order: `END`, `END:TOPIC`, or `END:TOPIC:APPENDED:CRC`, where TOPIC is the id of
-//! the topic and APPENDED (ms since 1970) and CRC (hexadecimal) are of the row before END. With ten
-//! outputs below 1,000 bytes, of which brokers take 4,096 (`offset.metadata.max.bytes`).
+//! Text (the client library accepts nothing else), words separated by spaces: `seismic2 NUMBER FROM
+//! MANIFEST OUTPUT...`, all numbers decimal, with an output for each of the job's, in their order:
+//! `END`, `END:TOPIC`, or `END:TOPIC:APPENDED:CRC`, where TOPIC is the id of the topic and APPENDED
+//! (ms since 1970) and CRC (hexadecimal) are of the row before END. With ten outputs below 1,000
+//! bytes, of which brokers take 4,096 (`offset.metadata.max.bytes`).
 //!
 //! `seismic1 NUMBER FROM MANIFEST END...`, which earlier versions wrote, is still read.
 

@@ -1,10 +1,10 @@
-//! Puts the offsets of a group back that a tool has reset or the cluster has forgotten: to the last
-//! commit, which the checkpoint topic has whole.
+//! Restores the offsets of a group that a tool has reset or the cluster has forgotten, to those of
+//! the last commit, which the checkpoint topic has in full.
 //!
-//! Every commit writes its progress there in the transaction in which it commits the offsets, so the
-//! last one that is there is the last one that was made. What the offsets' metadata say besides is
-//! found again: the newest manifest in the same topic, and the ends of the outputs in their topics,
-//! where nothing is behind the rows of the last commit.
+//! Every commit writes its progress there in the transaction in which it commits the offsets, so
+//! the last progress record belongs to the last commit. The rest of the metadata is reconstructed:
+//! the newest manifest from the same topic, and the ends of the outputs from their topics, where
+//! nothing follows the rows of the last commit.
 
 use rdkafka::TopicPartitionList;
 

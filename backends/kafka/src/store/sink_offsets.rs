@@ -1,4 +1,4 @@
-//! What it takes to note the positions of one sink.
+//! Storing the positions of one sink.
 
 use crate::group::offsets::GroupOffsets;
 use seismic_queue::Topic;

@@ -1,5 +1,4 @@
-//! What a store keeps for sinks: their positions, each sink's as a group of its own, and their
-//! state.
+//! State of sinks in a store: their positions, one group per sink, and their own state.
 
 use std::collections::btree_map::Entry;
 use std::sync::PoisonError;

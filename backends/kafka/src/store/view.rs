@@ -1,4 +1,4 @@
-//! What a store has of its job, without a lease.
+//! The view of a job, without a lease.
 
 use super::KafkaStore;
 use super::checkpoint_log::CheckpointLog;

@@ -1,6 +1,6 @@
-//! Checkpoints and journals that the last view has seen. It counts for a partition as long as the
-//! group has committed nothing there, and nothing was written down of the job and of the names of
-//! its checkpoints.
+//! Checkpoints and journals that the last view has read. It is valid for a partition as long as the
+//! group has committed nothing there and the records of the job and of its checkpoint names are
+//! unchanged.
 
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};

@@ -1,4 +1,4 @@
-//! What must hold of any bytes that a broker may send.
+//! Invariants for any bytes that a broker may send.
 #![allow(missing_docs)]
 
 use super::frame::Frame;

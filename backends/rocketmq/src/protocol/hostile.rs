@@ -1,4 +1,4 @@
-//! Foreign and damaged bytes: nothing panics, nothing is read beyond what is there.
+//! Foreign and damaged bytes: nothing panics, and nothing is read out of bounds.
 
 use proptest::prelude::*;
 

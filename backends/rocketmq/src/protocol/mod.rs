@@ -1,10 +1,10 @@
-//! The classic remoting protocol of RocketMQ as bytes: no socket, no clock, nothing that can fail
-//! other than by what the bytes say.
+//! The classic remoting protocol of RocketMQ as bytes: no socket, no clock, and no errors except
+//! for invalid bytes.
 //!
-//! Everything that comes from a broker is read through `Bytes`, which never panics
-//! and never reserves memory because a length says so. Names are those of RocketMQ's own sources
-//! (release 5.3): `org.apache.rocketmq.remoting.protocol.{RemotingCommand, RequestCode,
-//! ResponseCode}` and `org.apache.rocketmq.common.message.{MessageDecoder, MessageConst}`.
+//! Everything that comes from a broker is read through `Bytes`, which never panics and never
+//! reserves memory for a claimed length. Names are those of RocketMQ's sources (release 5.3):
+//! `org.apache.rocketmq.remoting.protocol.{RemotingCommand, RequestCode, ResponseCode}` and
+//! `org.apache.rocketmq.common.message.{MessageDecoder, MessageConst}`.
 
 pub(crate) mod batch;
 pub(crate) mod code;

@@ -2,8 +2,8 @@
 //!
 //! Layout: four bytes of address (random here: several processes of one machine must differ), two
 //! of process id, four more random ones, four of time in ms since the first of the month, two of a
-//! counter. Java's tools take the time from it, so it must be roughly right. The ids of one batch
-//! follow each other: whoever reads it back knows what belongs to it from its first message.
+//! counter. Java's tools read the time from it, so it must be roughly right. The ids of one batch
+//! are consecutive, so the messages of a batch can be identified from its first one.
 
 use seismic_queue::message::new_id;
 

@@ -1,21 +1,21 @@
-//! Messages that are in a queue twice, and of which readers give the first one only.
+//! Messages that are stored twice in a queue; readers deliver only the first.
 //!
-//! A producer that dies leaves sends under way that a broker may store when the next one of its name
-//! has read the queue back already, and a broker that stalls may store a send that was given up. No
-//! wait is long enough for that, so readers tell repeats by what each send says of itself. Its first
+//! A producer that dies leaves sends in flight, which a broker may store after the next producer of
+//! that name has read the queue; and a stalled broker may store a send that was given up. No wait
+//! is long enough for that, so readers recognise repeats by properties of each send. Its first
 //! message has two properties:
 //!
 //! * `seismic_from`: the producer and the sequence number of the message;
-//! * `seismic_after`: an offset of this queue. Of what lies before it, the producer knew all that was
-//!   its own when it sent, so the send is no repeat of that.
+//! * `seismic_after`: an offset of this queue. The producer knew all of its messages before that
+//!   offset when it sent, so the send does not repeat any of them.
 //!
 //! > A message is a repeat if between `seismic_after` of its send and its own offset there is another
 //! > one of the same producer with the same sequence number or a higher one.
 //!
-//! That is a rule about the log alone: a reader that begins anywhere finds the same, once it has read
-//! back to `seismic_after`. A producer never has two sends under way to one queue, so a higher number
-//! means that all below it are there. Sends of versions before this rule say no offset and are never
-//! taken for repeats.
+//! The rule depends on the log alone: a reader that starts anywhere gets the same result once it
+//! has read back to `seismic_after`. A producer never has two sends in flight to one queue, so a
+//! higher number means that all below it are stored. Sends of versions before this rule have no
+//! offset and never count as repeats.
 
 pub(crate) mod send_marks;
 

@@ -1,5 +1,5 @@
-//! What the first message of a send says of it, as properties: who sent it, which number it is, and
-//! what the producer knew by then.
+//! Properties of the first message of a send: its producer, its number, and how far the producer
+//! knew the queue.
 
 /// Property of a send's first message: producer id, colon, sequence number.
 pub(crate) const FROM: &str = "seismic_from";

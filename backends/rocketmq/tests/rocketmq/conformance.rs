@@ -1,8 +1,8 @@
 //! The contract of a queue, as far as RocketMQ can keep it.
 //!
-//! One thing is kept less strictly than by embedded queues: an append of several partitions is not
-//! one act, so a crash may leave a part of it (`faults.rs` shows that a retry adds only the rest).
-//! Two checks are here in a form of their own.
+//! One guarantee is weaker than that of embedded queues: an append to several partitions is not
+//! atomic, so a crash may leave a part of it (`faults.rs` shows that a retry adds only the rest).
+//! Two checks are adapted here.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A broker that dies, comes back, and lies half-open.
+//! A broker that dies, returns, and has half-open connections.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;

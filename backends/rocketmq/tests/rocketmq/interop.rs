@@ -1,4 +1,4 @@
-//! What the Java client and tools write, we read; what we write, they read.
+//! Interoperability with the Java client and tools, in both directions.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
-//! Notes of imports, in the transaction of the messages that they are about.
+//! Import notes, written in the transaction of their messages.
 //!
-//! Their table is made by the first import, so that files of before have it too, and programs of
-//! before still open files that have it.
+//! The first import creates the table, so that older files get it as well, and older programs can
+//! still open files that have it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Appending: blocks, and what is known of their producer, in one transaction.
+//! Appending: blocks and the state of their producer in one transaction.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Deleting what exceeds a topic's policy: whole blocks from the oldest on, a few per
-//! transaction, never past what someone holds.
+//! Deletes what exceeds the policy of a topic: whole blocks from the oldest on, a few per
+//! transaction, never beyond a hold.
 
 use rusqlite::{Connection, params};
 

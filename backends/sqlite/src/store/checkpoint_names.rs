@@ -1,5 +1,4 @@
-//! Names of checkpoints and who asks for them: the statements, each within its caller's
-//! transaction.
+//! Checkpoint names and requests. Each statement runs in its caller's transaction.
 
 use rusqlite::{Connection, params};
 

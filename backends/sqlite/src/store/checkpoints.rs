@@ -1,5 +1,4 @@
-//! Progress and checkpoints of one partition: the statements, each within its caller's
-//! transaction.
+//! Progress and checkpoints of one partition. Each statement runs in its caller's transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;

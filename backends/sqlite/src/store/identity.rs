@@ -1,4 +1,4 @@
-//! Who a store is: its id and epoch, its job, and where the topics of the job's outputs are.
+//! The identity of a store: its id and epoch, its job, and the topics of its outputs.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

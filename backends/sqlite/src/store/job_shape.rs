@@ -1,5 +1,5 @@
-//! What a store also keeps for a job that is not plain: further inputs, and outputs that are keyed.
-//! The statements, each within its caller's transaction; the tables are described in `schema.rs`.
+//! Additional data of jobs with several inputs or keyed outputs. Each statement runs in its
+//! caller's transaction; the tables are described in `schema.rs`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,4 +1,4 @@
-//! The journal of one partition: the statements, each within its caller's transaction.
+//! The journal of one partition. Each statement runs in its caller's transaction.
 
 use std::ops::Range;
 

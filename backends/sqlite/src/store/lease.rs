@@ -1,4 +1,4 @@
-//! The right to commit to a store: its lease and the committers of it.
+//! The right to commit to a store: its lease and committers.
 
 use std::sync::Arc;
 

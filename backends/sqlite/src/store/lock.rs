@@ -1,7 +1,8 @@
-//! Who owns a store: a file next to it, locked by the operating system as long as the owner lives.
+//! The owner lock of a store: a file next to it, locked by the operating system as long as the
+//! owner lives.
 //!
-//! The lock goes with the process, however it ends, so nothing has to be cleaned up. The file holds
-//! the owner as text for whoever is refused; what it says means nothing without the lock.
+//! The lock ends with the process, however it ends, so nothing has to be cleaned up. The file names
+//! the owner for error messages; its content is meaningless without the lock.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};

@@ -1,4 +1,4 @@
-//! A store in one SQLite file: opening and leasing it, and reading what is in it.
+//! A store in one SQLite file: opening, leasing and reading it.
 
 mod checkpoint_names;
 mod checkpoints;

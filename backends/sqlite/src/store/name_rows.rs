@@ -1,5 +1,5 @@
-//! The names that checkpoints have, row by row: the statements, each within its caller's
-//! transaction. What is asked of names is in `checkpoint_names.rs`.
+//! Rows of checkpoint names. Each statement runs in its caller's transaction. Operations on names
+//! are in `checkpoint_names.rs`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,4 +1,4 @@
-//! Going back to a checkpoint: the statements, each within its caller's transaction.
+//! Rewinding to a checkpoint. Each statement runs in its caller's transaction.
 
 use rusqlite::{Connection, params};
 

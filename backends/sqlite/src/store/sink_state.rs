@@ -1,7 +1,7 @@
-//! What sinks keep in a store besides their positions: one row for each sink and key.
+//! State of sinks besides their positions: one row for each sink and key.
 //!
-//! The table is made when the first sink stores something, so stores of sinks that keep nothing are
-//! as they always were.
+//! The table is created when the first sink stores something, so other stores keep their old
+//! layout.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 

@@ -1,4 +1,4 @@
-//! What a view of a store shows of its outputs and sinks.
+//! Outputs and sinks in the view of a store.
 
 use rusqlite::Connection;
 

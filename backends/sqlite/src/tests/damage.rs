@@ -1,4 +1,4 @@
-//! Files that are not, not any more, or not yet ours to use.
+//! Files that are foreign, damaged or of another version.
 
 use std::fs;
 use std::io::Write as _;

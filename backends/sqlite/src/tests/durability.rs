@@ -1,4 +1,4 @@
-//! What is there after everything was closed.
+//! What survives closing everything.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The conformance suite on files, and what only files have.
+//! The conformance suite on files, and tests of what only files have.
 
 mod damage;
 mod durability;

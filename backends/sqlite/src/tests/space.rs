@@ -1,4 +1,4 @@
-//! A full disk: nothing is written, nothing is lost, and it continues when there is space.
+//! A full disk: nothing is written, nothing is lost, and work continues when there is space.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Every image of a script recovers to what it must, and continues from there.
+//! Every image of a script recovers to the expected state and continues from there.
 
 use std::path::Path;
 use std::time::Instant;

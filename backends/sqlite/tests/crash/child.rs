@@ -1,4 +1,4 @@
-//! A process of its own that appends to a queue, for tests that watch or hinder it.
+//! A separate process that appends to a queue, for tests that observe or disturb it.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,8 +1,8 @@
-//! Bits that rot: whatever bytes of a file change, nothing panics or hangs, and a message that is
-//! given out is the one that was stored there.
+//! Bit rot: whatever bytes of a file change, nothing panics or hangs, and every message that is
+//! read is the one that was stored.
 //!
-//! SQLite has no checksums of pages. Messages, snapshots, progress and journal entries are guarded
-//! by a CRC of their own.
+//! SQLite has no page checksums. Messages, snapshots, progress and journal entries have a CRC of
+//! their own.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a crash between two moments may leave.
+//! Images that a crash between two moments may leave.
 //!
 //! SQLite appends a transaction to the WAL and syncs it; that acknowledges it. The main file
 //! changes only when the WAL is moved into it: all of the WAL is synced before, the file after, and

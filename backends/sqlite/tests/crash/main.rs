@@ -1,15 +1,16 @@
-//! What a crash, a full disk or a failing one may leave of the files of an embedded queue and
-//! store: every image of it recovers, with everything that was acknowledged and nothing half.
+//! Images that a crash or a full or failing disk may leave of an embedded queue and store: every
+//! image recovers, with everything that was acknowledged and nothing incomplete.
 //!
 //! The files are copied at every sync point of a script, and in the middle of its transactions.
-//! What was written between two copies is then lost, torn and mixed in every way that a disk may
-//! do it before the sync that ends it (`image.rs`). That SQLite writes and syncs in the order that
-//! this takes for granted is checked by its system calls (`system_calls.rs`).
+//! Writes between two copies are then lost, torn and reordered in every way that a disk may do
+//! before the next sync (`image.rs`). The order of writes and syncs that this assumes of SQLite is
+//! checked by its system calls (`system_calls.rs`).
 //!
 //! Not covered: a crash while a new file gets its first page (a rollback journal does that, once),
-//! a disk that loses what it has synced, and bit rot, which is in `flips.rs` as far as it is found.
+//! a disk that loses what it has synced, and bit rot, which `flips.rs` covers as far as it can be
+//! detected.
 //!
-//! Choices are drawn from a seed that is printed; set `CRASH_SEED` to draw the same ones again.
+//! Random choices come from a printed seed; set `CRASH_SEED` to repeat them.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it tries")]
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.

@@ -1,4 +1,4 @@
-//! A queue under test: two topics, one with appends to both partitions, one that is cut back.
+//! A queue under test: two topics, one with appends to both partitions, one that is rewound.
 
 use std::path::Path;
 use std::time::Duration;

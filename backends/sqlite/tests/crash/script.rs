@@ -1,4 +1,4 @@
-//! Plays a script on a database and copies its files at every moment that matters.
+//! Runs a script on a database and copies its files at every relevant moment.
 
 use std::fmt::Debug;
 use std::path::Path;

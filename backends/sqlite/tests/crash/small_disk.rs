@@ -1,5 +1,5 @@
-//! A file system that is really full. Only where one may be mounted in a namespace of its own
-//! (Linux); elsewhere the test says that it is skipped.
+//! A file system that is really full. It runs only where one may be mounted in a new namespace
+//! (Linux); elsewhere the test reports that it is skipped.
 
 use crate::child::{ALL, acknowledged, can, run, said};
 use crate::line::Line;

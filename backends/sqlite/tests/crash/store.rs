@@ -1,5 +1,5 @@
-//! A store under test. What a commit carries follows from its partition and number, so what must be
-//! there after any number of commits is known without looking.
+//! A store under test. The content of a commit follows from its partition and number, so the
+//! expected state after any number of commits is known.
 
 use seismic_queue::SinkState as _;
 use std::path::Path;

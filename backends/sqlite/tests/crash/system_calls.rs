@@ -1,5 +1,5 @@
-//! What SQLite asks of the operating system, and what becomes of us when that fails. Only where
-//! `strace` is and may be used (Linux); elsewhere these tests say that they are skipped.
+//! System calls of SQLite, and how we handle their failures. These tests run only where `strace` is
+//! installed and permitted (Linux); elsewhere they report that they are skipped.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Every call of the file once, on the cluster that librdkafka brings with it, so that Valgrind can
-//! look at what they do with memory: `backends/kafka/valgrind.sh`.
+//! Calls every function of the file once, on the mock cluster of librdkafka, so that Valgrind can
+//! check their memory use: `backends/kafka/valgrind.sh`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! What our own fetcher reads is what librdkafka reads, on a real broker; and what it does when a
-//! broker is not as it should be, on the cluster that librdkafka brings with it.
+//! Our fetcher reads the same messages as librdkafka on a real broker, and handles faulty brokers,
+//! on the mock cluster of librdkafka.
 
 use std::io::Write as _;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Names read back as they were written, and what a name keeps.
+//! Names are read back as written, and named checkpoints are kept.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The one commit that begins a job before it has members: all partitions in one transaction.
+//! The commit that starts a job before it has members: all partitions in one transaction.
 
 use super::*;
 
