@@ -1,5 +1,4 @@
-//! The words for what can be done about an error: the only place that knows which option or command
-//! of the program does it.
+//! The texts of remedies: the only place that knows which option or command of the program applies.
 
 use std::error::Error as StdError;
 

@@ -1,4 +1,4 @@
-//! A sink as a value on the command line. What is refused is shown without a password.
+//! A sink as a value on the command line. Errors show it without its password.
 
 use std::ffi::OsStr;
 

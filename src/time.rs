@@ -1,4 +1,4 @@
-//! Times as people write them.
+//! Parsing and formatting times.
 
 use jiff::Timestamp;
 use seismic_pipeline::StartFrom;

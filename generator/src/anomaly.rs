@@ -1,4 +1,4 @@
-//! Faults on purpose. Each function breaks exactly one property of a valid record, so that every
+//! Deliberate faults. Each function violates exactly one property of a valid record, so that every
 //! pipeline rejects it for exactly one reason.
 //!
 //! The order in which pipelines clean: the message decodes, sensor id, quality,

@@ -1,10 +1,10 @@
-//! One earthquake and how it reaches a sensor: P, then S, later and weaker with distance.
+//! One earthquake and its arrivals at a sensor: P, then S, later and weaker with distance.
 //!
 //! Straight rays in a uniform crust: v_p = 6.0 km/s, the usual average of continental crust, and
-//! v_p / v_s = √3 (a Poisson solid). Amplitudes follow
-//! A(r) = A(r0) · (r0 / r) · exp(−π f (r − r0) / (Q v)), geometric spreading of a body wave and
-//! loss in the rock (Aki & Richards, *Quantitative Seismology*, 2nd ed., ch. 5.5), with Q = 200,
-//! r0 = 10 km, P at 6 Hz and S at 3 Hz. Each wave rises within 0.2 s and dies away exponentially.
+//! v_p / v_s = √3 (a Poisson solid). Amplitudes follow A(r) = A(r0) · (r0 / r) · exp(−π f (r − r0)
+//! / (Q v)), geometric spreading of a body wave and loss in the rock (Aki & Richards, *Quantitative
+//! Seismology*, 2nd ed., ch. 5.5), with Q = 200, r0 = 10 km, P at 6 Hz and S at 3 Hz. Each wave
+//! rises within 0.2 s and decays exponentially.
 
 use crate::network::Sensor;
 use crate::portable_math::decay;

@@ -1,5 +1,4 @@
-//! Synthetic data: a network of virtual sensors, earthquakes, and records that are faulty on
-//! purpose.
+//! Synthetic data: a network of virtual sensors, earthquakes, and deliberately faulty records.
 //!
 //! ```text
 //!  Options ─► Plan ─► Stream (network, waveform, anomaly)
@@ -7,8 +6,8 @@
 //! ```
 //!
 //! Up to the stream everything is pure: the same plan gives the same records. The shell around it,
-//! [`generate`], knows the clock and the queue. Command lines and progress bars are the caller's
-//! business.
+//! [`generate`], knows the clock and the queue. Command lines and progress bars are up to the
+//! caller.
 
 mod anomaly;
 mod earthquake;

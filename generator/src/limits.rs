@@ -1,4 +1,4 @@
-//! Every bound of this crate, each with its reason.
+//! Every limit of this crate, each with its reason.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

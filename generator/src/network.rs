@@ -1,7 +1,7 @@
 //! The virtual sensors: their ids and positions.
 //!
-//! Sensors stand on a sunflower spiral around the coast of Oaxaca, shaken by chance: ten about
-//! 10 km apart, a million still within 300 km. Each site has its own level of noise.
+//! Sensors are placed on a sunflower spiral around the coast of Oaxaca, with random offsets: ten
+//! about 10 km apart, a million still within 300 km. Each site has its own noise level.
 
 use seismic_queue::{Partition, partition_of};
 

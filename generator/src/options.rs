@@ -1,4 +1,4 @@
-//! The options of a run, and whether such a run is possible.
+//! The options of a run, and their validation.
 
 use seismic_ingest::InvalidOption;
 use seismic_ingest::options::{Checks, PARTITIONS, TOPIC};

@@ -1,5 +1,5 @@
-//! When records may be published: a run never runs ahead of the clock, and a paced one keeps the
-//! distance to it that it began with.
+//! When records may be published: a run never gets ahead of the clock, and a paced one keeps its
+//! initial distance to it.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A run with everything resolved: what the options left open is decided here, once.
+//! A fully resolved run: everything that the options leave open is decided here, once.
 
 use seismic_ingest::producer_name;
 use seismic_queue::{Queue, clock};

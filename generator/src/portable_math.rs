@@ -1,8 +1,9 @@
 //! Elementary functions that give the same bits on every machine.
 //!
 //! `f32::sin` and `f32::exp` come from the platform's mathematical library and may differ in the
-//! last bit from one machine to the next. A seed names a run exactly, so these are built from
-//! additions and multiplications alone. Precision is that of a drawing, not of a measurement.
+//! last bit from one machine to the next. A seed must reproduce a run exactly, so these functions
+//! use only additions and multiplications. Their precision is enough for a simulation, not for a
+//! measurement.
 
 /// sin(2π · `turns`), within 0.002; between -1 and 1.
 ///

@@ -1,5 +1,5 @@
-//! Numbers drawn from a seed: one ChaCha8 stream per purpose, so that what one part draws never
-//! shifts what another one gets.
+//! Seeded random numbers: one ChaCha8 stream per purpose, so that the draws of one part never
+//! affect another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

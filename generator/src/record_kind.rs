@@ -1,4 +1,4 @@
-//! What a published record is: valid, or one kind of anomaly, each with exactly one fault.
+//! The kind of a published record: valid, or one kind of anomaly, each with exactly one fault.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

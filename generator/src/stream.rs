@@ -4,10 +4,10 @@
 //!  slot i ──► sensor i % sensors, time start + i / rate ──► waveform ──► maybe one fault ──► bytes
 //! ```
 //!
-//! A slot whose turn it is to be an anomaly carries the anomaly instead of the sample. Which
-//! kind is drawn evenly among those possible there: late needs a sensor that has published a
-//! valid record, a duplicate a valid record in the slot just before. A plan without anomalies
-//! gives the same samples as one with them, where both have one.
+//! An anomalous slot carries the anomaly instead of the sample. Its kind is drawn uniformly from
+//! those possible there: late needs a sensor that has published a valid record, a duplicate a valid
+//! record in the slot just before. Plans with and without anomalies have the same samples in slots
+//! where both have one.
 
 use seismic_proto::{Message, SeismicRecord};
 use seismic_queue::{Partition, partition_of};

@@ -1,4 +1,4 @@
-//! What a run did.
+//! The summary of a run.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The physical signal of every sensor: background noise and, one after the other, earthquakes.
 //!
-//! Pure: what a sensor shows depends on the seed and the time since the start of the run. Times
-//! of successive calls must not go back. One earthquake at a time is alive, from its origin until
-//! its last wave has died away at the farthest sensor, so a sample costs the same however long
-//! the run; how it reaches each sensor is worked out once, at its origin.
+//! Pure: the signal of a sensor depends on the seed and the time since the start of the run. Times
+//! of successive calls must not decrease. At most one earthquake is active, from its origin until
+//! its last wave has decayed at the farthest sensor, so the cost of a sample does not grow with the
+//! length of the run; its arrivals are computed once, at its origin.
 //!
 //! Amplitudes stay between -90 and 90, well within the valid range of -100 to 200: noise adds at
 //! most 2.25, P at most 21 and S at most 60.

@@ -1,6 +1,6 @@
-//! Appends to the queue on a thread of its own, so that making records and waiting for the disk
-//! overlap. At most [`limits::REQUESTS_WAITING`] append requests wait for it: a slow queue slows
-//! the producer of records down.
+//! Appends to the queue on a separate thread, so that encoding records and waiting for the disk
+//! overlap. At most [`limits::REQUESTS_WAITING`] append requests wait: a slow queue slows the
+//! producer down.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;

@@ -1,6 +1,6 @@
-//! What the value of a message holds: one record, or several packed ones.
+//! The value of a message: one record, or several packed ones.
 //!
-//! Records are taken out one by one, so that a large pack costs no more memory than its bytes.
+//! Records are decoded one by one, so that a large pack takes no more memory than its bytes.
 
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, encode_length_delimiter};
 

@@ -1,5 +1,5 @@
-//! What can go wrong, where, and what the caller must do about it. Messages name no command-line
-//! options: those are the caller's.
+//! Errors: what went wrong, where, and what the caller must do about it. Messages name no
+//! command-line options; the caller adds those.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Which way of reading a file might help, as data: a user interface names its own options.
+//! Hints about read options that might help, as data; a user interface names its own options.
 
 /// What might help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

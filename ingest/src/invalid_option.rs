@@ -1,4 +1,4 @@
-//! What can be wrong with an option.
+//! Errors in options.
 
 use std::fmt;
 

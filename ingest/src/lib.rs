@@ -1,4 +1,4 @@
-//! Brings records into the queue: imports of recorded data, and replays of what a topic holds.
+//! Brings records into the queue: imports of recorded data, and replays of topics.
 //!
 //! ```text
 //!  files::records  (jsonl, csv) ──────────┐
@@ -9,7 +9,7 @@
 //!
 //! Up to the batcher everything is pure: the same input gives the same messages. Only
 //! [`files::records::import`], [`files::openeew::import`] and [`replay::replay`] know the clock and
-//! the queue. Command lines and progress bars are the caller's business.
+//! the queue. Command lines and progress bars are up to the caller.
 //!
 //! The crate also serves the load generator, which publishes through the same batcher and appender.
 

@@ -1,4 +1,4 @@
-//! Defaults and checks that the options of all publications share.
+//! Defaults and checks shared by all publications.
 
 use std::fmt;
 use std::ops::RangeInclusive;

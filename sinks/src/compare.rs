@@ -1,5 +1,5 @@
-//! Comparing what a sink holds with the result topic, row by row. Each sink brings its own rows;
-//! the topic's side and the list of differences are here.
+//! Compares the content of a sink with the result topic, row by row. Each sink provides its own
+//! rows; reading the topic and the list of differences are here.
 
 use std::time::Duration;
 

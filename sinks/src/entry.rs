@@ -1,4 +1,4 @@
-//! What a line of the list of sinks answers for its sink, and which sink is meant.
+//! An entry in the list of sinks, and the spec that selects one.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

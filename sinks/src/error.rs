@@ -1,4 +1,4 @@
-//! What can go wrong with a sink, where, and what the caller must do about it.
+//! Errors of sinks: what went wrong, where, and what the caller must do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};

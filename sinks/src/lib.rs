@@ -1,5 +1,5 @@
 //! Sinks show committed windows. Each is a reader of the result topic with a position of its own,
-//! so a slow one never stalls the job, and one that was down catches up.
+//! so a slow sink never stalls the job, and one that was down catches up.
 //!
 //! ```text
 //!  store: result topic ──Batch──► SinkRunner ──Rows: write, sync──► Sink   console │ csv │ rocketmq │ …
@@ -8,10 +8,10 @@
 //! ```
 //!
 //! [`Sink`] is the seam, [`SinkRunner`] the one loop around it, [`SinkThreads`] runs several. A new
-//! sink is a folder, one line in `registry.rs`, and the conformance suite: its [`Entry`] answers
-//! whatever is asked of a kind of sink (opening, options, examination, comparison), so nothing
-//! outside its folder knows its name. Every folder has the same file names for the same things.
-//! Rows reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
+//! sink is a folder, one line in `registry.rs`, and the conformance suite: its [`Entry`] covers
+//! everything that is specific to a sink (opening, options, examination, comparison), so nothing
+//! outside its folder knows its name. All folders use the same file names for the same things. Rows
+//! reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
 
 mod compare;
 #[cfg(any(test, feature = "conformance"))]

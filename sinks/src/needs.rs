@@ -1,4 +1,4 @@
-//! What sinks still need of a result topic: the rows that they have not made durable yet.
+//! The rows of a result topic that sinks still need: those that they have not made durable yet.
 
 use seismic_queue::View;
 

@@ -1,4 +1,4 @@
-//! Options of sinks: which there are, what their values look like, and finding what was meant.
+//! Options of sinks: definitions, value types, and suggestions for misspelt names.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The copy of a CSV folder: what its commit file counts, while the sink may write on.
+//! The copy of a CSV folder: its committed part, while the sink may continue to write.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};

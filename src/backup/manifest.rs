@@ -1,4 +1,4 @@
-//! What a backup holds: `manifest.json`.
+//! The contents of a backup: `manifest.json`.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! Restoring a backup, and looking at one.
+//! Restoring and inspecting a backup.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

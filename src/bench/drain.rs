@@ -1,5 +1,6 @@
 //! **drain**: a prepared backlog, from the start of the process that drains it to its end: queue,
-//! windows, committed rows, CSV. Each result is verified, so that no figure comes from a wrong run.
+//! windows, committed rows, CSV. Each result is verified, so that no figure comes from an incorrect
+//! run.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! **limit**: the same bytes decoded, cleaned and windowed from memory by one thread. No queue, no
-//! commit, no other thread: what the hardware allows one core to do, to which everything else is
-//! put in relation.
+//! commit, no other thread: the upper limit of one core on this hardware, to which everything else
+//! is compared.
 
 use std::time::{Duration, Instant};
 

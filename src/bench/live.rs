@@ -1,7 +1,7 @@
-//! **live**: at a steady rate, from when the record that closes a window was due to be appended to
-//! when the window's row is seen by another reader. The way between: a durable append, the job
-//! (another process) that reads, windows and commits, and a reader of its result topic in this
-//! process. Where a sink can send the rows back to the queue, a consumer of those is measured too.
+//! **live**: latency at a steady rate, from the due time of the record that closes a window until
+//! another reader sees the row of the window. It includes a durable append, the job (another
+//! process) that reads, windows and commits, and a reader of its result topic in this process.
+//! Where a sink can send the rows back to the queue, a consumer of those is measured too.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;

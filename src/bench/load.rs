@@ -1,7 +1,7 @@
 //! A steady load: records that follow the clock, appended on schedule by a thread of its own.
 //!
-//! The load is open: it never waits for who reads it, and an append that comes late does not move
-//! the next. Before it the state can be filled: one record of each sensor, as fast as possible.
+//! The load is open: it never waits for readers, and a late append does not delay the next one. The
+//! state can be filled before: one record of each sensor, as fast as possible.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};

@@ -1,6 +1,6 @@
-//! **memory**: what a sensor with one open window costs, in bytes. Two jobs read the same number of
-//! records into one window each; one has many sensors, one few. The difference of their memory,
-//! divided by that of their sensors.
+//! **memory**: the cost of a sensor with one open window, in bytes. Two jobs read the same number
+//! of records into one window each; one has many sensors, one few. The result is the difference of
+//! their memory divided by the difference of their sensors.
 
 use seismic_generator::generate;
 use seismic_queue::sleep;

@@ -1,5 +1,6 @@
-//! Measures what this machine and queue do. Each figure is given with its ratio to what one core
-//! can do at most, measured in the same run, so that figures of different machines can be compared.
+//! Measures the performance of this machine and queue. Each figure is given with its ratio to the
+//! maximum of one core, measured in the same run, so that figures of different machines can be
+//! compared.
 //!
 //! The parts are measured one after the other in a temporary workspace; jobs are real processes of
 //! this program, and their results are verified.

@@ -1,4 +1,4 @@
-//! A plot as SVG: lines over a logarithmic axis. Pure, and no more than our own plots need.
+//! A plot as SVG: lines over a logarithmic axis. Pure, and limited to what our plots need.
 
 use std::fmt::Write as _;
 

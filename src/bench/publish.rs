@@ -1,5 +1,5 @@
 //! **publish**: durable appends of records that are encoded already, one call after the other, by
-//! size of block and records per message. How fast records are made is not in it.
+//! size of block and records per message. The time to generate records is not included.
 
 use std::time::{Duration, Instant};
 

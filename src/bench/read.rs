@@ -1,5 +1,5 @@
 //! **read**: a backlog read to its end and only counted, by as many readers as a drain has slots.
-//! What the queue and its client give, whatever is made of it: no drain is faster.
+//! This is the maximum of the queue and its client: no drain is faster.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};

@@ -2,8 +2,9 @@
 //! by size of state.
 //!
 //! Every sensor has one open window. The load continues while the job is down, for just over a
-//! second: so windows are due to be closed when it comes back, and the time is the job's and not
-//! that until the next second of event time. Idle closes are off, for they would wait two seconds.
+//! second: so windows are due when it returns, and the time is that of the recovery and not of
+//! waiting for the next second of event time. Idle closes are off, since they would wait two
+//! seconds.
 
 use std::sync::atomic::AtomicBool;
 use std::thread;

@@ -1,4 +1,4 @@
-//! A report as a person or a program reads it: aligned tables, Markdown, JSON. Pure.
+//! Renders a report as aligned tables, Markdown or JSON. Pure.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What a bench found: one table for each part, made of plain figures. How it looks is
-//! [`super::render`]'s business.
+//! The results of a bench: one table for each part, as plain figures. [`super::render`] formats
+//! them.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Reads a topic of rows as any other reader does, and notes when each row appeared.
+//! Reads a topic of rows like any other reader, and records when each row appeared.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A job that runs as a process of its own while the bench works, with its store for looking in.
+//! A job that runs as a separate process during the bench, with access to its store.
 
 use anyhow::Context as _;
 use seismic_queue::{Error, JobStore};

@@ -1,10 +1,10 @@
-//! When what was appended, and when what came of it was seen: from both, latencies. Pure: times
-//! are given.
+//! Times at which records were appended and their rows were seen, and the latencies between them.
+//! Pure: times are inputs.
 //!
 //! **Coordinated omission.** The load is open: each append has a time at which it is due, and later
-//! ones do not wait for earlier ones. Latency is counted from when an append was *due*, also when
-//! a stall made it late, so a stall counts for everything that it delayed, and nothing is left to
-//! correct afterwards. Every row is counted: the caller waits for the last one.
+//! ones do not wait for earlier ones. Latency is counted from when an append was *due*, even when a
+//! stall made it late, so a stall counts for everything that it delayed and no correction is needed
+//! afterwards. Every row is counted: the caller waits for the last one.
 
 use std::time::{Duration, Instant};
 

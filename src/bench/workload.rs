@@ -1,4 +1,4 @@
-//! How much is measured: enough for figures that can be trusted, within a bounded time.
+//! The size of the measurements: enough for reliable figures, within a bounded time.
 
 use std::time::Duration;
 

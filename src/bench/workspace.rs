@@ -6,9 +6,10 @@
 //!      └ Job   one job's store and CSV folder
 //! ```
 //!
-//! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
-//! run that ends early, by an error or Ctrl-C, leaves nothing. In a cluster the topics' names begin
-//! with that of the run; they cannot be deleted from here, so a message says that they stay.
+//! Each removes its folder when it is dropped, so the disk holds one backlog at a time, and a run
+//! that ends early, by an error or Ctrl-C, leaves nothing behind. In a cluster, topic names start
+//! with the name of the run; they cannot be deleted from here, so a message reports that they
+//! remain.
 
 use std::cell::Cell;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `seismic generate` under a name of its own, for machines that only make load. It becomes the
+//! `seismic generate` under its own name, for machines that only generate load. It becomes the
 //! program `seismic` beside it: a second whole program would take as long to build as the first.
 
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Asking before what cannot be undone.
+//! Asks for confirmation before irreversible actions.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 

@@ -1,4 +1,4 @@
-//! `seismic read csv:FOLDER`: prints the rows that count in the folder of a CSV sink, which may be
+//! `seismic read csv:FOLDER`: prints the committed rows in the folder of a CSV sink, which may be
 //! running.
 
 use std::io::{self, Write};

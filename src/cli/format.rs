@@ -1,4 +1,4 @@
-//! Messages, numbers and durations as a person reads them.
+//! Messages, numbers and durations formatted for people.
 
 use std::fmt::Write as _;
 use std::time::Duration;

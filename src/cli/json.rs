@@ -1,4 +1,4 @@
-//! Messages as JSON: the proto's field names, every field written, also zeros.
+//! Messages as JSON: the proto's field names, every field is written, including zeros.
 //!
 //! 64-bit integers are numbers; floats are in shortest round-trip form, and those that JSON cannot
 //! represent are `"NaN"`, `"Infinity"` and `"-Infinity"`; bytes are base64.

@@ -1,4 +1,4 @@
-//! Which lines are logged, for a process that is told so while it runs.
+//! Log levels that can be changed while the process runs.
 
 use std::sync::OnceLock;
 

@@ -1,7 +1,7 @@
 //! Rows of a topic with the panes of each window added up.
 //!
-//! Most windows have one row, so only those with further ones are remembered: a first pass finds them, a
-//! second one adds them up, and each is then printed in the place of its first row.
+//! Most windows have one row, so only those with several are kept: a first pass finds them, a
+//! second one adds them up and prints each at the position of its first row.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,5 +1,4 @@
-//! SIGTERM, SIGHUP and Ctrl-C, turned into the use of a stop token; and SIGXFSZ, which must not end
-//! the program.
+//! SIGTERM, SIGHUP and Ctrl-C, mapped to a stop token; and SIGXFSZ, which must not end the program.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Text on stdout and stderr. `println!` panics when the pipe is closed or the disk full; these do
-//! not.
+//! Text on stdout and stderr. `println!` panics when the pipe is closed or the disk full; these
+//! functions do not.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ pub fn print_line(text: impl Display) -> io::Result<()> {
     print(format_args!("{text}\n"))
 }
 
-/// Words for a person, on stderr; where no one can be told, no one is.
+/// Text for people, on stderr; if stderr is closed, it is dropped.
 pub fn tell(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -1,9 +1,9 @@
-//! `seismic demo --quake`: lives through a real earthquake again, M7.4 off Oaxaca, 2020-06-23, as
-//! three accelerometers of OpenEEW sent it. The recordings lie in this program, so that it needs
-//! nothing but itself; where they come from and their licence: `tests/data/openeew-2020`.
+//! `seismic demo --quake`: replays a real earthquake, M7.4 off Oaxaca, 2020-06-23, recorded by
+//! three accelerometers of OpenEEW. The recordings are part of the program; their source and
+//! licence: `tests/data/openeew-2020`.
 //!
-//! They are imported into a topic of their own, and played from there into the topic that the
-//! consumer reads, faster than they were. Event times stay those of the day.
+//! They are imported into a separate topic and replayed into the topic that the consumer reads,
+//! faster than real time. Event times are those of the recording.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What is wrong with the connections of a server: each is reached, and nothing is made there.
+//! Findings about the connections of a server: each is contacted, and nothing is created there.
 
 use seismic_queue::Finding;
 use seismic_sinks::SinkSpec;

@@ -1,5 +1,5 @@
-//! `seismic doctor`: everything that is wrong with what a job depends on, at once, each finding
-//! with its remedy. It creates nothing and changes nothing.
+//! `seismic doctor`: examines everything that a job depends on and reports all findings at once,
+//! each with its remedy. It creates and changes nothing.
 
 mod clock;
 mod connections;

@@ -1,4 +1,4 @@
-//! What is wrong with the queue, its input topic, and the rights on it.
+//! Findings about the queue, its input topic, and permissions.
 
 use std::path::Path;
 

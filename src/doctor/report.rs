@@ -1,4 +1,4 @@
-//! What the doctor found, as text and as JSON.
+//! The report of the doctor, as text and as JSON.
 
 use seismic_queue::{Error, Finding, Level};
 use serde_json::json;

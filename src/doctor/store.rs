@@ -1,4 +1,4 @@
-//! What is wrong with the job store, and with the job in it.
+//! Findings about the job store and the job in it.
 
 use seismic_pipeline::{
     IrregularClock, Notice, OperatorKind, RetentionLag, irregular_clocks, notices_of_losses,

@@ -1,4 +1,4 @@
-//! What the doctor examines.
+//! The subject of an examination.
 
 use seismic_sinks::SinkSpec;
 

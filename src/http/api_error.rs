@@ -1,4 +1,4 @@
-//! Why a request gets no answer, as every route says it.
+//! Errors of the API, in the same form for every route.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

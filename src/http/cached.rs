@@ -1,4 +1,4 @@
-//! A value that is made at most once in a while, and shared by all who ask meanwhile.
+//! A value that is computed at most once per interval and shared by all callers in between.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Connections: how many there may be, how long each may take, and what answers on them.
+//! Connections: their number, their timeouts, and their service.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What numbers were, second by second: an hour of it in memory, bounded.
+//! The history of numbers, second by second: one hour in memory, bounded.
 
 use std::collections::VecDeque;
 

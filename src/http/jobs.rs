@@ -1,4 +1,4 @@
-//! The seam between whoever runs jobs and whoever shows them.
+//! The seam between what runs jobs and what shows them.
 
 use super::ApiError;
 use super::history::Point;

@@ -1,4 +1,4 @@
-//! Every bound of the HTTP side, each with the reason for its value.
+//! Every limit of the HTTP side, each with its reason.
 
 use std::time::Duration;
 

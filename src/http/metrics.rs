@@ -1,8 +1,8 @@
-//! `/metrics`: what all jobs have counted and measured, in the text format of Prometheus.
+//! `/metrics`: counts and measurements of all jobs, in the text format of Prometheus.
 //!
-//! Each metric is one line of a list below, so that the dashboard, the alert rules and the documents
-//! can be checked against it. Labels are bounded: jobs, sinks, outcomes, reasons, states and
-//! workers; never sensors. The text is made at most once a second, for all who ask.
+//! Each metric is one line of a list below, so that the dashboard, the alert rules and the
+//! documents can be checked against it. Labels are bounded: jobs, sinks, outcomes, reasons, states
+//! and workers; never sensors. The text is produced at most once a second, for all clients.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Jobs over HTTP: metrics, probes, and an API to look at them and to act on them.
+//! Jobs over HTTP: metrics, probes, and an API to inspect and control them.
 //!
 //! ```text
 //!  Jobs (the seam) ◄── OneJob: `seismic run --http`
@@ -9,9 +9,9 @@
 //!  server: tokio on a thread of its own ── guards: host, origin, token, rate, size, time
 //! ```
 //!
-//! Nothing here is called by the pipeline, and its threads wait for nothing here: numbers are read
-//! from the same atomics whether someone looks or not, and everything that blocks (a look into a
-//! store) runs on a few threads of the server's own, one look per job and second.
+//! The pipeline never calls this module or waits for it: numbers are read from the same atomics
+//! whether there are clients or not, and everything that blocks (reading a store) runs on a few
+//! threads of the server, once per job and second.
 //!
 //! # To serve other jobs
 //! Implement [`Jobs`] over plain data ([`model`], and
@@ -28,9 +28,8 @@
 //! ```
 //!
 //! Methods of [`Jobs`] may block for a while; they are called from the server's blocking threads,
-//! several at a time. [`Jobs::jobs`] is called for each scrape and must be quick. An action gets
-//! past the guards only with the header that every write needs. [`OneJob`] is an example of all
-//! of it.
+//! several at a time. [`Jobs::jobs`] is called for each scrape and must be quick. An action passes
+//! the guards only with the header required for writes. [`OneJob`] is a complete example.
 
 pub mod api;
 mod api_error;

@@ -1,4 +1,4 @@
-//! What the API says of jobs and workers, as plain data. Field names are those of the JSON.
+//! Jobs and workers in the API, as plain data. Field names are those of the JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The description of every route, as OpenAPI 3.1: made from the same list as the router.
+//! The description of every route as OpenAPI 3.1, generated from the same list as the router.
 
 use serde_json::{Map, Value, json};
 

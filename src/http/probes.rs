@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`, for whoever restarts what hangs and sends work to what is ready.
+//! `/healthz` and `/readyz`, for orchestrators and load balancers.
 
 use std::sync::Arc;
 

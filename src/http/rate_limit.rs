@@ -1,4 +1,4 @@
-//! How many requests a second are answered.
+//! The limit of requests per second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! A route: where it is, what it takes and gives, and what answers. The router and the OpenAPI
-//! description are made from the same list of them.
+//! A route: path, parameters, schemas and handler. The router and the OpenAPI description are
+//! generated from the same list.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The server: a socket, a thread with a small runtime, and an end.
+//! The server: a socket and a thread with a small runtime.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How the HTTP side of a job is set: `--http`, and `[http]` of a job file.
+//! Settings of the HTTP side: `--http`, and `[http]` of a job file.
 
 use std::fmt;
 use std::net::SocketAddr;

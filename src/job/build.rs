@@ -1,4 +1,4 @@
-//! From a spec to the parts that run: the names of the job, and its sinks.
+//! Builds the parts of a job from its spec: its names and its sinks.
 
 use std::sync::Arc;
 

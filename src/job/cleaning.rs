@@ -1,4 +1,4 @@
-//! What a job takes for valid, as options and job files write it.
+//! Validity limits of a job, as written in options and job files.
 //!
 //! ```text
 //! amplitude       -100..200, -100.., ..200, none

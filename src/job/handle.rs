@@ -1,5 +1,5 @@
-//! Starting a job, and the handle to it: its state, its metrics, how it is stopped and waited for.
-//! Any number of jobs may run in one process; nothing of one is shared with another.
+//! Starts a job and returns its handle: state, metrics, stop and join. Any number of jobs may run
+//! in one process; they share nothing.
 
 use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! The kinds of job that this program knows, by the name that the notes of a job say.
+//! The kinds of job that this program supports, by the name in the notes of a job.
 
 use anyhow::{Context as _, bail};
 use seismic_pipeline::{

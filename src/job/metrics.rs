@@ -1,4 +1,4 @@
-//! What a job has counted since it was started, its sinks included, as one plain value.
+//! The metrics of a job and its sinks since its start, as one plain value.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Options of a job, each set or not: what the command line says and what a job file says have this
-//! one form, so that the first can override the second.
+//! Options of a job, each set or not. Command line and job file have this same form, so that the
+//! first can override the second.
 
 use std::collections::BTreeSet;
 

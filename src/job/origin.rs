@@ -1,5 +1,5 @@
-//! Decisions for one start of a job: the checkpoint that it starts from, and losses that it accepts.
-//! A job file cannot make them, since it would repeat them at every start.
+//! Decisions for one start of a job: the checkpoint that it starts from, and losses that it
+//! accepts. A job file cannot contain them, since they would be repeated at every start.
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
-//! The two steps of a job that repartitions its input: what they are called, and where the first one
-//! is. How both run is in `run/two_steps.rs`.
+//! The two steps of a job that repartitions its input: their names, and the location of the first
+//! one. `run/two_steps.rs` runs both.
 //!
-//! The first step is a job with a group and a store of its own, whose names follow from those of the
-//! job: so every command finds it. Its store holds the internal topic, which the windows read.
+//! The first step is a job with a group and a store of its own, whose names are derived from those
+//! of the job, so every command finds it. Its store holds the internal topic, which the windows
+//! read.
 
 use anyhow::Context as _;
 use seismic_pipeline::{INTERNAL, Note, Repartition, RepartitionState};

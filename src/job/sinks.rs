@@ -1,4 +1,4 @@
-//! The sinks of a job: opened before it begins, reported on when they end, compared by `verify`.
+//! The sinks of a job: opened before it starts, reported when they end, compared by `verify`.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

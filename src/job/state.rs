@@ -1,4 +1,4 @@
-//! What a job is doing, as whoever started it sees it.
+//! The state of a job, as seen by its caller.
 //!
 //! ```text
 //!  Starting ──► Running ──► Draining ──► Stopped
@@ -8,7 +8,7 @@
 //!
 //! * **Starting**: waits for its queue, topic and store, takes the lease, opens the sinks.
 //! * **Running**: reads, computes and commits.
-//! * **Draining**: a stop was asked for or its bounded work is done; slots make their last commits
+//! * **Draining**: a stop was requested or its bounded work is done; slots make their last commits
 //!   and sinks write what is committed.
 //! * **Stopped**: ended well. Everything that it did is committed.
 //! * **Failed**: cannot continue. Everything before its last commit is committed; starting the job

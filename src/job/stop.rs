@@ -1,4 +1,4 @@
-//! One stop token per job: whoever holds a clone can ask the job to stop.
+//! One stop token per job: every clone can request the stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

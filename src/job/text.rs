@@ -1,4 +1,4 @@
-//! How values of a job are written in data: as the text that an option takes.
+//! Serialization of job values: as the text of the option.
 
 /// A value by its own text.
 pub mod as_text {

@@ -1,4 +1,5 @@
-//! Where lines go beside the text on stderr: JSON on stderr, a file, and the memory of the newest.
+//! Targets of log lines besides text on stderr: JSON on stderr, a file, and the newest lines in
+//! memory.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! One line of a log, made of an event.
+//! One log line, built from an event.
 
 use std::fmt::{self, Write as _};
 

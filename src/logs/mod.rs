@@ -1,5 +1,5 @@
-//! What the program logs: lines on stderr, in rolling files if asked for, and the newest ones in
-//! memory for whoever looks from outside.
+//! Logging: lines on stderr, optionally in rolling files, and the newest ones in memory for the
+//! API.
 
 mod layer;
 mod line;

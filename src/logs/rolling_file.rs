@@ -1,7 +1,6 @@
-//! A log file that is replaced when it is large or of another day, and whose predecessors are
-//! deleted in time.
+//! A log file that is rotated when it is large or from another day; old files are deleted.
 //!
-//! The file being written keeps its name; what was replaced has the time behind it
+//! The current file keeps its name; rotated files have the time appended
 //! (`job.log.20260101T000000Z`). There are at most [`FILES`] of these: a log must not fill a disk.
 
 use std::fs::{self, File, OpenOptions};

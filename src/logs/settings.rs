@@ -1,4 +1,4 @@
-//! How a command logs: options of the command line.
+//! Log settings: options of the command line.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Asks a server over HTTP, for commands.
+//! The HTTP client of commands.
 
 use std::fs;
 use std::path::Path;

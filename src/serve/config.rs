@@ -1,4 +1,4 @@
-//! `serve.toml`: what holds for all jobs of a server, and what jobs that are submitted may use.
+//! `serve.toml`: settings for all jobs of a server, and what submitted jobs may use.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

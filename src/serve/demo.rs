@@ -1,5 +1,5 @@
-//! `serve --demo`: a folder with a job, and a network of sensors that this process plays until the
-//! server ends. Started again, it continues where it was.
+//! `serve --demo`: a folder with a job, and a network of sensors that this process simulates until
+//! the server ends. After a restart it continues where it was.
 
 use std::fs;
 use std::path::{Path, PathBuf};

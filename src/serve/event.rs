@@ -1,4 +1,4 @@
-//! What reaches the supervisor's one loop.
+//! Events of the supervisor's loop.
 
 use super::life::ending::Ending;
 use super::worker::report::Report;

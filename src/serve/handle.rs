@@ -1,4 +1,4 @@
-//! A way to the supervisor's loop, for those who ask from other threads.
+//! A handle on the supervisor's loop for other threads.
 
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Handle(Mutex<Sender<Event<Supervisor>>>);
 
 impl Handle {
-    /// A way to whoever receives these events.
+    /// A handle on the receiver of these events.
     #[must_use]
     pub fn new(events: Sender<Event<Supervisor>>) -> Handle {
         Handle(Mutex::new(events))

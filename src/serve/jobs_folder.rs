@@ -1,5 +1,5 @@
-//! A folder of job files that are the truth: what is new is submitted and started, what has changed
-//! is submitted again, and a job whose file is gone is stopped and forgotten.
+//! A folder of job files as the desired state: new files are submitted and started, changed ones
+//! are resubmitted, and a job whose file is gone is stopped and removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

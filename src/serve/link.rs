@@ -1,4 +1,4 @@
-//! A server's side of one worker: follows its process by a pidfd and asks it what it does.
+//! The server's side of one worker: watches its process by a pidfd and requests its status.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,5 +1,5 @@
-//! The server: runs jobs as processes of their own, restarts them by their policies, and tells
-//! what they do.
+//! The server: runs jobs as separate processes, restarts them by their policies, and reports their
+//! state.
 //!
 //! ```text
 //!  jobs folder ─► ┌ supervisor ───────────────┐ ─spawn─► worker ─► job
@@ -8,9 +8,9 @@
 //!                 └───────────────────────────┘
 //! ```
 //!
-//! One loop has all jobs (`supervisor`); what becomes of a job is decided by a state machine
-//! that knows no clock and no process ([`life`]). Workers outlive their server, and the next one
-//! finds them again ([`worker`]).
+//! One loop owns all jobs (`supervisor`); a state machine without clock and processes decides about
+//! each job ([`life`]). Workers outlive their server, and the next one finds them again
+//! ([`worker`]).
 
 pub mod alarms;
 mod api;

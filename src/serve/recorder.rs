@@ -1,4 +1,4 @@
-//! Writes the history of all jobs, a point of each every second.
+//! Records the history of all jobs, one point per second.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Two jobs never have the same group, store or folder: each would undo what the other does.
+//! Conflicts between jobs: two jobs never have the same group, store or folder.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};

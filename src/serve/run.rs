@@ -1,4 +1,4 @@
-//! The server from its start to its end.
+//! Runs the server from start to end.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};

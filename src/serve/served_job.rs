@@ -1,4 +1,4 @@
-//! A job as its server has it: what it is, what becomes of it, and its worker.
+//! A job of the server: its definition, its state, and its worker.
 
 use super::life::Life;
 use super::link::Link;

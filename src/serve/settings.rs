@@ -1,4 +1,4 @@
-//! What a server is told at its start.
+//! Settings of a server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::http::HttpSettings;
 use crate::job::file::server_file::{Connections, Defaults};
 use crate::job::service::JobName;
 
-/// What a server is told.
+/// Settings of a server.
 #[derive(Clone, Debug, Default)]
 pub struct ServeSettings {
     /// The file of its state.

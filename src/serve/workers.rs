@@ -1,4 +1,4 @@
-//! Several workers of one job: each lives and is restarted by itself, and all together are the job.
+//! Several workers of one job: each has its own life and restarts; together they are the job.
 
 use super::life::Input;
 use super::life::state::{Standing, State};

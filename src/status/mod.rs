@@ -1,5 +1,5 @@
-//! How far a job is, what it has counted, and who waits for what: read from its store and queue
-//! into one model, with a text and a JSON view.
+//! The status of a job: progress, counts and holds, read from its store and queue into one model
+//! with a text and a JSON view.
 
 pub mod json;
 pub mod model;

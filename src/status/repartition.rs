@@ -1,4 +1,4 @@
-//! The first step of a job that repartitions its input, as its status shows it.
+//! The first step of a job that repartitions its input, in the status.
 
 use seismic_pipeline::DEAD;
 use seismic_queue::{Offset, OpenTransaction, PartitionView, Span, for_a_while};

@@ -1,4 +1,4 @@
-//! Rows that sinks have not written yet, which only the store knows.
+//! Lags of sinks in rows, which only the store knows.
 
 use crate::job::location::Location;
 use crate::status::numbers::JobNumbers;

@@ -1,4 +1,4 @@
-//! What a job of this process does, since when, and why.
+//! The state of a job of this process, since when, and why.
 
 use crate::job::JobState;
 use crate::time::now_ms;

@@ -1,4 +1,4 @@
-//! What a note of a job that makes windows shows.
+//! The note of a windows job in the status.
 
 use seismic_pipeline::{Counters, EntryError, Note, RejectReason};
 

@@ -1,4 +1,4 @@
-//! Asks a server for JSON: one request a connection, over plain HTTP.
+//! Requests JSON from a server: one request per connection, over plain HTTP.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};

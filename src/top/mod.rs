@@ -1,4 +1,4 @@
-//! `seismic top`: jobs in a terminal, looked at every second.
+//! `seismic top`: jobs in a terminal, refreshed every second.
 //!
 //! ```text
 //!  source: API of a server │ store of one job ──► rows: rates between two looks ──► screen or text

@@ -1,4 +1,4 @@
-//! What is shown of each job: a line of cells, with rates between two looks.
+//! One line of cells for each job, with rates between two samples.
 
 use std::collections::BTreeMap;
 

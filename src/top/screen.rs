@@ -1,4 +1,4 @@
-//! The screen: a table of jobs, and what there is to say of the chosen one.
+//! The screen: a table of jobs, and details of the selected one.
 
 use std::io;
 use std::time::{Duration, Instant};

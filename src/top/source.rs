@@ -1,4 +1,4 @@
-//! Where the jobs are looked at: the API of a server, or the store of one job.
+//! The source of jobs: the API of a server, or the store of one job.
 
 use serde::Deserialize as _;
 

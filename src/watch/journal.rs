@@ -1,7 +1,7 @@
-//! What is worth a line in the log: partitions that come and go, a checkpoint that does not come, and
-//! once a minute how it goes. Changes of state are logged where they happen.
+//! Log lines about a running job: assigned and revoked partitions, overdue checkpoints, and a
+//! summary once a minute. State changes are logged where they happen.
 //!
-//! It is told what the job does and when, and says what to log; it knows no clock.
+//! Observations and times are inputs, log lines are outputs; it knows no clock.
 
 use tracing::Level;
 

@@ -1,4 +1,4 @@
-//! Watching the job of this process, second by second, for whoever is not there: its history, lines of the log, and the
+//! Watches the job of this process, second by second: history, log lines, and notifications to the
 //! service manager.
 
 mod journal;

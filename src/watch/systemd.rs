@@ -1,8 +1,9 @@
-//! What a service manager is told: that the job runs, that it ends, and that it is alive
-//! (`sd_notify`, without systemd's library).
+//! Notifications to the service manager: ready, stopping, and watchdog (`sd_notify`, without the
+//! systemd library).
 //!
-//! A unit of `Type=notify` names a socket in `NOTIFY_SOCKET`; each datagram is lines of `NAME=VALUE`. With
-//! `WatchdogSec` it restarts a process that says nothing for so long (`WATCHDOG_USEC`).
+//! A unit of `Type=notify` names a socket in `NOTIFY_SOCKET`; each datagram is lines of
+//! `NAME=VALUE`. With `WatchdogSec` it restarts a process that sends nothing for that time
+//! (`WATCHDOG_USEC`).
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

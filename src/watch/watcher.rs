@@ -1,4 +1,4 @@
-//! A thread that looks at the job every second, and tells whoever is not there.
+//! A thread that checks the job every second and reports changes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -56,7 +56,7 @@ impl Drop for Watcher {
     }
 }
 
-/// Who is told what, and when.
+/// The targets of reports, and when they are sent.
 struct Telling {
     journal: Journal,
     systemd: Option<Systemd>,

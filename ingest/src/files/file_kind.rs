@@ -1,4 +1,4 @@
-//! Names files that are not the text they should be, by their first bytes.
+//! Recognises files that are not text by their first bytes.
 
 /// What a file is that begins with these bytes, where it is known and no text of lines.
 pub(crate) fn of(head: &[u8]) -> Option<&'static str> {

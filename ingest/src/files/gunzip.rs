@@ -1,5 +1,5 @@
-//! Unpacks gzip as `zcat` does: members one after the other (RFC 1952), zeros behind them ignored,
-//! as tapes and block devices leave them.
+//! Unpacks gzip as `zcat` does: members one after the other (RFC 1952), trailing zeros, as left by
+//! tapes and block devices, are ignored.
 
 use std::io::{self, BufRead, Read};
 

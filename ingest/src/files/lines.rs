@@ -1,8 +1,8 @@
 //! Lines of a file or of a live input, gzip or plain, read as a stream: neither a huge line nor a
 //! gzip bomb takes more memory than one line may have.
 //!
-//! A file may be suspended, which closes it, and is opened again at its place when it is read next.
-//! A live input may have nothing yet; then the beginning of a line waits for its rest.
+//! A file may be suspended, which closes it; the next read reopens it at its position. A live input
+//! may have nothing yet; then an incomplete line waits for its rest.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};

@@ -1,9 +1,9 @@
-//! Items of many files by their time.
+//! Merges the items of many files by time.
 //!
-//! Each file keeps its own order: of the items that come next in each, the oldest is taken; of
-//! equal ones that of the file that was named first. So files that are in order themselves give
-//! one order, whatever they are called. A few items of each file are in memory, and at most
-//! [`limits::OPEN_FILES`] files are open.
+//! Each file keeps its own order: of the next items of all files, the oldest is taken; among equal
+//! ones, that of the file named first. So files that are sorted give one sorted order, whatever
+//! their names. A few items of each file are in memory, and at most [`limits::OPEN_FILES`] files
+//! are open.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -1,5 +1,5 @@
-//! The newest time of each sensor that imports have brought into a topic, to say where something
-//! comes that is older.
+//! The newest time of each sensor that imports have published to a topic, to report records that
+//! are older.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a person should know of an import that went well otherwise.
+//! Remarks about an import that succeeded otherwise.
 
 use serde::Serialize;
 

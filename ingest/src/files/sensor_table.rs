@@ -1,9 +1,9 @@
-//! A table of sensors: where each stood, and what its numbers mean, from when to when.
+//! A table of sensors: position and calibration, with the time range in which they apply.
 //!
-//! CSV with the columns `id`, and as far as they are there `alias`, `valid_from`, `valid_to`,
-//! `latitude`, `longitude`, `depth`, `gain`, `offset` and `unit`. A record is of the row whose `id`
-//! or `alias` it has and whose time, from inclusive, to exclusive, it lies in. It gets the row's
-//! id and position, and its amplitude becomes value · gain + offset.
+//! CSV with the columns `id`, and optionally `alias`, `valid_from`, `valid_to`, `latitude`,
+//! `longitude`, `depth`, `gain`, `offset` and `unit`. A record matches the row with its `id` or
+//! `alias` whose time range, from inclusive, to exclusive, contains it. It gets the row's id and
+//! position, and its amplitude becomes value · gain + offset.
 
 use std::collections::HashMap;
 use std::fs::File;

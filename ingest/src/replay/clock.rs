@@ -1,4 +1,4 @@
-//! The clock of a replay, as a seam: tests have one that does not wait.
+//! The clock of a replay, as a seam: tests use one that does not wait.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -4,9 +4,10 @@
 //!  topic ─► PartitionReader (each) ─► Timeline (merged) ─► Player (Pace, TimeShift) ─► topic
 //! ```
 //!
-//! What the source topic holds when the replay begins is played, in the order of its arrival (see
-//! `partition_reader` for where that is not known), each message to its own partition with its key
-//! and value. With `shift_time`, records are moved in time so that they happen now.
+//! It plays the content of the source topic at the start of the replay, in order of arrival
+//! (`partition_reader` describes the case of unknown arrivals), each message into the same
+//! partition with its key and value. With `shift_time`, times are shifted so that the records
+//! happen now.
 //!
 //! A replay at full speed that does not shift times is named by the source topic, the offsets at
 //! which it begins and the topic it goes to: repeating it adds only what was appended to the source

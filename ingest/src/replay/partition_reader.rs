@@ -1,8 +1,8 @@
-//! One partition of a topic that is replayed: its messages in their order, each with its time.
+//! One partition of a replayed topic: its messages in order, each with its time.
 //!
-//! A message's time is the newest `arrival_ms` of its records. Where none is known (it is 0, or
-//! the message is not a record) it is the append time, less the delay from arrival to append of the
-//! message before: in a topic that was imported in one go, years after its data arrived, such a
+//! A message's time is the newest `arrival_ms` of its records. If none is known (it is 0, or the
+//! message is not a record) it is the append time, minus the delay from arrival to append of the
+//! previous message: in a topic that was imported in one go, years after its data arrived, such a
 //! message keeps its position. A topic without arrivals keeps its append times.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a replay did.
+//! The summary of a replay.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Moves records in time: event time and arrival alike, so that all distances between them stay.
+//! Shifts records in time: event time and arrival equally, so that all intervals are preserved.
 
 use seismic_queue::limits::MESSAGE_BYTES;
 

@@ -1,5 +1,5 @@
-//! All partitions' messages in the order of their times. Messages of a partition keep their
-//! order, also where a time goes back. One batch of each partition is in memory.
+//! The messages of all partitions in order of time. Messages of a partition keep their order, even
+//! if times decrease. One batch of each partition is in memory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

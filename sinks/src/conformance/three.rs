@@ -1,5 +1,5 @@
-//! A topic of three columns that no one knew before the job started, as a SQL job may have it: the
-//! partition, a text and a number, both of which may be missing.
+//! A topic of three columns that are defined only when the job starts, as for a SQL job: the
+//! partition, a text and a number, both of them nullable.
 
 use seismic_proto::{Column, ColumnType, Row, Schema, Value};
 use seismic_queue::{Batch, Message, Offset, Partition};

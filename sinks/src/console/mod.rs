@@ -1,14 +1,14 @@
-//! Shows rows to a person, one line each:
+//! Prints rows for people, one line each:
 //!
 //! ```text
 //! Window Result: S001 avg=4.2 max=5.0 min=3.2 P=12 S=8 N=5
 //! ```
 //!
-//! Rows of other schemas than window statistics are shown as `Row: name=value ...`.
+//! Rows of other schemas are shown as `Row: name=value ...`.
 //!
-//! It keeps no position: it begins with the rows that are committed after it was opened, and rows
-//! that a killed process had not printed yet are not printed later. Control characters in texts are
-//! shown escaped, so that a sensor id can neither end a line nor command a terminal.
+//! It keeps no position: it starts with rows committed after it was opened, and rows that a killed
+//! process had not printed yet are never printed. Control characters are escaped, so that a sensor
+//! id can neither end a line nor control the terminal.
 
 use std::io::{self, Write};
 

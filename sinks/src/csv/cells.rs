@@ -5,9 +5,9 @@
 //! in the shortest form that reads back to the same bits; an enum is its word; a missing value is
 //! an empty cell. Times are ms since 1970 UTC or ISO 8601, see [`Times`]; both are read back.
 //!
-//! A text cell that a spreadsheet could take for a formula (first character `=`, `+`, `-`, `@`, tab,
-//! CR or LF) gets an apostrophe before it, and so does one that begins with an apostrophe. To get
-//! the text back, take one leading apostrophe away.
+//! A text cell that a spreadsheet could take for a formula (first character `=`, `+`, `-`, `@`,
+//! tab, CR or LF) gets an apostrophe before it, and so does one that begins with an apostrophe. To
+//! get the text back, remove one leading apostrophe.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

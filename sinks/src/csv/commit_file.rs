@@ -1,4 +1,4 @@
-//! The commit file of a CSV folder, `windows.mark`: how much of the folder counts.
+//! The commit file of a CSV folder, `windows.mark`: how much of the folder is committed.
 //!
 //! Two lines of text. The first names the format, its version and the CRC-32 of the rest (with the
 //! version before it); the second is JSON:
@@ -10,10 +10,10 @@
 //!
 //! `next` is the next row of each partition of the result topic, in order; `file` is the newest
 //! file that counts, with its length (`null` and 0 before the first one); files of lower number
-//! count whole. Version 2 also has `last`: what the last row of each partition was like (offset,
-//! append time and CRC of its message in the topic; `null` before the first), so that another row
-//! in its place is noticed. Without such rows, version 1 is written. Reading is strict: a commit
-//! file is valid only if writing it again gives the same bytes.
+//! count whole. Version 2 also has `last`: the fingerprint of the last row of each partition
+//! (offset, append time and CRC of its message in the topic; `null` before the first), so that
+//! another row in its place is noticed. Without such rows, version 1 is written. Reading is strict:
+//! a commit file is valid only if writing it again gives the same bytes.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

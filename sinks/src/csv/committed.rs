@@ -1,4 +1,4 @@
-//! What counts of a CSV folder at one moment, for a copy of it.
+//! The committed part of a CSV folder at one moment, for a backup.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! Whether a CSV folder holds the result topic up to its position: each row once, in order.
+//! Compares a CSV folder with the result topic up to its position: each row once, in order.
 //!
-//! Rows of all partitions stand in one file, so a column says which partition a row is of:
+//! One file has rows of all partitions, so a column gives the partition of each row:
 //! `input_partition`. Without that column only a topic of one partition can be compared.
 
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! Names of our CSV files: `windows-NUMBER-HOUR.csv`, for example
 //! `windows-000001-2026-11-21T09Z.csv`.
 //!
-//! The number rises by one from 1 and alone gives the order; the hour is UTC, for people. Nothing
-//! that comes from a sensor is ever in a name.
+//! The number increases by one from 1 and alone defines the order; the hour is UTC, for people.
+//! Names never contain anything from a sensor.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

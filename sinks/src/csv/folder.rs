@@ -1,5 +1,5 @@
-//! The folder of a CSV sink: its lock, its files, its commit file. Every path and every fsync of the
-//! sink is in this file; what they mean is in `mod.rs`.
+//! The folder of a CSV sink: its lock, its files, its commit file. All paths and fsyncs of the sink
+//! are in this file; `mod.rs` explains them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

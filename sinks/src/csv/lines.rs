@@ -1,4 +1,4 @@
-//! Rows as lines of CSV, for whoever shows them elsewhere than in a folder.
+//! Rows as lines of CSV, for use outside a folder.
 
 use seismic_proto::{Row, Schema};
 

@@ -8,13 +8,12 @@
 //! ```
 //!
 //! Position and rows agree because the commit file decides what counts: rows first, then the commit
-//! file, each flushed to the disk in this order. On start the file that it names is cut back to the
-//! committed length, and files begun later are deleted; the rows lost that way come again from the
-//! topic. Only files of our own naming are ever deleted or changed.
+//! file, each flushed to disk in this order. On start the file that it names is cut back to the
+//! committed length, and later files are deleted; their rows are read from the topic again. Only
+//! files that match our names are ever deleted or changed.
 //!
-//! Cells are as `cells.rs` says (RFC 4180). A file is closed when it is full or its UTC hour, by
-//! the wall clock at the time of writing, is over; the clock decides about names only, never about
-//! rows.
+//! `cells.rs` describes the cells (RFC 4180). A file is closed when it is full or its UTC hour, by
+//! the wall clock at the time of writing, is over; the clock affects only names, never rows.
 
 mod cells;
 mod commit_file;

@@ -1,4 +1,4 @@
-//! Reads the rows that count in a CSV folder: for `verify`, and for the tests of the sink.
+//! Reads the committed rows of a CSV folder, for `verify` and for tests.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -1,5 +1,5 @@
-//! The file: a FeatureCollection (RFC 7946) with a feature for each sensor, and the sink's position as a
-//! member that maps pass over.
+//! The file: a FeatureCollection (RFC 7946) with a feature for each sensor, and the position of the
+//! sink as a member that map software ignores.
 //!
 //! ```text
 //! {"type": "FeatureCollection",

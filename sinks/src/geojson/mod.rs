@@ -1,8 +1,8 @@
 //! A map of all stations with their newest window, as GeoJSON, for QGIS and web maps.
 //!
 //! The file has the newest window of each sensor and the sink's position, and is replaced as a
-//! whole: a crash leaves the old map or the new one, and the sink continues from what that one
-//! says. Later panes of a window (`pane` > 0) are not shown, and counted.
+//! whole: a crash leaves the old map or the new one, and the sink continues from its position.
+//! Later panes of a window (`pane` > 0) are not shown, but counted.
 
 mod map;
 mod stations;

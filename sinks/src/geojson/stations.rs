@@ -1,4 +1,5 @@
-//! Where stations are: a CSV file with the columns `sensor_id`, `latitude` and `longitude`, in degrees.
+//! Positions of stations: a CSV file with the columns `sensor_id`, `latitude` and `longitude`, in
+//! degrees.
 
 use std::collections::BTreeMap;
 use std::path::Path;

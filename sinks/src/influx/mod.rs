@@ -1,11 +1,11 @@
 //! Rows as lines of InfluxDB's line protocol, in a file or at a server (InfluxDB 1, 2 and 3,
 //! VictoriaMetrics, Telegraf, QuestDB).
 //!
-//! **Effectively once.** The position is the one that the job's store has. A crash between lines and
-//! position, or an answer that is lost, writes the same lines again. InfluxDB keeps one point of the same
-//! series and time; `VictoriaMetrics` does with `-dedup.minScrapeInterval=1ms`, `QuestDB` where the table has
-//! `DEDUP UPSERT KEYS` of time and tags; Telegraf passes them on. Pane and era of a window are tags, so no
-//! two rows are the same point.
+//! **Effectively once.** The position is stored in the job store. After a crash between lines and
+//! position, or a lost response, the same lines are written again. InfluxDB keeps one point of the
+//! same series and time; `VictoriaMetrics` does with `-dedup.minScrapeInterval=1ms`, `QuestDB`
+//! where the table has `DEDUP UPSERT KEYS` of time and tags; Telegraf passes them on. Pane and era
+//! of a window are tags, so no two rows are the same point.
 
 mod line;
 mod output;

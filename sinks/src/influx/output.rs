@@ -1,4 +1,4 @@
-//! Where lines go: to the end of a file, or to a server over HTTP.
+//! The target of lines: the end of a file, or a server over HTTP.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};

@@ -1,5 +1,5 @@
-//! A sink that is ahead of its store: it has rows that the store does not have, since an older copy
-//! of the store was put back.
+//! A sink that is ahead of its store: it has rows that the store does not have, because an older
+//! copy of the store was restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What a sink knows of its own position, and by how much it is ahead of its store.
+//! The position that a sink stores itself, and how far it is ahead of its store.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! Where a sink is: what it stores beside its rows, what of that others can see, and how it compares
-//! with what the store has.
+//! Positions of sinks: stored with the rows, readable from outside, and compared with the store.
 
 pub(crate) mod ahead;
 pub(crate) mod mark;

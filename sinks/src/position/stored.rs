@@ -1,5 +1,5 @@
-//! The position that a server keeps beside the rows of a sink, written together with them: what makes
-//! each row be there once.
+//! The position of a sink on its server, written atomically with the rows: this makes each row
+//! appear exactly once.
 
 use seismic_queue::{Finding, Fingerprint, Offset};
 

@@ -1,4 +1,4 @@
-//! Rows that wait for their transaction, encoded as COPY takes them.
+//! Rows waiting for their transaction, encoded for COPY.
 
 use seismic_proto::ValueRef;
 use seismic_queue::{Offset, Partition};

@@ -1,5 +1,5 @@
-//! The columns of the sink's table: those of the rows, or a choice of them under other names, with
-//! constants, and always the row's place in the result topic.
+//! The columns of the sink's table: those of the rows, or a selection with other names, constants,
+//! and always the position of the row in the result topic.
 
 use seismic_proto::{ColumnType, Schema};
 

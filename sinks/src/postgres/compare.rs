@@ -1,5 +1,5 @@
-//! Whether the table holds the result topic up to the sink's position, row by row, as one snapshot
-//! of the database shows it.
+//! Compares the table with the result topic up to the position of the sink, row by row, in one
+//! snapshot of the database.
 
 use std::error::Error as StdError;
 

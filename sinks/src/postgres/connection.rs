@@ -1,11 +1,11 @@
-//! A connection to the server whose every wait has an end.
+//! A connection to the server on which every wait is bounded.
 //!
-//! The client library waits for as long as the connection stands, and the kernel of a server that
-//! stands still keeps it forever. Here whoever waits for a while asks, on a connection of its own,
-//! whether the server answers at all: one that does is only slow, and is waited for; one that does
-//! not has been lost. What is said first has the same limit.
+//! The client library waits as long as the connection is open, and the kernel of a frozen server
+//! keeps it open forever. So a caller that has waited for a while checks on another connection
+//! whether the server responds at all: if it does, it is only slow, and the wait continues;
+//! otherwise the connection counts as lost. The handshake has the same limit.
 //!
-//! Work and connection run on the thread that waits, and nothing runs in between.
+//! The request and the connection are driven by the waiting thread; nothing runs in between.
 
 use std::future::Future;
 use std::io;

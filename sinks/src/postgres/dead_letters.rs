@@ -1,4 +1,5 @@
-//! Rows that the server refuses for their content, kept apart in the transaction that passes them.
+//! Rows that the server refuses for their content, stored separately in the transaction that skips
+//! them.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What an error of the server or the connection means for the sink.
+//! The meaning of an error of the server or the connection for the sink.
 
 use std::error::Error as StdError;
 use std::io;
@@ -33,7 +33,7 @@ fn line_in(context: &str) -> Option<usize> {
     rest[..digits].parse().ok()
 }
 
-/// What the server says of itself, or what the connection met.
+/// The error reported by the server or met by the connection.
 fn words(error: &tokio_postgres::Error) -> String {
     let Some(of_server) = error.as_db_error() else {
         let mut words = error.to_string();

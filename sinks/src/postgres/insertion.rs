@@ -1,5 +1,5 @@
-//! How the rows of a batch come into the table: as one COPY, or, where their keys may be there
-//! already, by way of a temporary table.
+//! How the rows of a batch are inserted: with one COPY, or, if their keys may exist already,
+//! through a temporary table.
 
 use seismic_queue::Kind;
 

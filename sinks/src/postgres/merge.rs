@@ -1,8 +1,8 @@
-//! Adding up the rows of a window in the table: its panes become one row.
+//! Merging the rows of a window in the table: its panes become one row.
 //!
-//! The server does it, in the transaction that moves the position, so each pane is added once. The
-//! formulas are those of `SeismicAggRecord::add_pane`, operation by operation, in the same `double
-//! precision`: `verify` gets the same bits by them.
+//! The server does it in the transaction that moves the position, so each pane is added once. The
+//! formulas are those of `SeismicAggRecord::add_pane`, operation by operation, in `double
+//! precision`, so `verify` computes the same bits.
 
 use seismic_proto::Schema;
 

@@ -1,5 +1,5 @@
-//! The rows of the result topic as the table has them where panes are merged: each window once, at the
-//! place of its first row.
+//! The rows of the result topic as expected in the table when panes are merged: each window once,
+//! at the position of its first row.
 
 use std::collections::{HashMap, HashSet};
 

@@ -8,19 +8,19 @@
 //!        COMMIT                                                         temporary table first
 //! ```
 //!
-//! * **Unknown outcome.** A connection that is lost after COMMIT was sent leaves open whether it was
-//!   done. The next try connects again and reads the position: where it is what was to be committed,
-//!   it was; where it is the old one, the batch comes again. What the lost connection still does
-//!   afterwards meets the fence.
-//! * **Zombies.** Who writes with an old position changes nothing, whatever it believes. A lock of
-//!   the session tells a second sink early, and names the first.
-//! * **Put back.** Rows and position are put back together, so a restored database continues from
-//!   its own position. One that has rows which the store does not have is refused, as a CSV folder
-//!   is.
-//! * **Values.** Every value is there bit by bit; times are `timestamp with time zone`. A text with
-//!   U+0000 cannot be held: the sink stops and names the row.
+//! * **Unknown outcome.** If the connection is lost after COMMIT was sent, the outcome is unknown.
+//!   The next attempt reconnects and reads the position: if it is the new one, the commit
+//!   succeeded; if it is the old one, the batch is written again. The fence stops anything that the
+//!   lost connection still does later.
+//! * **Zombies.** A writer with an old position changes nothing. A session lock detects a second
+//!   sink early and names the first.
+//! * **Restored backups.** Rows and position are restored together, so a restored database
+//!   continues from its own position. A database with rows that the store does not have is refused,
+//!   like a CSV folder.
+//! * **Values.** Values are stored bit by bit; times are `timestamp with time zone`. A text with
+//!   U+0000 cannot be stored: the sink stops and names the row.
 //!
-//! The batch is kept until it is committed, so an outage of the server costs nothing but time.
+//! The batch is kept until it is committed, so a server outage only costs time.
 
 mod batch;
 mod columns;

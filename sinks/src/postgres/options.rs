@@ -1,4 +1,4 @@
-//! What can be chosen of the sink.
+//! Options of the sink.
 
 use crate::options::{self, OptionKind, SinkOption};
 

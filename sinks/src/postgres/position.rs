@@ -1,8 +1,8 @@
-//! The position of the sink, in a table beside the rows: what makes each row be there once.
+//! The position of the sink, in a table beside the rows: this makes each row appear exactly once.
 //!
-//! One row for each partition of the result topic: whose rows they are, which comes next, and what
-//! the last one was like. It changes in the transaction that brings the rows, and only where it is
-//! what this sink knows: whoever writes with an old position changes nothing and learns it.
+//! One row for each partition of the result topic: the store, the next row, and the fingerprint of
+//! the last one. It is updated in the transaction that inserts the rows, and only if it is what
+//! this sink expects: a writer with an old position changes nothing and notices it.
 
 use seismic_queue::{Fingerprint, Offset, Span};
 

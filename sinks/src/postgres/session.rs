@@ -1,8 +1,8 @@
-//! One connection of the sink: how it is made, what it is set to, and whose turn it is.
+//! One connection of the sink: how it is opened and configured, and which sink owns the table.
 //!
-//! A session lock that PostgreSQL frees with the connection says who writes to the table. It tells
-//! people about a second sink early; what keeps rows right is the position (`position.rs`), whether
-//! the lock stands or not.
+//! A session lock, which PostgreSQL releases with the connection, shows who writes to the table. It
+//! detects a second sink early; correctness depends only on the position (`position.rs`), not on
+//! the lock.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! The sink's tables in the database: made when they are missing and it may, and looked at before the
-//! first row.
+//! The sink's tables in the database: created if they are missing and this is allowed, and checked
+//! before the first row.
 
 use tokio_postgres::types::Type;
 

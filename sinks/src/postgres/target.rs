@@ -1,4 +1,4 @@
-//! Which database and table are meant, and how to get in, as target and options of a sink say.
+//! The database, table and credentials, from the target and options of a sink.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How the connection is encrypted, and whose certificate is believed.
+//! Encryption of the connection, and trusted certificates.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
-//! Whether the keys hold what the rows of the result topic up to the sink's position make of them.
+//! Compares the keys with the values that follow from the result topic up to the position of the
+//! sink.
 //!
-//! What each key should hold is computed from the topic and compared with what it holds. Keys that
-//! expire, sums and lists whose first rows retention has deleted, keys whose last row may be of one
-//! partition or another, more than [`limits::KEYS_COMPARED`] keys or [`limits::COMPARED_BYTES`] bytes
-//! in them cannot be compared, and that is said.
+//! The expected value of each key is computed from the topic and compared. Keys that expire, sums
+//! and lists whose first rows retention has deleted, keys whose last row may be of one partition or
+//! another, more than [`limits::KEYS_COMPARED`] keys or [`limits::COMPARED_BYTES`] bytes in them
+//! cannot be compared, which is reported.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

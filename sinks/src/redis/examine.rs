@@ -1,4 +1,4 @@
-//! What is wrong with the server of a sink, for `doctor`. It changes nothing there.
+//! Findings about the server of a sink, for `doctor`. It changes nothing there.
 
 use seismic_proto::Schema;
 use seismic_queue::{Finding, Kind};

@@ -1,4 +1,4 @@
-//! What an error of the server or the connection means for the sink.
+//! The meaning of an error of the server or the connection for the sink.
 
 use std::io;
 

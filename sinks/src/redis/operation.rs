@@ -1,4 +1,4 @@
-//! What is done with a row: which command, with which words.
+//! The operation for a row: the command and its arguments.
 
 use seismic_proto::{Row, Schema, ValueRef};
 

@@ -1,4 +1,4 @@
-//! What can be chosen of the sink.
+//! Options of the sink.
 
 use super::operation::Operation;
 use crate::options::{self, OptionKind, SinkOption};

@@ -1,4 +1,4 @@
-//! The position of the sink, a hash in the same database: what makes each row be there once.
+//! The position of the sink, a hash in the same database: this makes each row appear exactly once.
 //!
 //! ```text
 //! seismic:sink:NAME   store   id of the store whose rows these are

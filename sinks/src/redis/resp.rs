@@ -1,4 +1,4 @@
-//! Commands and answers as Redis writes them: RESP 2, see "Redis serialization protocol" in its manual.
+//! Commands and replies of Redis: RESP 2, see "Redis serialization protocol" in its manual.
 
 use std::io::{self, BufRead, Read as _};
 

@@ -1,4 +1,4 @@
-//! The scripts that the server runs: each whole or not at all, and nothing in between.
+//! The scripts that the server runs atomically.
 
 /// Does the commands of a batch and moves the position.
 ///

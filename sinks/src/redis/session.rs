@@ -1,8 +1,8 @@
-//! One connection to the server: how it is made, and whose turn it is.
+//! One connection to the server: how it is opened, and which sink owns the keys.
 //!
-//! The name of a connection says whose sink it is; the oldest of a sink has its place, and the server
-//! forgets it with the connection. That tells people about a second sink early; what keeps rows right is
-//! the position, whether names may be read or not.
+//! The connection name identifies the sink; the oldest connection of a sink is the owner, and the
+//! server drops it with the connection. This detects a second sink early; correctness depends only
+//! on the position, even if names cannot be read.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};

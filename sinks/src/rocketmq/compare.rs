@@ -1,4 +1,5 @@
-//! Whether a RocketMQ topic holds the result topic by the readers' rule, up to the sink's position.
+//! Compares a RocketMQ topic, read by the readers' rule, with the result topic up to the position
+//! of the sink.
 
 use seismic_proto::Row;
 use seismic_queue::{Offset, Partition, Queue, Span, Url};

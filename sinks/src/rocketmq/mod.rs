@@ -1,26 +1,25 @@
-//! Rows as messages of a RocketMQ topic, *effectively once*: each row is there once for every
-//! reader that follows one rule (`reader_rule.rs`, docs/rocketmq.md), whatever was killed or cut in
-//! between.
+//! Rows as messages of a RocketMQ topic, *effectively once*: every reader that follows one rule
+//! sees each row once (`reader_rule.rs`, docs/rocketmq.md), whatever was killed or disconnected.
 //!
-//! RocketMQ can neither keep a zombie's late message out nor write several messages as one. So the
-//! sink never believes that it knows where it is:
+//! RocketMQ can neither reject the late message of a zombie nor write several messages atomically.
+//! So the sink never relies on its own idea of the position:
 //!
-//! 1. One output queue per result partition, one writer, one send on its way. Rows are committed
+//! 1. One output queue per result partition, one writer, one send in flight. Rows are committed
 //!    before they are sent, so a row sent twice is the same bytes.
 //! 2. On start, and after every send of unknown outcome, it takes a new epoch and appends a FENCE
-//!    message. The offset it gets is the end of everything that can still count: what older epochs
-//!    append behind it is dropped by every reader. It reads back from the last row it knows of up
-//!    to exactly the fence, by the readers' own rule, and continues after the highest row found.
-//! 3. Every message says whose it is, which row, and under which epoch and fence.
+//!    message. Its offset is the end of everything that can still count: readers drop what older
+//!    epochs append after it. The sink reads back from the last row that it knows up to the fence,
+//!    by the readers' rule, and continues after the highest row found.
+//! 3. Every message carries its store, its row, its epoch and its fence.
 //! 4. A fence below a row that is known to be there means that the broker lost what it
 //!    acknowledged: the sink fails with that error, and nothing is written on top of it.
 //!
-//! 5. Rows that are there and were not noted are compared with the store's as these are shown, see
-//!    `unproved_rows.rs`, and the last fence is still the one that was appended: so a topic or a
-//!    store that was put back is noticed, and a store that makes the same rows again continues.
+//! 5. Rows in the topic that the store has not noted are compared with the rows of the store, see
+//!    `unproved_rows.rs`, and the last fence must be the one that was appended. So a restored topic
+//!    or store is detected, and a store that recomputes the same rows continues.
 //!
-//! What no queue can remember (the last row's place, the epoch) is the sink's state in the store:
-//! see `state.rs`.
+//! State that no queue can keep (the offset of the last row, the epoch) is in the store: see
+//! `state.rs`.
 
 mod compare;
 mod position;

@@ -1,5 +1,5 @@
-//! What the sink's topic itself says of the sink's position, apart from its state in the store, which
-//! is as old as the store.
+//! The position of the sink as read from its topic, independent of its state in the store, which
+//! may be older.
 
 use seismic_queue::{Error as QueueError, Offset, Queue as _, Url};
 use seismic_rocketmq::RocketQueue;

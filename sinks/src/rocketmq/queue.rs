@@ -1,4 +1,4 @@
-//! One output queue: where it is known to end, and how the sink finds that out again.
+//! One output queue: its known end, and how the sink determines it again.
 
 use seismic_queue::{Message, Offset, Partition, Span};
 use seismic_rocketmq::{AppendOutcome, Out, TopicWriter};

@@ -1,4 +1,5 @@
-//! The properties of every message of the sink, and the one rule by which readers tell which count.
+//! The properties of every message of the sink, and the rule by which readers decide which messages
+//! count.
 //!
 //! > Of each queue keep the highest (epoch, fence) seen so far, in messages of the job. A FENCE sets
 //! > it when its epoch is not lower: its fence is its own offset. A row whose (epoch, fence) is lower

@@ -1,5 +1,5 @@
-//! What the sink keeps in the store: the epoch taken last for each queue, and where the last row is
-//! that is known to be in each.
+//! What the sink keeps in the store: the last epoch of each queue, and the offset of the last known
+//! row in each.
 //!
 //! Keys and values, as text:
 //!
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Before stores could keep states, both were stored as positions of sinks called `NAME#epoch` and
-//! `NAME#last`, 2^62 beyond any row. A sink that finds some takes them over when it starts.
+//! `NAME#last`, 2^62 beyond any row. A sink that finds such positions migrates them when it starts.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,9 +1,9 @@
 //! Rows that a queue has and the store has not noted as written.
 //!
-//! After a crash these are the rows of the last moments. When an older copy of the store was put
-//! back they are all since then, more than the store has, and it makes them again. Either way they
-//! are compared with what the store shows, row by row, before anything is appended behind them:
-//! rows that differ would stand among those of another history.
+//! After a crash these are the rows of the last moments. When an older copy of the store was
+//! restored, they are all rows since then, and the store computes them again. Either way they are
+//! compared with the rows of the store, one by one, before anything is appended after them; rows
+//! that differ would mix two histories.
 
 use std::collections::VecDeque;
 

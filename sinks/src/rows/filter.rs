@@ -1,4 +1,4 @@
-//! Which rows of the result topic a sink is given: the option `where`.
+//! Which rows of the result topic a sink receives: the option `where`.
 //!
 //! One comparison of a column with a value, or several joined by `and`:
 //!

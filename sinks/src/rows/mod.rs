@@ -1,4 +1,4 @@
-//! The rows of a batch, decoded once for every sink, with the bytes that they came as.
+//! The rows of a batch, decoded once for each sink, with their original bytes.
 
 pub(crate) mod filter;
 mod skipped;

@@ -1,6 +1,6 @@
-//! Rows that a sink passes over: those that a person has it skip, and those that its target refused
-//! where refused rows are kept apart. The store has them, so that they stay passed over after a crash
-//! and a comparison does not miss them.
+//! Rows that a sink skips: those skipped on request, and those that its target refused if refused
+//! rows are stored separately. They are recorded in the store, so that they stay skipped after a
+//! crash and a comparison does not report them as missing.
 //!
 //! Under the key `skipped`, a line for each: `PARTITION OFFSET REASON`.
 

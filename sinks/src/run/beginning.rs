@@ -1,5 +1,5 @@
-//! How a sink begins: it recovers, and what it says is compared with the store. It never skips or
-//! guesses.
+//! How a sink starts: it recovers, and its position is compared with the store. It never skips rows
+//! or guesses.
 
 use seismic_queue::{Error as QueueError, Fingerprint, JobStore, Offset, Partition, Reader, Span};
 use seismic_queue::{Topic, View};

@@ -1,4 +1,4 @@
-//! What one sink has done since it was started, for anyone who watches.
+//! The metrics of one sink since it was started.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What feeds sinks: the loop around one, the threads of several, their opening and their end.
+//! Running sinks: the loop around one, the threads of several, opening and stopping.
 
 mod beginning;
 mod metrics;

@@ -1,5 +1,6 @@
-//! Opening a sink on a thread of its own, so that whoever opens it hears a stop whatever the sink
-//! waits for: a server that takes the connection and says nothing, another sink's turn, a broker.
+//! Opens a sink on a separate thread, so that a stop is noticed whatever the sink waits for: a
+//! server that accepts the connection and does not respond, another sink that owns the target, a
+//! broker.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

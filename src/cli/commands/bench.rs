@@ -1,4 +1,4 @@
-//! `seismic bench`: measures what this machine and queue do.
+//! `seismic bench`: measures the performance of this machine and queue.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `seismic retention`: shows or sets how much of a topic is kept, and who holds what of it. A new
+//! `seismic retention`: shows or sets how much of a topic is kept, and shows its holds. A new
 //! policy is applied at once, and from then on by every running job.
 
 use seismic_queue::{Hold, Policy, Queue, Topic};

@@ -1,4 +1,4 @@
-//! `seismic run`: runs one job until it is stopped or has done what it was asked for.
+//! `seismic run`: runs one job until it is stopped or its bounded work is done.
 
 use std::path::PathBuf;
 use std::sync::Arc;

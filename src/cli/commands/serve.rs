@@ -1,4 +1,4 @@
-//! `seismic serve`: runs jobs as processes of their own, and starts them again when they fail.
+//! `seismic serve`: runs jobs as separate processes, and restarts them when they fail.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `seismic status`: how far a job is, what it has counted, and who waits for what.
+//! `seismic status`: the progress of a job, its counts, and its holds and lags.
 
 use crate::cli::exit::Outcome;
 use crate::cli::stdio::{print, print_line};

@@ -1,4 +1,4 @@
-//! What can be asked of a job: a savepoint, and to stop.
+//! Actions on a job: savepoint and stop.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a job's numbers were: an hour, second by second.
+//! The history of a job's numbers: one hour, second by second.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `jobs`: every job with what it does.
+//! `jobs`: every job with its state.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `/api/v1`: one file for each thing that can be asked for.
+//! `/api/v1`: one file for each resource.
 
 mod actions;
 mod checkpoints;

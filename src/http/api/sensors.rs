@@ -1,4 +1,4 @@
-//! Sensors of a job: how each fares in the newest messages, page by page, and by parts of names.
+//! Sensors of a job: their health in the newest messages, paginated, with search by name.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The body of an answer that continues: events until the reader goes or the server ends.
+//! The body of a streaming response: events until the reader disconnects or the server ends.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Makes the events of all jobs while someone follows them.
+//! Produces the events of all jobs while there are subscribers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

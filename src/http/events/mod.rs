@@ -1,7 +1,7 @@
-//! Events for pages: what the numbers of all jobs are, once a second, as server-sent events.
+//! Events for pages: the numbers of all jobs, once a second, as server-sent events.
 //!
-//! The text is made once for all who follow, by a thread that is there while someone does. Whoever
-//! reads slowly gets the newest event and misses those between: nothing is queued for anyone.
+//! The text is produced once for all subscribers, by a thread that exists while there are some. A
+//! slow reader gets the newest event and misses those in between: nothing is queued.
 
 mod body;
 mod feed;

@@ -1,4 +1,4 @@
-//! The page: files of the folder `page`, in the program, so that it needs nothing but itself.
+//! The page: files of the folder `page`, compiled into the program.
 
 mod files;
 

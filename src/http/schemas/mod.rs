@@ -1,4 +1,4 @@
-//! The shapes of what the API takes and gives, as JSON Schemas.
+//! JSON Schemas of requests and responses of the API.
 
 mod served;
 mod shape;

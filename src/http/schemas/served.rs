@@ -1,4 +1,4 @@
-//! The shapes of what a server adds: submissions, alarms and logs.
+//! Schemas that a server adds: submissions, alarms and logs.
 
 use serde_json::{Value, json};
 

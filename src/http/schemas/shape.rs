@@ -1,4 +1,4 @@
-//! What JSON Schemas are made of.
+//! Building blocks of JSON Schemas.
 
 use serde_json::{Map, Value, json};
 

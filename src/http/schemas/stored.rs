@@ -1,4 +1,4 @@
-//! The shapes of what a job has stored: checkpoints, rows, dead letters and sensors.
+//! Schemas of stored data: checkpoints, rows, dead letters and sensors.
 
 use serde_json::{Value, json};
 

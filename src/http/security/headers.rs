@@ -1,4 +1,4 @@
-//! Headers with which every answer tells a browser what not to do with it.
+//! Security headers of every response.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 

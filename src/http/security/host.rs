@@ -1,4 +1,4 @@
-//! Whether the name in a request's `Host` is one of ours.
+//! Checks that the name in a request's `Host` is allowed.
 
 use std::net::IpAddr;
 

@@ -1,11 +1,11 @@
-//! Who may ask what: checks that every request passes before a route sees it.
+//! Guards: checks that every request passes before it reaches a route.
 //!
-//! * **Host**: a name that is not ours is refused, so that no page can reach the server under a
-//!   name of its own (DNS rebinding). Addresses written as numbers are no such names.
+//! * **Host**: unknown names are refused, so that no page can reach the server under its own name
+//!   (DNS rebinding). IP addresses are allowed.
 //! * **Origin**: a page of another site may neither read nor write.
-//! * **Token**: where there is one, everything but the probes needs it.
-//! * **Writes** need the header [`WRITE_HEADER`], which no form and no link can send.
-//! * **Rate**: beyond it the answer is 429.
+//! * **Token**: if one is configured, everything but the probes requires it.
+//! * **Writes** require the header [`WRITE_HEADER`], which no form or link can send.
+//! * **Rate**: requests beyond it get 429.
 
 mod headers;
 mod host;

@@ -1,4 +1,4 @@
-//! The secret that a request brings, compared in constant time.
+//! The token of a request, compared in constant time.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The keys of a job file, with what the help of their options says.
+//! The keys of a job file, with the help texts of their options.
 
 use clap::{Arg, ArgAction, Args as _, Command};
 

@@ -1,7 +1,7 @@
-//! What there is to say about a job: which keys its file has, with which values, and what a job
-//! that was made of file and command line holds.
+//! Descriptions of jobs: the keys of a job file and their values, and the resolved values of a job
+//! from file and command line.
 //!
-//! Names, words and defaults are those of the options of `seismic run`: they are written once.
+//! Names, texts and defaults are those of the options of `seismic run`, which define them once.
 
 mod keys;
 mod resolved;

@@ -1,4 +1,4 @@
-//! A job with where each of its values comes from.
+//! A job with the origin of each of its values.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A job file to begin with: what is usual is set, and all else is there as a comment.
+//! A template of a job file: common keys are set, all others are comments.
 
 use super::keys::{self, Key, Values};
 use crate::job::JobSpec;

@@ -1,4 +1,4 @@
-//! The keys of a job file: what each is called, and how its value becomes an option.
+//! The keys of a job file: their names, and how values become options.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The job file: options of `seismic run` in TOML, so that a job can be kept, reviewed and shared.
+//! The job file: options of `seismic run` in TOML, so that a job can be stored, reviewed and
+//! shared.
 //!
 //! A key is the name of an option with `_` for `-`. An option that may be repeated takes a list, a
 //! duration is text with a unit, and `kafka` is a table.
@@ -13,7 +14,7 @@
 //! kafka = { "linger.ms" = "5" }
 //! ```
 //!
-//! A sink with options may be a table, instead of one word with the options behind commas:
+//! A sink with options may be a table instead of one string with comma-separated options:
 //!
 //! ```toml
 //! [[sink]]
@@ -22,12 +23,12 @@
 //! flush_ms = "2s"
 //! ```
 //!
-//! Keys that are no options say what a service keeps of the job, as its `name`; a table
-//! `[variables]` and `{{name}}` in values fit one file to several places.
+//! Keys that are not options describe the job for a service, such as its `name`; a table
+//! `[variables]` and `{{name}}` in values adapt one file to several environments.
 //!
 //! `--job FILE` sets these options; options on the command line override them. Every command that
-//! looks at a job takes the file too, and of it where the job is: queue, store, group and Kafka's
-//! settings. Everything that is wrong with a file is reported at once, whichever command reads it.
+//! inspects a job accepts the file too, and reads the location of the job from it: queue, store,
+//! group and Kafka settings. Every command reports all errors of a file at once.
 
 pub mod keys;
 mod nearest;

@@ -1,4 +1,4 @@
-//! The name that is meant by one that does not exist.
+//! The nearest existing name for a misspelt one.
 
 /// The name among `names` that `written` probably stands for.
 pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,5 +1,5 @@
-//! What a server has for all jobs, below what each job file says itself: values of keys that a job
-//! file leaves open, and connections by name.
+//! Settings of a server for all jobs, which job files override: defaults of keys, and named
+//! connections.
 //!
 //! ```toml
 //! [defaults]
@@ -12,8 +12,8 @@
 //! kafka = { "linger.ms" = "5" }
 //! ```
 //!
-//! A job file names a connection in place of a URL: `queue = "connection:main"`; what follows the name
-//! is added to the URL, as in `sink = "connection:base,table=rows"`.
+//! A job file names a connection in place of a URL: `queue = "connection:main"`; text after the
+//! name is appended to the URL, as in `sink = "connection:base,table=rows"`.
 
 use std::collections::BTreeMap;
 

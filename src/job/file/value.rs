@@ -1,6 +1,6 @@
 //! Values of a job file as the types of options: text, numbers, durations, words and lists.
 //!
-//! Each function says what to write instead of a value that it cannot take.
+//! Errors say what to write instead.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -1,8 +1,8 @@
-//! Variables of a job file: `{{name}}` in a value stands for what was given for `name`.
+//! Variables of a job file: `{{name}}` in a value stands for the value of `name`.
 //!
-//! The first of these that gives it counts: `--var NAME=VALUE`, the environment
-//! (`SEISMIC_VAR_NAME`, in capitals), the table `[variables]` of the file, and what the server has
-//! for all jobs. A value that is nothing but one variable may be a number or true and false.
+//! The first of these that defines it applies: `--var NAME=VALUE`, the environment
+//! (`SEISMIC_VAR_NAME`, in capitals), the table `[variables]` of the file, and the defaults of the
+//! server. A value that consists of one variable may be a number or a boolean.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! One job from its spec to its end: opens queue, store and sinks, runs the pipeline, and lets the
-//! sinks write what is committed.
+//! Runs one job from its spec to its end: opens queue, store and sinks, runs the pipeline, and lets
+//! the sinks write committed rows.
 
 mod rescale;
 mod two_steps;

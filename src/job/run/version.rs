@@ -1,5 +1,5 @@
-//! A job continues with the version of the engine that it began with, and so to the same bits, and
-//! with the names of its topics. Newer rules and names hold for newer groups only.
+//! A job continues with the engine version that it started with, so its results stay bit-identical,
+//! and with the names of its topics. Newer rules and names apply only to newer groups.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

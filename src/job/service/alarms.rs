@@ -1,4 +1,4 @@
-//! What a served job tells by itself when something is wrong with it, and whom.
+//! Alarms of a served job: conditions and targets.
 
 use std::path::PathBuf;
 use std::time::Duration;

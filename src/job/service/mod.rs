@@ -1,5 +1,5 @@
-//! What a job file says to those who keep a job running: its name, what it is for, and how it is
-//! found. Nothing of it changes results.
+//! Settings of a job file for a service: name, description, tags, restarts, alarms. None of them
+//! changes results.
 
 pub mod alarms;
 pub mod logs;

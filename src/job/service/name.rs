@@ -1,4 +1,4 @@
-//! The name of a job, as people write it, and the ASCII name that is derived from it.
+//! The display name of a job, and the ASCII name that is derived from it.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What a worker of a job may take of its machine.
+//! Resource limits of a worker of a job.
 
 /// What `[resources]` says, of each worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

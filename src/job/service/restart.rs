@@ -1,4 +1,4 @@
-//! When a job that has ended is started again.
+//! When an ended job is restarted.
 
 use std::time::Duration;
 

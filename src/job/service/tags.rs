@@ -1,4 +1,4 @@
-//! Tags of a job: keys with one value each, by which jobs are found.
+//! Tags of a job: keys with one value each, for searching jobs.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a job, as a whole.
+//! Validation of a whole job.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! What a job is: one value, made from the command line and a job file, checked as a whole.
+//! The spec of a job: one value, built from the command line and a job file, validated as a whole.
 //!
-//! It can be written down and read back (`serde`) in the words of the job file, so that a program
-//! can start a job as a person does.
+//! It can be serialized and deserialized (`serde`) with the keys of the job file, so that programs
+//! can start jobs as well.
 
 mod fault;
 mod resolve;

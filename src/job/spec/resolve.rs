@@ -1,4 +1,4 @@
-//! The job that the command line and a job file describe.
+//! Resolves command line and job file to a job.
 
 use super::JobSpec;
 use crate::error::Usage;

@@ -1,4 +1,4 @@
-//! A spec is written and read back, and names its defaults and its faults.
+//! Serialization, defaults and validation of specs.
 
 use clap::Args as _;
 

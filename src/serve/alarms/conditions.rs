@@ -1,4 +1,4 @@
-//! What is wrong with a job, judged from what is seen of it once a second.
+//! Conditions of alarms, evaluated once a second.
 //!
 //! Pure: a [`Look`] and the time go in, and each kind of alarm that can be judged comes out, with
 //! its text when it is wrong.

@@ -1,4 +1,4 @@
-//! Delivers alarms, on a thread of its own: no one waits for a target.
+//! Delivers alarms on a separate thread, so that nothing else waits for a target.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! A topic that one job's alarms follow: opened again when it was missing or its broker was away, and
-//! read past what is no row.
+//! A topic that one job's alarms follow: reopened when it was missing or its broker was
+//! unreachable; messages that are not rows are skipped.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! Follows the topics of one job for alarms on rows and on sensors, on a thread of its own: a broker that
-//! does not answer keeps neither the server nor other jobs.
+//! Follows the topics of one job for alarms on rows and sensors, on a separate thread: an
+//! unresponsive broker blocks neither the server nor other jobs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

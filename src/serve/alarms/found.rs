@@ -1,4 +1,4 @@
-//! What was found in the topics of one job, until it is taken.
+//! Findings in the topics of one job, until they are collected.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! Which alarms of a job are raised: once for each occurrence, and once more when it is over.
 //!
-//! An occurrence is over when its condition has not held for a while, so that what comes and goes
-//! is one alarm and not a storm.
+//! An occurrence ends when its condition has not held for a while, so that a flapping condition is
+//! one alarm and not a storm.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

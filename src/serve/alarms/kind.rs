@@ -1,4 +1,4 @@
-//! What an alarm may be about.
+//! The kinds of alarms.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What targets get: documented JSON, signed, or the text that Slack shows.
+//! Alarm messages: documented and signed JSON, or text for Slack.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::kind::Kind;
 /// Version of the JSON.
 const VERSION: u32 = 1;
 
-/// Changes of one kind of one job that are told one by one; more of them are one entry.
+/// Changes of one kind of one job that are listed individually; more of them become one entry.
 const ONE_BY_ONE: usize = 5;
 
 /// Texts that such an entry quotes.
@@ -75,7 +75,7 @@ fn entries(changes: &[(String, Change)]) -> Vec<Entry<'_>> {
     all
 }
 
-/// The JSON of changes that are told together.
+/// The JSON of changes that are delivered together.
 #[must_use]
 pub fn body(server: &str, now_ms: i64, changes: &[(String, Change)]) -> Value {
     let one = |entry: Entry<'_>| {

@@ -1,4 +1,4 @@
-//! Alarms: what is wrong with jobs, told once for each occurrence, with its end.
+//! Alarms about jobs: one for each occurrence, and one for its end.
 //!
 //! ```text
 //!  a look at a job, each second ─► conditions ─► keeper ─► raised, recovered ─► courier ─► targets
@@ -6,8 +6,8 @@
 //!                            a thread    pure
 //! ```
 //!
-//! Nothing here waits for a target: what is to be delivered is stored first, and a thread delivers
-//! it, again and again with growing pauses, until it has arrived or is given up and shown as such.
+//! Nothing here waits for a target: alarms are stored first, and a thread delivers them with
+//! retries and growing pauses, until they have arrived or are given up and shown as such.
 
 pub mod conditions;
 pub mod courier;

@@ -1,7 +1,7 @@
-//! How often an alarm on rows is told: at most so often a minute, and what comes meanwhile is counted
-//! and told with the next.
+//! Rate limit of alarms on rows: a maximum per minute; rows in between are counted and reported
+//! with the next alarm.
 //!
-//! Pure: it is told what was found and when.
+//! Pure: findings and times are inputs.
 
 use std::collections::VecDeque;
 

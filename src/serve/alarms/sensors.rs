@@ -1,6 +1,6 @@
-//! What is wrong with single sensors: no rows of those of which some are expected, and wrong clocks.
+//! Alarms about single sensors: missing rows of expected sensors, and wrong clocks.
 //!
-//! Pure: what was seen of them and the time go in.
+//! Pure: observations and the time are inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

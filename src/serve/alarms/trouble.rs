@@ -1,4 +1,4 @@
-//! What keeps something from being followed, and when it is said.
+//! Errors that prevent following a topic, and when they are reported.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What the alarms of one job need to have followed.
+//! Topics that the alarms of one job need to follow.
 
 use crate::job::location::Location;
 use crate::job::service::RowAlarm;

@@ -1,4 +1,4 @@
-//! Judges all jobs once a second, and reports what has changed.
+//! Evaluates all jobs once a second, and reports changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

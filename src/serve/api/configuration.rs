@@ -1,4 +1,4 @@
-//! What a job of a server was told: every value with where it comes from, and without secrets.
+//! The configuration of a job: every value with its origin, and without secrets.
 
 use serde_json::json;
 

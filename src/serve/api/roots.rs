@@ -1,5 +1,5 @@
-//! What a job may touch that was submitted over HTTP, and not taken from a file on disk: loopback is
-//! not trusted with code, nor with every file.
+//! What a job submitted over HTTP may access, unlike one from a file on disk: loopback clients may
+//! neither run code nor access every file.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Routes that only a server has: jobs come, start, pause, are copied, and go.
+//! Routes of a server: submit, start, pause, copy and delete jobs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How a worker ended, and whether starting it again can help.
+//! How a worker ended, and whether a restart can help.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a life takes in, and what it says is to be done.
+//! Inputs and actions of the state machine.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! The life of a served job: a pure state machine.
 //!
-//! It is told what happens and when, and says what is to be done; it knows no clock, no process and
-//! no file. Everything that it needs to continue after a restart of the server is in [`Saved`],
-//! which is stored before anything is done.
+//! Its inputs are events and times, its outputs are actions; it knows no clock, process or file.
+//! Everything that it needs after a restart of the server is in [`Saved`], which is stored before
+//! any action.
 
 pub mod ending;
 pub mod input;

@@ -1,5 +1,5 @@
-//! What becomes of a job whose worker has ended, and what is due: a restart, or the end of a worker
-//! that takes too long.
+//! What follows when a worker has ended, and timeouts: restarts, and stopping workers that take too
+//! long.
 
 use super::Life;
 use super::ending::Ending;

@@ -1,4 +1,4 @@
-//! What is stored of a life, so that the next server continues it.
+//! The stored state of a job, from which the next server continues.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! The life of a job under every order of events.
+//! The state machine under every order of events.
 
 use std::time::Duration;
 

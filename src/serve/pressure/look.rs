@@ -1,4 +1,5 @@
-//! What is short on this machine: the kernel's own measure of waiting (PSI), and memory that is left.
+//! Measures resource pressure: the pressure stall information of the kernel (PSI), and available
+//! memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

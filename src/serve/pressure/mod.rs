@@ -5,10 +5,10 @@
 //!  full ◄─ slowed ◄─ paused ◄─ held    and back, the highest first, when there was none for a while
 //! ```
 //!
-//! There is pressure when cores or memory are short, or when a job is too far behind its input. Only jobs
-//! of a lower priority than the one that is to be helped yield, so a server whose jobs are all alike has
-//! none that do. What a job has not read stays in its queue: nothing is lost. It is told what is seen and
-//! when; it knows no clock, no process and no file.
+//! There is pressure when cores or memory are short, or when a job is too far behind its input.
+//! Only jobs with a lower priority than the affected one yield, so none yields on a server whose
+//! jobs have equal priority. What a job has not read stays in its queue: nothing is lost. It is
+//! told what is seen and when; it knows no clock, no process and no file.
 
 pub mod look;
 pub mod relief;

@@ -1,4 +1,4 @@
-//! Looks at what is short once a second, and has jobs of lower priorities yield.
+//! Measures pressure once a second, and makes jobs with lower priorities yield.
 
 use std::time::{Duration, Instant};
 

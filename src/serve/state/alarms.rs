@@ -1,4 +1,4 @@
-//! Alarms of jobs, and what became of their delivery.
+//! Alarms of jobs, and the status of their delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The jobs of a server, as they are stored.
+//! The stored jobs of a server.
 
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, params};

@@ -1,8 +1,8 @@
-//! What a server remembers: its jobs, every change of their states, their history, and alarms.
+//! The stored state of a server: its jobs, their state changes, their history, and alarms.
 //!
-//! One SQLite file in WAL mode. What decides what the server does next is synced to the disk
-//! before it is done (`synchronous=FULL`); history and alarms are in the file at once, so that they
-//! survive a kill, and on the disk with the next sync.
+//! One SQLite file in WAL mode. State that decides what the server does next is synced to disk
+//! before it acts (`synchronous=FULL`); history and alarms are written at once, so that they
+//! survive a kill, and reach the disk with the next sync.
 
 pub mod alarms;
 pub mod history;

@@ -1,4 +1,4 @@
-//! What is wanted of a job, or has happened to it: stores what follows from it, then does it.
+//! Applies requests and events to a job: stores the resulting state, then acts.
 
 use anyhow::Context as _;
 

@@ -1,8 +1,8 @@
-//! Limits of workers by cgroups (version 2), where the server may make some: as root, or where its
-//! service manager has delegated its own one (`Delegate=` of systemd).
+//! Limits of workers by cgroups (version 2), where the server may create them: as root, or where
+//! its service manager has delegated a cgroup (`Delegate=` of systemd).
 //!
-//! The server goes into a leaf `server`, since a cgroup whose controllers are handed on has no processes
-//! itself; each worker gets a leaf of its own.
+//! The server moves into a leaf `server`, since a cgroup that enables controllers for its children
+//! cannot have processes; each worker gets its own leaf.
 
 use std::fs;
 use std::io;

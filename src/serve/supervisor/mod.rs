@@ -1,8 +1,8 @@
-//! The one loop that has all jobs of a server. No one else changes them: whoever wants something
-//! sends a task, workers are followed by threads that send what happens.
+//! The one loop that owns all jobs of a server. Nothing else changes them: requests are sent as
+//! tasks, and threads that watch workers send events.
 //!
-//! What is to be done is stored before it is done, so that a server that dies at any moment leaves
-//! behind what the next one needs.
+//! Every decision is stored before it is carried out, so that a server that dies at any moment
+//! leaves the state that the next one needs.
 
 mod apply;
 mod cgroups;

@@ -1,4 +1,4 @@
-//! Starting worker processes, and adopting those that an earlier server left.
+//! Starting worker processes, and adopting those of an earlier server.
 
 use std::fs;
 use std::path::{Path, PathBuf};

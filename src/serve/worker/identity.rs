@@ -1,4 +1,4 @@
-//! Who a worker is: never a bare process id, which the system gives to others later.
+//! The identity of a worker: never a bare process id, which the system may reuse.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};

@@ -1,9 +1,8 @@
-//! Limits that a worker sets for itself where no cgroup sets them.
+//! Limits that a worker sets itself if there is no cgroup.
 //!
-//! Memory: `RLIMIT_DATA`, which counts what a process may write and shares with no one (heap,
-//! stacks, private mappings; see getrlimit(2)). `RLIMIT_AS` would count the address space, and with
-//! it every file that is mapped to be read, which takes no memory of its own. A worker that wants
-//! more ends, and is started again by its policy.
+//! Memory: `RLIMIT_DATA`, which counts private writable memory (heap, stacks, private mappings; see
+//! getrlimit(2)). `RLIMIT_AS` would count the address space, including files mapped for reading,
+//! which take no memory. A worker that needs more ends, and is restarted by its policy.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The log of a worker: standard output and error in a file that is replaced when it is long.
+//! The log of a worker: standard output and error in a file that is rotated.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

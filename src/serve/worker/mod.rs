@@ -7,8 +7,8 @@
 //!         ◄──last words─── ┘
 //! ```
 //!
-//! All of it lies in one folder that only its user can read. A worker has a session of its own and
-//! writes its logs to files, so that it works on when its server dies.
+//! All of it is in one folder that only its user can read. A worker has its own session and writes
+//! its logs to files, so that it continues when its server dies.
 
 pub mod folder;
 pub mod identity;

@@ -1,4 +1,4 @@
-//! What a server has a worker do.
+//! The order of a server to a worker.
 
 use std::collections::BTreeMap;
 use std::path::Path;

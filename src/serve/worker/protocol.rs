@@ -1,7 +1,7 @@
-//! What server and worker say to each other: a line of JSON asks, a line of JSON answers.
+//! The protocol between server and worker: one line of JSON per request and response.
 //!
-//! Fields that the other side does not know are ignored, and those it does not send have their
-//! defaults, so that a server understands workers of an older version and they understand it.
+//! Unknown fields are ignored and missing ones have defaults, so servers and workers of different
+//! versions understand each other.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! What a worker says of itself: its state, what it has counted, and how far it is.
+//! The report of a worker: its state, its counts and its progress.
 
 use serde::{Deserialize, Serialize};
 

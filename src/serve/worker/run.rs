@@ -1,4 +1,4 @@
-//! The work of a worker process, from its order to its last words.
+//! Runs a worker process, from its order to its last words.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

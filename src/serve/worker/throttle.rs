@@ -1,4 +1,4 @@
-//! How much of the time a worker reads: all of it, a part of it, or nothing.
+//! Throttling of a worker: it reads all the time, part of the time, or not at all.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

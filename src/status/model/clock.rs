@@ -1,4 +1,4 @@
-//! Clocks of sensors that were not regular, as the status shows them.
+//! Sensors with irregular clocks in the status.
 
 use seismic_pipeline::IrregularClock;
 use serde::Serialize;

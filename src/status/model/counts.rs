@@ -1,4 +1,4 @@
-//! What became of records: in the status, and in the numbers of a running job.
+//! Record counts, in the status and in the numbers of a running job.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Workers of a shared job, as the status shows them.
+//! Workers of a shared job in the status.
 
 use seismic_queue::GroupMember;
 use serde::Serialize;

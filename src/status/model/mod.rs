@@ -1,7 +1,7 @@
 //! The status of a job as plain data, for text, JSON and HTTP: [`JobStatus`] is read from queue and
-//! store, [`numbers`] are what a running job reports. Both count records in the same way ([`counts`]).
+//! store, [`numbers`] are reported by a running job. Both use the same record counts ([`counts`]).
 //!
-//! Field names are those of the JSON. What only the text shows is not serialized.
+//! Field names are those of the JSON. Fields that only the text shows are not serialized.
 
 pub mod clock;
 pub mod counts;

@@ -1,4 +1,4 @@
-//! What the note of a partition shows, whatever the kind of its job.
+//! The note of a partition in the status, for every kind of job.
 
 use super::counts::RecordCounts;
 

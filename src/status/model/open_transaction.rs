@@ -1,4 +1,4 @@
-//! Transactions that hold the input back, as the status shows them.
+//! Transactions that hold the input back, in the status.
 
 use seismic_queue::OpenTransaction;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! One partition, as the status shows it.
+//! One partition in the status.
 
 use seismic_pipeline::{DEAD, RESULT};
 use seismic_queue::{Job, PartitionView, Span};

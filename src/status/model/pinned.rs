@@ -1,4 +1,4 @@
-//! Holders that keep retention from deleting, as the status shows them.
+//! Holders that prevent retention, in the status.
 
 use seismic_pipeline::RetentionLag;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What a job loses much of, as the status shows it.
+//! Heavy losses of a job, in the status.
 
 use seismic_pipeline::Notice;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! One roll-up of a job, as the status shows it.
+//! One roll-up of a job in the status.
 
 use seismic_pipeline::ROLLUP;
 use seismic_queue::Job;

@@ -1,4 +1,4 @@
-//! Sensors that several partitions know, as the status shows them.
+//! Sensors known to several partitions, in the status.
 
 use seismic_pipeline::{Notice, SpreadSensor};
 use serde::Serialize;

@@ -1,8 +1,8 @@
-//! What is remembered of a device: its position at rest, and which of its messages are in the topic.
+//! The note about a device: its position at rest, and which of its messages are in the topic.
 //!
-//! Messages are known by their time on the device, as ranges: messages that follow each other
-//! without a gap make one. A repeated message lies in a range, whatever file it comes with; so does
-//! a new one of a device whose clock was set back between imports, and is taken for a repeat.
+//! Messages are identified by their device time, stored as ranges of consecutive messages. A
+//! repeated message is within a range, whichever file contains it. So is a new message of a device
+//! whose clock was set back between imports, which then counts as a repeat.
 
 use serde::{Deserialize, Serialize};
 

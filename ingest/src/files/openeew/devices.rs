@@ -1,4 +1,4 @@
-//! The devices of one import, and what is remembered of them.
+//! The devices of one import, and their notes.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! One file's messages by their arrival.
+//! The messages of one file in order of arrival.
 //!
 //! Up to [`limits::REORDER_MESSAGES`] messages are in memory, which also sorts a file whose
-//! neighbours are swapped. Equal arrivals keep the order of lines. A message that is farther out of
-//! order comes where it stands. Of a packed file that may have to be closed before it is read to its
-//! end, more lines wait behind these, so that it is not unpacked from its start for every message.
+//! neighbours are swapped. Equal arrivals keep the order of lines. A message that is further out of
+//! order stays where it is. For a compressed file that may be closed before its end, more lines are
+//! buffered, so that it is not decompressed from its start for every message.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -1,4 +1,4 @@
-//! One line of an OpenEEW file: what an accelerometer sent about a second of ground motion.
+//! One line of an OpenEEW file: a second of ground motion from one accelerometer.
 
 use serde::Deserialize;
 

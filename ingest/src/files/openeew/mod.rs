@@ -7,11 +7,10 @@
 //! ms, phase `N`, quality 1, frequency = `sr` rounded, arrival = `cloud_t`, position from the
 //! table of locations.
 //!
-//! A message is known by its device and `device_t`, and imported once, whatever file it comes with.
-//! A queue that remembers imports knows that across imports, as ranges of `device_t`, and each
-//! device's position at rest,
-//! so that it does not matter how files are split over them. Elsewhere the same files, in any order,
-//! are recognised as a whole.
+//! A message is identified by its device and `device_t` and imported once, whichever file contains
+//! it. A queue with an import log keeps this across imports, as ranges of `device_t`, and the rest
+//! position of each device, so it does not matter how files are split over imports. In other
+//! queues, the same set of files, in any order, is recognised as a whole.
 
 mod component;
 mod device_note;

@@ -1,7 +1,7 @@
-//! Which messages of a device one import has seen, by their exact times.
+//! The messages of a device that one import has seen, by their exact times.
 //!
-//! A clock that steps back makes new messages with times between old ones: ranges would take them
-//! for repeats.
+//! A clock that steps back makes new messages with times between old ones: with ranges they would
+//! count as repeats.
 
 use std::collections::HashSet;
 

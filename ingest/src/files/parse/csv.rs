@@ -1,8 +1,8 @@
 //! Records as comma-separated values: a header names fields of `SeismicRecord` in any order, each
-//! line is a row, and lines that begin with `#` say something about the file.
+//! line is a row, and lines that begin with `#` are comments.
 //!
-//! A header may itself begin with `#`, as NumPy writes it. A header that is there again, as in
-//! files put together, is no row.
+//! A header may itself begin with `#`, as NumPy writes it. A repeated header, as in concatenated
+//! files, is not a row.
 
 use super::csv_fields::CsvFields;
 use super::csv_header::{CsvHeader, other_kind};

@@ -1,5 +1,5 @@
 //! Splits a line of comma-separated values, as RFC 4180 has them: fields may be quoted, and quotes
-//! in them are doubled. A row never crosses a line, so that a stray quote costs its line alone.
+//! in them are doubled. A row never spans lines, so a stray quote invalidates only its line.
 
 /// The fields of one line. Reused.
 #[derive(Default)]

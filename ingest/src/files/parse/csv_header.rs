@@ -1,4 +1,4 @@
-//! What the header of a CSV file says of its columns.
+//! The header of a CSV file.
 
 use super::csv_fields::CsvFields;
 use super::event_time::TimeFormat;

@@ -1,4 +1,4 @@
-//! How records are written.
+//! The format of a file.
 
 /// How records are written. The names of the variants are part of the names of producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What one line of a file says, whatever its format.
+//! The content of one line of a file, whatever its format.
 
 use seismic_proto::SeismicRecord;
 

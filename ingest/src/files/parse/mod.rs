@@ -1,4 +1,4 @@
-//! Lines of foreign files as records: what a line says, or why it says nothing.
+//! Parses lines of foreign files: the record of a line, or why it is refused.
 
 pub(crate) mod csv;
 pub(crate) mod csv_fields;

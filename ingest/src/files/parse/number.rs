@@ -1,5 +1,5 @@
-//! Numbers as text, exactly: nothing is rounded but a float, once, and nothing becomes a number
-//! that is none.
+//! Exact parsing of numbers: only floats are rounded, once, and text that is not a number is never
+//! accepted as one.
 
 use std::str::FromStr;
 

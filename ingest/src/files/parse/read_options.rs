@@ -1,4 +1,4 @@
-//! How foreign files say what a record has.
+//! Options for reading foreign files.
 
 use super::event_time::{TimeFormat, TimeUnit};
 use super::field::{Draft, RecordField, ValueFormat};

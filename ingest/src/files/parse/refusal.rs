@@ -1,4 +1,4 @@
-//! Why a line is no record, and what might help.
+//! Why a line is refused, and what might help.
 
 use std::fmt;
 

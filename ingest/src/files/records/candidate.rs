@@ -1,4 +1,4 @@
-//! A file compared with what is remembered of one that may be the same: line by line, by digests.
+//! Compares a file with the note of one that may be the same, line by line, by digests.
 
 use super::file_note::{FileNote, Track};
 use crate::files::parse::refusals::Refusals;

@@ -1,11 +1,10 @@
-//! Imports of files into a queue that knows producers alone: each file is a producer, named by its
-//! content, topic, partitions and packing, by how it is read and by the table of sensors, and
-//! recognised as a whole.
+//! Imports files into a queue without an import log: each file is a producer, named by its content,
+//! topic, partitions and packing, read options and sensor table, and is recognised as a whole.
 //!
 //! Files come one after the other, in the order of their first times. A file that grew continues
-//! behind what is in (`grown_file.rs`). One that was mended is another file, and refused: how much
-//! of it is in is not known. So is one that may be in a part of the topic that is not looked
-//! through.
+//! after its imported part (`grown_file.rs`). A corrected file counts as another file and is
+//! refused, since it is unknown how much of it was imported. So is a file that may be in a part of
+//! the topic that is not searched.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Which file a path leads to, and how long it is.
+//! The identity of a file, and its length.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;

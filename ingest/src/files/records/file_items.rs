@@ -1,4 +1,4 @@
-//! The items of one file as they wait to be merged by time.
+//! The items of one file waiting to be merged by time.
 
 use std::collections::VecDeque;
 use std::path::Path;

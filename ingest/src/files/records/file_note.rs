@@ -1,6 +1,6 @@
-//! What is remembered of a file that was imported: how many records it gave and their digest, and
-//! which lines it was refused. So a file is known by its content, whatever it is called, however
-//! it is packed, and also when it has grown or its refused lines were mended.
+//! The note about an imported file: the number of its records, their digest, and its refused lines.
+//! So a file is recognised by its content, whatever its name or compression, and also when it has
+//! grown or its refused lines were corrected.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -1,12 +1,12 @@
-//! Follows files that grow and folders that get new ones, until a stop.
+//! Follows growing files and folders with new files, until a stop.
 //!
-//! A line is taken when its end is there. A file that is replaced under its name, as logs are when
-//! they are rotated, is read to its end first; one that was cut is read from its start, and what of
-//! it is in already is recognised.
+//! A line is read when it is complete. A file that is replaced under its name, as in log rotation,
+//! is read to its end first; a truncated file is read from its start, and its imported part is
+//! recognised.
 //!
-//! A file is followed once, whatever names and copies it has: of copies, the one that has more. One
-//! that begins as a known file does may be a copy in progress, and waits until it is as long as it
-//! was when it was last looked at.
+//! A file is followed once, whatever its names and copies; among copies, the longest is followed. A
+//! file that starts like a known one may be a copy in progress, and waits until its length is
+//! unchanged between two checks.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};

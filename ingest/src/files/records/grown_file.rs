@@ -1,11 +1,11 @@
-//! A file that grew since it was imported into a queue that knows producers alone.
+//! A file that grew since it was imported into a queue without an import log.
 //!
-//! A producer is named by the content of the file that it appended, so a file that was imported
-//! before and has grown is known by one of its beginnings: the name of each of them is compared with
-//! the producers that the queue knows. What is behind the longest one is appended by a producer of its own,
-//! named `CONTENT+BEGINNING.FIRST`: the whole content, the beginning that is in, and the first record.
-//! A file that grew several times is a chain of such parts, each of which is recognised by its
-//! producer as a file that did not grow is.
+//! A producer is named by the content of the file that it appended, so a grown file is recognised
+//! by one of its prefixes: the name of each of them is compared with the known producers. The rest
+//! after the longest known prefix is appended by a new producer named `CONTENT+BEGINNING.FIRST`:
+//! the whole content, the imported prefix, and the first record. A file that grew several times is
+//! a chain of such parts, each of which is recognised by its producer, like a file that did not
+//! grow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

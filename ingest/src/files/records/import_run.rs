@@ -1,4 +1,4 @@
-//! What all ways of importing share: lines become messages, and refused ones are counted.
+//! Shared by all kinds of import: lines become messages, and refused ones are counted.
 
 use std::path::Path;
 

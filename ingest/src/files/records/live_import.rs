@@ -1,5 +1,5 @@
-//! Imports of standard input and pipes: what comes is published at once, and a stop publishes what
-//! was read. It can be read only once, so that importing it again adds it again.
+//! Imports of standard input and pipes: records are published at once, and a stop publishes what
+//! was read. Such an input cannot be recognised, so importing it again adds it again.
 
 use std::path::Path;
 use std::sync::Arc;

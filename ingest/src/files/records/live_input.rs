@@ -1,5 +1,5 @@
-//! Standard input or a pipe, read by a thread of its own, so that no one waits for it who has to
-//! publish or to stop.
+//! Standard input or a pipe, read by a separate thread, so that publishing and stopping never wait
+//! for it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

@@ -1,15 +1,15 @@
-//! Records as JSON lines or CSV: in the project's own fields, what other programs write, and what
-//! `seismic read` prints.
+//! Records as JSON lines or CSV: with our own fields, as other programs write them, and as `seismic
+//! read` prints them.
 //!
 //! Files of one import are merged by time; a record goes to the partition of its sensor, with the
 //! sensor id as key. A printed message stays as it is, key and packing included, as long as its
 //! records belong to the partition of its key. Otherwise (in a topic with another number of
 //! partitions) its records are published one by one, so that a sensor stays in one partition.
-//! Values are not judged; only lines that cannot be expressed as a record, or lack what makes a
-//! measurement, are refused.
+//! Values are not checked; only lines that cannot be expressed as a record, or lack a required
+//! field of a measurement, are refused.
 //!
-//! A queue that remembers imports knows a file by what it gave so far: importing it again, under
-//! whatever name, continues behind that, and tries refused lines again. Other queues know whole
+//! A queue with an import log recognises a file by its imported records: importing it again, under
+//! any name, continues after them and retries refused lines. Other queues recognise only whole
 //! files. Standard input or a pipe can be read only once: importing it again adds it again.
 
 mod candidate;

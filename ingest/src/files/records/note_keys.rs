@@ -1,5 +1,5 @@
-//! Under which keys the notes of files are: a digest of one of the file's first records, the anchor,
-//! and a number, since several files may begin with the same record.
+//! The keys of file notes: a digest of one of the first records of the file, the anchor, and a
+//! number, since several files may begin with the same record.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Imports of files into a queue that remembers them: merged by time, each continuing where it was.
+//! Imports files into a queue with an import log: merged by time, each continuing at its position.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What to import, and where to.
+//! What to import, and the target.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
-//! What is known of each file before any of it is imported, and where it continues.
+//! The plan of an import: what is known about each file, and where it continues.
 //!
-//! A file is looked up by its first records and compared with what is remembered by a digest of the
-//! records up to there. It continues behind them when it has grown, and its refused lines are tried
-//! again: those that were mended come first.
+//! A file is looked up by its first records and compared with its note by a digest of the imported
+//! records. If it has grown, it continues after them. Its refused lines are retried; corrected ones
+//! come first.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

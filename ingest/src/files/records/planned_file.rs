@@ -1,4 +1,4 @@
-//! What is known of one file before any of it is imported.
+//! One file of the plan.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The files that are there among those that were named, and in the folders that were named.
+//! The existing files among those named, and in the folders named.
 
 use std::collections::HashSet;
 use std::fs;

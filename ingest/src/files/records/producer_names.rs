@@ -1,4 +1,4 @@
-//! What the producers of files are called where a queue knows producers alone.
+//! Names of the producers of files, for queues without an import log.
 
 use std::path::Path;
 

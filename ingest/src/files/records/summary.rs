@@ -1,4 +1,4 @@
-//! What an import of records did.
+//! The summary of an import of records.
 
 use serde::Serialize;
 

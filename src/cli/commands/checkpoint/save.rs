@@ -1,7 +1,7 @@
 //! `seismic checkpoint save`: names a state of the whole job.
 //!
-//! A running job is requested to take one: each partition takes a snapshot at once, and the name is
-//! complete when all have committed theirs. Of a stopped job, the newest checkpoints are named.
+//! A running job takes one on request: each partition takes a snapshot at once, and the name is
+//! complete when all have committed. For a stopped job, the newest checkpoints are named.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! `seismic group delete`: releases what a group holds, and deletes its store. Nothing else.
+//! `seismic group delete`: releases the holds of a group and deletes its store, and nothing else.
 //!
 //! A store in Kafka shares its topics with other groups: the group is recorded as finished, and the
 //! checkpoint topic is trimmed without it. Its results stay.

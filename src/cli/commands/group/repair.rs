@@ -1,5 +1,5 @@
-//! `seismic group repair`: puts the offsets of a group in Kafka back to the job's last commit, after a
-//! tool has set them or the cluster has forgotten them.
+//! `seismic group repair`: restores the offsets of a group in Kafka to the last commit of the job,
+//! after a tool has reset them or the cluster has dropped them.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 

@@ -1,5 +1,5 @@
-//! `seismic job start`, `stop`, `pause`, `resume`, `savepoint` and `delete`: what a server is to do
-//! with a job.
+//! `seismic job start`, `stop`, `pause`, `resume`, `savepoint` and `delete`: actions of a server on
+//! a job.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `seismic job list`, `savepoints`, `logs` and `alarms`: what a server says of its jobs.
+//! `seismic job list`, `savepoints`, `logs` and `alarms`: what a server reports about its jobs.
 
 use serde_json::Value;
 

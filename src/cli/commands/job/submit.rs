@@ -1,4 +1,4 @@
-//! `seismic job submit` and `copy`: jobs come to a server.
+//! `seismic job submit` and `copy`: adds jobs to a server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

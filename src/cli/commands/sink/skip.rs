@@ -1,7 +1,7 @@
-//! `seismic sink skip`: has a sink pass over one row, which its target does not take.
+//! `seismic sink skip`: makes a sink skip one row that its target refuses.
 //!
-//! The store keeps it, so a sink that waits at the row continues when it is opened next: within 15
-//! s where it runs, else when it is started.
+//! The store records it, so a sink that waits at the row continues when it is next opened: within
+//! 15 s if it runs, otherwise when it is started.
 
 use seismic_queue::{Offset, Partition, View};
 use seismic_sinks::{SinkSpec, SkippedRows, without_password};

@@ -1,4 +1,4 @@
-//! What a job is called, and what its processes may take.
+//! The name of a job, and the resources of its processes.
 
 use serde_json::{Value, json};
 use toml::de::DeValue;

@@ -1,4 +1,4 @@
-//! The keys of a job file that are no options of `seismic run`: what a service keeps of a job.
+//! The keys of a job file that are not options of `seismic run`: settings for a service.
 
 mod alarms;
 mod job;

@@ -1,8 +1,7 @@
-//! The numbers of a running job: what it has counted and measured, without a look into its store.
+//! The numbers of a running job: counts and measurements, without reading its store.
 //!
 //! They are plain data that can be written as JSON and read back, so that a worker can send them to
-//! whoever watches several workers; [`JobNumbers::add`] makes the sum. Nothing in them grows with
-//! the number of sensors.
+//! a server; [`JobNumbers::add`] makes the sum. Nothing in them grows with the number of sensors.
 
 mod histogram;
 mod partition;

@@ -1,4 +1,4 @@
-//! What this process takes of the machine.
+//! Memory and processor time of this process.
 
 /// Resident memory, bytes, and processor time, ms, of this process; 0 where the system does not
 /// say.

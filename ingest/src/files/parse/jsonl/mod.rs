@@ -1,14 +1,14 @@
 //! Records as JSON lines. A line is one of:
 //!
-//! * an object with fields of `SeismicRecord`, by the names of `seismic.proto` or as protobuf's own
-//!   JSON has them (`sensorId`, 64-bit numbers as strings). Numbers that JSON cannot say are
-//!   `"NaN"`, `"Infinity"` and `"-Infinity"`, or the same without quotes, as Python writes them;
-//! * a line of `seismic read --format json`: an object with the `value` of a message, which is
-//!   such a record, or `{"records": [...]}`, or `null` beside the `bytes` in base64, and with its
-//!   `key`. Its fields are taken as they are, since it is the copy of a message.
+//! * an object with fields of `SeismicRecord`, by the names of `seismic.proto` or as in protobuf
+//!   JSON (`sensorId`, 64-bit numbers as strings). Numbers that JSON cannot express are `"NaN"`,
+//!   `"Infinity"` and `"-Infinity"`, or the same without quotes, as Python writes them;
+//! * a line of `seismic read --format json`: an object with the `value` of a message, which is such
+//!   a record, or `{"records": [...]}`, or `null` beside the `bytes` in base64, and with its `key`.
+//!   Its fields are taken literally, since it is a copy of a message.
 //!
-//! Other names and names that come twice are refused, and so is a record without sensor, time or
-//! amplitude: a missing measurement must not become a zero that no one measured.
+//! Unknown and duplicate names are refused, and so is a record without sensor, time or amplitude: a
+//! missing measurement must not become a zero.
 
 mod object;
 mod printed;

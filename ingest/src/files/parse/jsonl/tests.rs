@@ -1,4 +1,4 @@
-//! What lines mean, and what hostile ones do.
+//! The meaning of lines, and hostile ones.
 
 use super::*;
 use proptest::prelude::*;
