@@ -26,6 +26,6 @@ mod spread;
 pub mod stop;
 pub mod storage;
 
-pub use storage::gone;
+use storage::disk;
+use trial::turn;
 pub use trial::{dice, line, publisher};
-use trial::{memory, turn};

@@ -7,7 +7,7 @@ use super::input::{Act, Intent};
 use super::state::{Standing, State};
 use crate::serve::limits;
 
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
 impl Life {
     pub(super) fn ended(&mut self, now_ms: i64, ending: &Ending, again: &str) -> Vec<Act> {

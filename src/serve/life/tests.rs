@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::ending::LastWords;
+use super::ending::{Ending, LastWords};
+use super::restart::HOUR_MS;
 use super::*;
+use crate::serve::limits;
 
 fn life(policy: RestartPolicy) -> Life {
     Life::new(policy, false, 0)

@@ -1,8 +1,8 @@
 //! Faults of what holds the data: disks that are full, flushes that fail, files that are torn, gone, or
 //! older than they should be.
 
-mod disk;
+pub mod disk;
 mod fsync;
-pub mod gone;
+mod gone;
 mod restored;
 mod torn;
