@@ -17,14 +17,16 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::RunJob => "`seismic run` makes one",
         Remedy::RepairGroup { group } => {
             return format!(
-                "`seismic group repair {group}` puts them back to the job's last commit; otherwise start a \
+                "`seismic group repair {group}` puts them back to the job's last commit; \
+                 otherwise start a \
                  new --group from the log"
             );
         }
         Remedy::EndTransaction { topic, partition, first } => {
             return format!(
                 "it ends when its producer ends it or starts again, and at last by that producer's \
-                 transaction.timeout.ms; one that is gone can be ended with kafka-transactions.sh abort \
+                 transaction.timeout.ms; one that is gone can be ended with kafka-transactions.sh \
+                 abort \
                  --topic {topic} --partition {partition} --start-offset {first}"
             );
         }
@@ -39,7 +41,7 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::OtherGroupOrStore => "use another --group or --store",
         Remedy::StartOver => "--accept-loss does not help; start a new --group",
         Remedy::StartOverOnNewTopic => {
-            "the topic was deleted and made again, so nothing in it was counted (--accept-loss does \
+            "the topic was deleted and recreated, so nothing in it was counted (--accept-loss does \
              not help); start a new --group"
         }
         Remedy::OtherGroupAndTopics => "use another --group, --result-topic and --dead-topic",
@@ -77,7 +79,8 @@ pub fn in_words(remedy: &Remedy) -> String {
         }
         Remedy::OldRules => "run with the old options, or start a new --group from the log",
         Remedy::OldVersion => {
-            "continue with the version of the program that wrote it, or start a new --group from the \
+            "continue with the version of the program that wrote it, or start a new --group from \
+             the \
              log"
         }
         Remedy::OmitStart => "omit --from, or start a new --group",
@@ -93,19 +96,24 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::StopRejecting { reason } => return stop_rejecting(reason).to_owned(),
         Remedy::KeyBySensor => {
             "let every producer use the sensor id as key, and all of them the same partitioner, or \
-             begin a new --group with --repartition, which brings each sensor into one partition first"
+             begin a new --group with --repartition, which brings each sensor into one partition \
+             first"
         }
         Remedy::CorrectClocks => {
-            "correct the clock or the time stamps; `seismic status --sensors` names such sensors, and how \
+            "correct the clock or the time stamps; `seismic status --sensors` names such sensors, \
+             and how \
              far a record alone may move a clock is --max-jump of a new --group"
         }
         Remedy::RestoreLog => {
-            "--accept-loss does not help here: restore the log, or start a new --group from what is \
+            "--accept-loss does not help here: restore the log, or start a new --group from what \
+             is \
              left"
         }
         Remedy::RestoreOutputs => {
-            "--accept-loss does not help here: restore the job's topics and the offsets of its group as one \
-             moment left them, or start a new --group with another --result-topic and --dead-topic, which \
+            "--accept-loss does not help here: restore the job's topics and the offsets of its \
+             group as one \
+             moment left them, or start a new --group with another --result-topic and \
+             --dead-topic, which \
              writes the rows again"
         }
         Remedy::AcceptLoss => {
@@ -126,7 +134,8 @@ pub fn in_words(remedy: &Remedy) -> String {
             return format!("{ELSEWHERE}; the rows are written again");
         }
         Remedy::RestoreStore => {
-            "restore the store that goes with it (a backup has both, see `seismic restore`), or begin \
+            "restore the store that goes with it (a backup has both, see `seismic restore`), or \
+             begin \
              elsewhere, as with an empty folder and --sink csv:FOLDER, or another topic and --sink \
              rocketmq:TOPIC: the rows are written again"
         }
@@ -135,21 +144,27 @@ pub fn in_words(remedy: &Remedy) -> String {
              again"
         }
         Remedy::MakeTable => {
-            "`seismic sink --ddl SINK` prints what makes it; with the sink's option create=true the sink makes it \
+            "`seismic sink --ddl SINK` prints what makes it; with the sink's option create=true \
+             the sink makes it \
              itself"
         }
         Remedy::AlterTable => {
-            "alter the table (`seismic sink --ddl SINK` prints what is expected), choose columns with the sink's \
+            "alter the table (`seismic sink --ddl SINK` prints what is expected), choose columns \
+             with the sink's \
              option columns=…, or use another one with table=TABLE"
         }
         Remedy::MendRow => {
-            "alter the target so that it takes the row, or pass over the row with `seismic sink skip NAME \
-             PARTITION OFFSET`; rows that others have written there are kept or replaced with the sink's \
+            "alter the target so that it takes the row, or pass over the row with `seismic sink \
+             skip NAME \
+             PARTITION OFFSET`; rows that others have written there are kept or replaced with the \
+             sink's \
              option on_conflict=ignore or update"
         }
         Remedy::LeaveRowsOut => {
-            "alter the target so that it takes them, or leave such rows out with the sink's option where, as in \
-             where=window_start_ts >= '2026-01-01'; rows that others have written into a table are kept or \
+            "alter the target so that it takes them, or leave such rows out with the sink's \
+             option where, as in \
+             where=window_start_ts >= '2026-01-01'; rows that others have written into a table \
+             are kept or \
              replaced with on_conflict=ignore or update"
         }
         Remedy::OtherSinkTopic => {
@@ -191,31 +206,38 @@ fn stop_rejecting(reason: &str) -> &'static str {
             "let the producer send SeismicRecord or SeismicRecordBatch of proto/seismic.proto"
         }
         "amplitude_out_of_range" => {
-            "-100 to 200 count unless the job says otherwise: use another --amplitude LOW..HIGH (or none) \
+            "-100 to 200 count unless the job says otherwise: use another --amplitude LOW..HIGH \
+             (or none) \
              and a new --group, or convert counts before they are published"
         }
         "future_timestamp" => {
-            "correct the clock (`seismic status --sensors` names clocks and time zones), or allow more \
+            "correct the clock (`seismic status --sensors` names clocks and time zones), or allow \
+             more \
              with --max-ahead and a new --group"
         }
         "bad_time" => {
-            "event times are milliseconds since 1970 UTC: correct the unit or the clock, or use other \
+            "event times are milliseconds since 1970 UTC: correct the unit or the clock, or use \
+             other \
              --earliest-event and --latest-event and a new --group"
         }
         "out_of_region" => "count them with another --region (or none) and a new --group",
         "bad_phase" => "correct the publisher, or count other --phases with a new --group",
         "late" => {
-            "windows that should wait longer need a longer --lateness, and late records that should still \
-             count in further rows an --allowed-lateness, with a new --group; `seismic status --sensors` \
+            "windows that should wait longer need a longer --lateness, and late records that \
+             should still \
+             count in further rows an --allowed-lateness, with a new --group; `seismic status \
+             --sensors` \
              names clocks that go back"
         }
         "clock_jump" => {
-            "correct the clock or the time stamps of these records; where single records that far ahead are \
+            "correct the clock or the time stamps of these records; where single records that far \
+             ahead are \
              right, use a longer --max-jump and a new --group"
         }
         "duplicate" => "--dedupe time rejects what repeats: correct the feed that repeats",
         "sensor_limit" => {
-            "find the publisher of unknown sensor ids, or use a higher --max-sensors and a new --group"
+            "find the publisher of unknown sensor ids, or use a higher --max-sensors and a new \
+             --group"
         }
         "misplaced" => "let every producer use the sensor id as key, and Kafka's own partitioner",
         _ => "correct it where it is measured; `seismic read seismic-dead-topic` shows all of them",

@@ -46,14 +46,16 @@ pub enum Error {
     )]
     MayBeThere { at: PathBuf },
     #[error(
-        "{} begins as a file that was imported before and is not the same: it was changed, or is packed \
-         and has grown, and which of its records are in cannot be told here, so nothing of it is imported",
+        "{} begins as a file that was imported before and is not the same: it was changed, or is \
+         packed \
+         and has grown, and it cannot be determined here which of its records were imported, so \
+         nothing of it is imported",
         at.display()
     )]
     NotTheSame { at: PathBuf },
     #[error(
-        "which of these messages are in cannot be told: the topic has messages of other imports, or \
-         more than can be looked through, so nothing is imported"
+        "it cannot be determined which of these messages were imported: the topic has messages of \
+         other imports, or more than can be searched, so nothing is imported"
     )]
     MessagesMayBeThere,
     #[error("{published} records are in the topic; the rest is not")]

@@ -55,7 +55,8 @@ errors! {
         Options(Vec<String>),
         [Config]
         #[error(
-            "the group has progress made under other rules: {}. Continuing would mix two meanings in \
+            "the group has progress made under other rules: {}. Continuing would mix two meanings \
+             in \
              one result topic",
             .0.join(", ")
         )]
@@ -74,7 +75,8 @@ errors! {
         ForkedElsewhere { asked: String, agreed: String },
         [Config]
         #[error(
-            "the group is to start with {agreed}, but the worker that was about to commit that start \
+            "the group is to start with {agreed}, but the worker that was about to commit that \
+             start \
              has not done so"
         )]
         ForkNotMade { agreed: String },
@@ -96,7 +98,8 @@ errors! {
         [Data]
         #[error(
             "replaying partition {partition} up to offset {position} gave other counters than the \
-             commit there has, so the log or the store was changed. Replayed: {replayed}; committed: \
+             commit there has, so the log or the store was changed. Replayed: {replayed}; \
+             committed: \
              {committed}"
         )]
         ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
@@ -108,15 +111,19 @@ errors! {
         ProducersTimes { topic: String },
         [Data]
         #[error(
-            "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue \
-             was restored to an older state or has lost messages. New messages would get offsets that \
+            "partition {partition} was read up to offset {next}, but its log ends at {end}: the \
+             queue \
+             was restored to an older state or has lost messages. New messages would get offsets \
+             that \
              were already counted"
         )]
         LogShort { partition: Partition, next: Offset, end: Offset },
         [Data]
         #[error(
-            "partition {partition} was read up to offset {next}, and its last message, {delivered}, is not \
-             the one that {topic:?} has there, {found}: an older copy of the queue was put back and has \
+            "partition {partition} was read up to offset {next}, and its last message, \
+             {delivered}, is not \
+             the one that {topic:?} has there, {found}: an older copy of the queue was restored \
+             and has \
              grown since. Continuing would mix two logs in one result"
         )]
         LogDiffers {
@@ -131,10 +138,12 @@ errors! {
         Lost { topic: String, lost: Vec<Loss> },
         [Data]
         #[error(
-            "the newest usable checkpoint of {topic}/{partition} is at offset {checkpoint}, which is \
-             gone, although the job has read up to {next}: the oldest message still there is {first}. \
-             The windows that were open cannot be made again, and without them rows could be written \
-             twice"
+            "the newest usable checkpoint of {topic}/{partition} is at offset {checkpoint}, which \
+             is \
+             gone, although the job has read up to {next}: the oldest message still there is \
+             {first}. \
+             The windows that were open cannot be recomputed, and without them rows could be \
+             written twice"
         )]
         ReplayLost {
             topic: String,
@@ -145,7 +154,8 @@ errors! {
         },
         [Data]
         #[error(
-            "the log of partition {partition} starts at offset {first}, after the start of the job and \
+            "the log of partition {partition} starts at offset {first}, after the start of the \
+             job and \
              after every usable checkpoint: nothing of the partition can be proved any more"
         )]
         NothingToProve { partition: Partition, first: Offset },
@@ -163,7 +173,8 @@ errors! {
         AlreadyForked { partition: Partition, next: Offset },
         [Config]
         #[error(
-            "a fork reads the topic of the job that it comes from: group {group:?} reads {theirs:?}, \
+            "a fork reads the topic of the job that it comes from: group {group:?} reads \
+             {theirs:?}, \
              not {ours:?}"
         )]
         OtherInput { ours: String, theirs: String, group: String },
@@ -172,7 +183,8 @@ errors! {
         CheckpointRulesDiffer(Vec<String>),
         [Data]
         #[error(
-            "checkpoint {which} of partition {partition} is at offset {position}, but the log starts at \
+            "checkpoint {which} of partition {partition} is at offset {position}, but the log \
+             starts at \
              {first}: the messages after the checkpoint are gone"
         )]
         LogGone { which: String, partition: Partition, position: Offset, first: Offset },
@@ -184,12 +196,14 @@ errors! {
         NotDrained { partition: Partition, what: String },
         [Config]
         #[error(
-            "partitions were added to the input, but sensor state cannot be redistributed among them"
+            "partitions were added to the input, but sensor state cannot be redistributed among \
+             them"
         )]
         Redistribute { source: RedistributeError },
         [Config]
         #[error(
-            "checkpoint {number} of partition {partition} and those of other partitions were taken on \
+            "checkpoint {number} of partition {partition} and those of other partitions were \
+             taken on \
              different sides of a rescale: sensors would be in two partitions or in none"
         )]
         CheckpointsAcrossRescale { partition: Partition, number: u64 },

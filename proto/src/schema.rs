@@ -45,7 +45,7 @@ impl Schema {
             }
             let mut before = columns.iter().take(i);
             if before.any(|other| other.name == *name || other.number == *number) {
-                return Err(format!("column {name} ({number}) is there twice"));
+                return Err(format!("column {name} ({number}) occurs twice"));
             }
         }
         Ok(Schema { columns: Cow::Owned(columns), form: Form::Values })

@@ -54,19 +54,20 @@ pub enum Error {
     )]
     SequenceGap { producer: String, topic: String, partition: Partition, expected: u64, found: u64 },
     #[error(
-        "somebody else imports the same into {at}; import again when that one is done: what is in \
-         then is recognised"
+        "another import of the same data into {at} is running; repeat the import when it has \
+         finished: imported records are recognised"
     )]
     ImportedMeanwhile { at: String },
     #[error("{at} is damaged: {what}")]
     Corrupt { at: String, what: String },
     #[error(
-        "{at} was deleted or replaced while it was in use; what was written since is nowhere to be \
-         found. Put the file back, or start again with the one that is there"
+        "{at} was deleted or replaced while it was in use; everything written since is lost. \
+         Restore the file, or restart with the new one"
     )]
     Replaced { at: String },
     #[error(
-        "another file was written over {at} while it was in use: it has less in it than before. Stop \
+        "another file was written over {at} while it was in use: it has less in it than before. \
+         Stop \
          everything that uses it, and restore one whole file"
     )]
     Overwritten { at: String },
@@ -78,7 +79,8 @@ pub enum Error {
     #[error("{at} is not a file of ours: {what}")]
     Foreign { at: String, what: String },
     #[error(
-        "{at} was written by a newer version of this program (layout {found}, this one knows {known})"
+        "{at} was written by a newer version of this program (layout {found}, this one knows \
+         {known})"
     )]
     Newer { at: String, found: u32, known: u32 },
     #[error("there is no store at {at}")]
@@ -101,7 +103,7 @@ pub enum Error {
     NameTaken { at: String, name: String },
     #[error("{at} has no checkpoint named {name:?}")]
     NameMissing { at: String, name: String },
-    #[error("{at} has {limit} named checkpoints, and there can be no more")]
+    #[error("{at} has {limit} named checkpoints, which is the limit")]
     TooManyNames { at: String, limit: usize },
     #[error("partition {partition} of {at} has no checkpoint yet that could be named")]
     NothingToName { at: String, partition: Partition },
@@ -124,24 +126,26 @@ pub enum Error {
     Io { at: String, doing: &'static str, source: io::Error },
     #[error(transparent)]
     Backend(BackendError),
-    #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
+    #[error("no response from {at} within {seconds} s: check the address and that it is running")]
     Unreachable { at: String, seconds: u64 },
     #[error("topic {topic:?} belongs to group {group}")]
     TopicTaken { topic: String, group: String },
     #[error(
-        "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
-         what was counted, and its offsets begin again"
+        "topic {topic:?} of {at} was deleted and recreated since the job read it: it has none of \
+         the messages that were counted, and its offsets start again"
     )]
     TopicRemade { topic: String, at: String },
     #[error(
-        "the job has written rows to {topic}/{partition} of {at} up to offset {next}, and {found}: an \
-         older copy of the topic was put back, or another one made in its place. Continuing would leave \
+        "the job has written rows to {topic}/{partition} of {at} up to offset {next}, and \
+         {found}: an older copy of the topic was restored, or it was replaced by another one. \
+         Continuing would \
+         leave \
          rows out, or have others among them"
     )]
     OutputDiffers { topic: String, at: String, partition: Partition, next: Offset, found: String },
     #[error(
-        "topic {topic:?} of {at}, into which the job writes, was deleted and made again while it ran: what \
-         was written before is not in it"
+        "topic {topic:?} of {at}, into which the job writes, was deleted and recreated while it \
+         ran: it has none of the rows written before"
     )]
     OutputRemade { topic: String, at: String },
     #[error("group {group} of {at} was deleted; its name and its topics cannot be used again")]
@@ -151,7 +155,8 @@ pub enum Error {
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
-        "group {group} has no committed offset for {topic}/{partition}, but it has committed before: \
+        "group {group} has no committed offset for {topic}/{partition}, but it has committed \
+         before: \
          the cluster forgets offsets of groups without members (offsets.retention.minutes). No \
          result is lost"
     )]
@@ -186,8 +191,8 @@ pub enum Error {
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
     TopicSetting { topic: String, key: &'static str, found: String, why: &'static str },
     #[error(
-        "{at} tells no settings of {of}: see that it is there, and that we may ask for them \
-         (DescribeConfigs)"
+        "{at} does not report the settings of {of}: check that it exists and that DescribeConfigs \
+         is permitted"
     )]
     SettingsUntold { at: String, of: String },
     #[error("{at}: {doing} failed at a failpoint")]

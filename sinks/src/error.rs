@@ -35,12 +35,14 @@ pub enum Error {
     #[error("{} holds rows of store {stored}, not of {asked}", at.display())]
     OtherStore { at: PathBuf, stored: String, asked: String },
     #[error(
-        "the last row that {sink} has of partition {partition} is not the one that {topic:?} has at offset \
-         {offset}: an older copy of the store was put back and has grown since"
+        "the last row that {sink} has of partition {partition} is not the one that {topic:?} has \
+         at offset \
+         {offset}: an older copy of the store was restored and has grown since"
     )]
     OtherRows { sink: String, topic: String, partition: Partition, offset: Offset },
     #[error(
-        "{} is missing, and its folder has rows that were written before: it is unknown how many of \
+        "{} is missing, and its folder has rows that were written before: it is unknown how many \
+         of \
          them count",
         at.display()
     )]
@@ -48,7 +50,8 @@ pub enum Error {
     #[error("{} is damaged: {what}", at.display())]
     CommitFileDamaged { at: PathBuf, what: &'static str },
     #[error(
-        "{} was written by a newer version of this program (layout {found}, this one knows {known})",
+        "{} was written by a newer version of this program (layout {found}, this one knows \
+         {known})",
         at.display()
     )]
     CommitFileNewer { at: PathBuf, found: u32, known: u32 },
@@ -75,20 +78,21 @@ pub enum Error {
     )]
     Lost { place: String, known: Offset, end: Offset },
     #[error(
-        "{place} is not what this sink wrote: {known} should be there, and there is {found}. An older copy \
-         of the topic was put back, or another one made in its place"
+        "{place} is not what this sink wrote: {known} should be there, and there is {found}. An \
+         older copy of the topic was restored, or the topic was replaced by another one"
     )]
     QueueDiffers { place: String, known: String, found: String },
     #[error(
-        "row {row} of {topic} is not what the sink wrote, {place} has {what}: an older copy of the store \
-         was put back, and it has made other rows since, as when windows were closed for idleness at \
-         other moments"
+        "row {row} of {topic} is not what the sink wrote, {place} has {what}: an older copy of \
+         the store was restored, and it has made other rows since, as when windows were closed \
+         for idleness at other times"
     )]
     OtherRow { place: String, topic: String, row: Offset, what: String },
     #[error("{place} is not new, and the store has no position of the sink in it")]
     NoPosition { place: String },
     #[error(
-        "message {offset} of {place} is of {job}, not of store {ours}: a topic takes the rows of one \
+        "message {offset} of {place} is of {job}, not of store {ours}: a topic takes the rows of \
+         one \
          job alone"
     )]
     Foreign { place: String, offset: Offset, job: String, ours: String },
@@ -109,8 +113,8 @@ pub enum Error {
     #[error("the position of {place} is damaged")]
     PositionDamaged { place: String },
     #[error(
-        "the position of {place} was moved by someone else: another sink writes there, or the database \
-         was put back meanwhile. This one stops, and nothing is written twice"
+        "the position of {place} was moved by someone else: another sink writes there, or the \
+         database was restored meanwhile. This one stops, and nothing is written twice"
     )]
     Moved { place: String },
     #[error("{place}: there is no table {table}")]
@@ -126,7 +130,8 @@ pub enum Error {
     #[error("sink {sink} was being opened when a stop was ordered")]
     Stopped { sink: String },
     #[error(
-        "sink {sink} passes over {rows} rows already, and no more: its target does not fit the rows"
+        "sink {sink} has skipped {rows} rows already, which is the limit: its target does not fit \
+         the rows"
     )]
     TooManySkipped { sink: String, rows: usize },
     #[error("{at} was closed by its reader")]

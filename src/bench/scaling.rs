@@ -95,7 +95,7 @@ fn measure(bench: &Bench<'_>, growth: &Growth) -> anyhow::Result<Plot> {
         for _ in 0..bench.workload.repeats {
             let drain = drain::drain(bench, &test, &case.load, &options)?;
             let ns = |seconds: f64| seconds * 1e9 / case.load.records as f64;
-            cpus.push(ns(drain.cpu_s.context("this machine does not tell CPU times")?));
+            cpus.push(ns(drain.cpu_s.context("this machine does not report CPU times")?));
             walls.push(ns(drain.wall.as_secs_f64()));
         }
         cpu.push(median(cpus));

@@ -129,7 +129,7 @@ fn of_input<'a>(
     }
     if job_input.id != topic.id {
         return Some(Err(Finding::problem(
-            format!("the topic {:?} was deleted and made again since the job began", topic.name),
+            format!("the topic {:?} was deleted and recreated since the job started", topic.name),
             "its messages are gone; start a new job with another --group",
         )));
     }
@@ -221,22 +221,21 @@ fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View, kind: &Kind) ->
         Ok(found) => found,
         Err(error) => return vec![failed(&error)],
     };
-    let differs = |((partition, delivered), found): (
-        (Partition, Fingerprint),
-        Option<Fingerprint>,
-    )| {
-        let is_other = found.is_some_and(|found| found != delivered);
-        is_other.then(|| {
+    let differs =
+        |((partition, delivered), found): ((Partition, Fingerprint), Option<Fingerprint>)| {
+            let is_other = found.is_some_and(|found| found != delivered);
+            is_other.then(|| {
             Finding::problem(
                 format!(
-                    "partition {partition}: the message at offset {} is not the one that the job has read",
+                    "partition {partition}: the message at offset {} is not the one that the job \
+                     has read",
                     delivered.offset
                 ),
-                "an older copy of the queue was put back and has grown: restore the right one; the job \
-                 refuses to go on",
+                "an older copy of the queue was restored and has grown: restore the right one; \
+                 the job refuses to continue",
             )
         })
-    };
+        };
     delivered.into_iter().zip(found).filter_map(differs).collect()
 }
 
@@ -245,7 +244,8 @@ fn of_clocks((clocks, total): (Vec<IrregularClock>, u64)) -> Option<Finding> {
     let IrregularClock { sensor, set_back, refuted, .. } =
         clocks.into_iter().find(|clock| clock.set_back > 0 || clock.refuted > 0)?;
     let what = format!(
-        "{total} sensors have irregular clocks, as {sensor:?}: set back {set_back} times, and {refuted} \
+        "{total} sensors have irregular clocks, as {sensor:?}: set back {set_back} times, and \
+         {refuted} \
          records far ahead of it became dead letters (clock_jump)"
     );
     Some(Finding::warning(what, in_words(&Remedy::CorrectClocks)))

@@ -114,7 +114,8 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seismic_lag_seconds",
-        help: "How long the oldest message of the input has waited that is not committed yet; 0 when \
+        help: "How long the oldest message of the input has waited that is not committed yet; 0 \
+               when \
                there is none, and no value when that is not known",
         values: Values::Gauge(|job, samples| {
             if let Some(ms) = job.numbers.wait_ms {
@@ -124,7 +125,8 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seismic_event_latency_seconds",
-        help: "From the newest event of a row to its commit, of one row for each partition and commit",
+        help: "From the newest event of a row to its commit, of one row for each partition and \
+               commit",
         values: Values::Histogram(|numbers| &numbers.event_latencies),
     },
     Metric {
@@ -149,7 +151,8 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seismic_checkpoint_age_seconds",
-        help: "Age of the oldest among the newest checkpoints of partitions that have committed more \
+        help: "Age of the oldest among the newest checkpoints of partitions that have committed \
+               more \
                since; 0 when there is no such partition",
         values: Values::Gauge(|job, samples| {
             samples.one(job.numbers.checkpoint_age_ms as f64 / 1e3);
@@ -162,7 +165,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seismic_restarts",
-        help: "How often the job was started again by itself",
+        help: "Automatic restarts of the job",
         values: Values::Counter(|job, samples| samples.one(job.restarts as f64)),
     },
     Metric {

@@ -167,7 +167,7 @@ impl Jobs for OneJob {
         };
         match action {
             Action::Stop => {
-                tracing::info!(target: logs::SERVICE, "somebody asked over HTTP for a stop");
+                tracing::info!(target: logs::SERVICE, "a stop was requested over HTTP");
                 observer.stop();
                 Ok(())
             }

@@ -85,7 +85,7 @@ impl HttpSettings {
             return match self.address.ip().is_loopback() {
                 true => Ok(None),
                 false => Err(Usage(format!(
-                    "others can reach {}, so whoever asks there needs a token: write one into a \
+                    "others can reach {}, so requests there need a token: write one into a \
                      file and name it with --http-token-file, or listen on 127.0.0.1",
                     self.address
                 ))),

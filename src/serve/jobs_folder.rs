@@ -171,7 +171,7 @@ fn forget(server: &mut Supervisor, name: &str, source: &str) {
     let Some(job) = server.job(name) else { return };
     if server.has_workers(name) {
         if job.life.saved().intent != Intent::Stop {
-            tracing::info!("job {name}: {source} describes it no more, so it is stopped");
+            tracing::info!("job {name}: {source} no longer describes it, so it is stopped");
             ask(server, name, Input::Stop);
         }
     } else if let Err(error) = server.delete(name) {

@@ -12,7 +12,8 @@ use crate::time::show_ms;
 /// The whole status.
 pub fn text(status: &JobStatus) -> String {
     let mut text = head(status);
-    text += "\npartition     position       lag   sensors      open   windows  last commit               checkpoint\n";
+    text += "\npartition     position       lag   sensors      open   windows  last commit        \
+                    checkpoint\n";
     text.extend(status.partitions.iter().map(partition));
     text += &counts(status);
     text.extend(status.partitions_of.words.iter().map(|words| format!("{words}\n")));
@@ -52,8 +53,10 @@ fn head(status: &JobStatus) -> String {
 fn first_step(first: &RepartitionStatus) -> String {
     let RepartitionStatus { group, topic, internal_topic, dead_topic, .. } = first;
     let mut text = format!(
-        "first step: group {group} brings the sensors of {topic} together in {internal_topic} (dead \
-         letters: {dead_topic})\n            {} records read = {} passed on + {} dead letters; lag {} \
+        "first step: group {group} brings the sensors of {topic} together in {internal_topic} \
+         (dead \
+         letters: {dead_topic})\n            {} records read = {} passed on + {} dead letters; \
+         lag {} \
          messages\n",
         count(first.read),
         count(first.passed),
@@ -92,7 +95,8 @@ fn partition(one: &PartitionStatus) -> String {
 fn counts(status: &JobStatus) -> String {
     let counts = &status.counts;
     let mut text = format!(
-        "\n{} records read = {} in {} closed windows + {} open + {} late + {} rejected; lag {} messages\n",
+        "\n{} records read = {} in {} closed windows + {} open + {} late + {} rejected; lag {} \
+         messages\n",
         count(counts.read),
         count(counts.closed),
         count(counts.windows),
@@ -165,7 +169,7 @@ fn pinned(one: &PinnedStatus) -> String {
     let PinnedStatus { topic, holder, release, .. } = one;
     format!(
         "{holder} holds {mib} MiB of {topic} that retention would have deleted, the oldest of it \
-         {minutes} min old; let it catch up, or, if it is gone for good: `{release}`\n"
+         {minutes} min old; let it catch up, or, if it no longer exists: `{release}`\n"
     )
 }
 

@@ -30,10 +30,11 @@ impl Client {
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
         let server = &self.server;
         let mut stream = self.connect().with_context(|| {
-            format!("nobody answers at {server}; start a job with `seismic run --http {server}`")
+            format!("no response from {server}; start a job with `seismic run --http {server}`")
         })?;
         let mut request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAccept: application/json\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAccept: \
+             application/json\r\n"
         );
         if let Some(token) = &self.token {
             request += &format!("Authorization: Bearer {token}\r\n");
@@ -90,7 +91,8 @@ mod tests {
         let good = parse(b"HTTP/1.1 200 OK\r\na: b\r\n\r\n{\"jobs\":[]}").unwrap();
         assert_eq!(good, serde_json::json!({ "jobs": [] }));
         let refused = parse(
-            b"HTTP/1.1 401 Unauthorized\r\n\r\n{\"error\":{\"code\":\"x\",\"message\":\"a token\"}}",
+            b"HTTP/1.1 401 Unauthorized\r\n\r\n{\"error\":{\"code\":\"x\",\"message\":\"a \
+              token\"}}",
         );
         assert_eq!(refused.unwrap_err().to_string(), "401: a token");
         assert!(parse(b"SSH-2.0").is_err() && parse(b"HTTP/1.1 200 OK\r\n\r\n<html>").is_err());

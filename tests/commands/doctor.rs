@@ -78,7 +78,7 @@ fn a_log_that_is_cut_made_again_or_damaged_is_a_problem() {
         let _ = fs::remove_file(stage.path("output").join(file));
     }
     stage.generate(&["--records", "10"]);
-    has(&found(&stage, "problem", &[]), "was deleted and made again");
+    has(&found(&stage, "problem", &[]), "was deleted and recreated");
     let queue = Connection::open(stage.path("output/queue.db")).unwrap();
     queue.execute_batch("UPDATE block SET append_ms = append_ms + 3600000").unwrap();
     has(&found(&stage, "problem", &[]), "the CRC of its block is ");
@@ -125,7 +125,7 @@ fn a_kafka_cluster_that_misses_a_broker_is_well_and_what_it_misses_is_named() {
     stage.ok(&["run", "--until-caught-up", "--quiet"]);
     let fine = found(&stage, "fine", &[]);
     has(&fine, "broker 3: offsets.retention.minutes is 10080");
-    has(&fine, "partitions that a dead broker led stand still so long");
+    has(&fine, "partitions led by a dead broker are unavailable for that long");
     has(&fine, "__transaction_state: each partition has at least 3 replicas");
     kafka.nodes[2].kill();
     wait_until("its replicas are missed", || {

@@ -17,5 +17,5 @@ fn one_look_over_the_api_and_one_into_the_store_show_the_same_counts() {
     let of_store = stage.ok(&["top"]);
     assert!(of_store.contains("stopped"), "{of_store}");
     let refused = stage.refused(&["top", "--server", &served.client.address.to_string()], 1);
-    assert!(refused.contains("nobody answers") && refused.contains("--http"), "{refused}");
+    assert!(refused.contains("no response from") && refused.contains("--http"), "{refused}");
 }

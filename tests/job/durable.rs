@@ -42,7 +42,7 @@ fn a_queue_that_was_made_again_under_a_job_is_refused() {
     let stderr = stage.refused(&["run", "--drain"], 2);
     assert!(stderr.contains("input"), "{stderr}");
     let stderr = stage.refused(&["verify"], 2);
-    assert!(stderr.contains("was deleted and made again"), "{stderr}");
+    assert!(stderr.contains("was deleted and recreated"), "{stderr}");
     // A new group begins with what is there now.
     stage.ok(&["run", "--drain", "--group", "new"]);
     stage.ok(&["verify", "--group", "new"]);

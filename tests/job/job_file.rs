@@ -248,7 +248,7 @@ proptest! {
 fn a_new_file_is_valid_checked_shown_and_runs() {
     let stage = Stage::with_records(&[]);
     stage.ok(&["job", "init", "new.toml"]);
-    assert!(stage.refused(&["job", "init", "new.toml"], 2).contains("is there already"));
+    assert!(stage.refused(&["job", "init", "new.toml"], 2).contains("already exists"));
     assert!(stage.ok(&["job", "check", "new.toml"]).contains("new.toml is valid: group seismic"));
     for template in ["embedded", "kafka", "rocketmq"] {
         let text = stage.ok(&["job", "init", "--template", template]);

@@ -128,7 +128,7 @@ fn two_imports_at_once_take_turns_and_the_same_file_comes_once() {
     }
     write(stage, "C.csv", &lines("C", 0..records));
     for done in [start("C.csv"), start("C.csv")].map(|running| running.wait()) {
-        let is_refused = done.code == Some(1) && done.stderr.contains("somebody else imports");
+        let is_refused = done.code == Some(1) && done.stderr.contains("another import of the same");
         assert!(done.code == Some(0) || is_refused, "{done}");
     }
     assert_eq!(int(&imported(stage, &["C.csv"]), "published"), records);

@@ -46,7 +46,7 @@ fn partitions_of_a_broker_go_on_while_another_one_is_dead() {
         let done = trial.stage.run(command);
         assert_ne!(done.code, Some(0), "{done}");
         let said = [&*done.stdout, &done.stderr].concat();
-        assert!(said.contains("broker-a:2+broker-b:2") && !said.contains("made again"), "{said}");
+        assert!(said.contains("broker-a:2+broker-b:2") && !said.contains("recreated"), "{said}");
     }
 
     rocketmq.brokers[1].restart();

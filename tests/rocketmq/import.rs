@@ -101,7 +101,7 @@ fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
     assert_eq!(int(&run(&one), "published"), int(&first, "published"));
     let args: Vec<&str> = all.iter().map(String::as_str).collect();
     let refused = stage.refused(&args, 1);
-    assert!(refused.contains("cannot be told") && refused.contains("--again"), "{refused}");
+    assert!(refused.contains("cannot be determined") && refused.contains("--again"), "{refused}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn the_doctor_names_each_right_that_an_account_lacks_and_its_remedy() {
     has(&lacking, &["problem: ", "let us append to rows", "give PUB on the topic rows"]);
     has(&lacking, &["problem: ", "let us read rows as the group TOOLS_CONSUMER"]);
     let missing = found(&stage, "reader-account", "rocketmq:none-yet");
-    has(&missing, &["problem: ", "let us make the topic none-yet", "mqadmin updateTopic"]);
+    has(&missing, &["problem: ", "let us create the topic none-yet", "mqadmin updateTopic"]);
     let may_make = found(&stage, "administrator", "rocketmq:none-yet");
     has(&may_make, &["fine: no broker refuses what is needed"]);
 

@@ -99,7 +99,7 @@ fn files_that_change_come_and_go_are_followed() {
     let again = ["serve", "--jobs", "./jobs/../jobs", "--http", "127.0.0.1:0"];
     let server = stage.stage.spawn(&again);
     stage.wait_for_state("other", "running");
-    assert!(!server.stderr().contains("describes it no more"), "{}", server.stderr());
+    assert!(!server.stderr().contains("no longer describes it"), "{}", server.stderr());
     server.stop_within(Signal::TERM, STOP).ok();
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn topic(name: &str, settings: &HashMap<String, String>) -> Vec<Findi
         "-1" => Finding::fine(says(key)),
         _ => Finding::warning(
             says(key),
-            "make sure that it is more than the longest outage of the job: what is deleted before \
-             it was read is lost",
+            "set it above the longest outage of the job: messages deleted before they are read \
+             are lost",
         ),
     }));
     findings
@@ -83,11 +83,9 @@ pub(crate) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]
     let behind = found.iter().filter(|it| it.in_sync < it.all);
     findings.extend(behind.map(|it| {
         Finding::warning(
-            format!(
-                "{name}/{}: {} of {} replicas keep up",
-                it.partition, it.in_sync, it.all
-            ),
-            "find the broker that is gone or slow; what is appended shows only when the others have it",
+            format!("{name}/{}: {} of {} replicas keep up", it.partition, it.in_sync, it.all),
+            "find the broker that is down or slow; messages become visible only when the in-sync \
+             replicas have them",
         )
     }));
     findings
@@ -101,7 +99,7 @@ pub(crate) fn brokers(
     let of = |(number, settings): (i32, Result<_>)| match settings {
         Ok(settings) => broker(number, &settings, has_others),
         Err(error) => vec![Finding::warning(
-            format!("broker {number} does not tell its settings: {error}"),
+            format!("broker {number} does not report its settings: {error}"),
             "find out whether it is up, and whether we may ask it (DescribeConfigs of the cluster)",
         )],
     };
@@ -125,15 +123,15 @@ fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> 
     let session = of("broker.session.timeout.ms").and_then(|ms| ms.parse::<u64>().ok());
     if let (true, Some(ms)) = (has_others, session) {
         let what = format!(
-            "{name}: broker.session.timeout.ms is {ms}: partitions that a dead broker led stand still \
-             so long"
+            "{name}: broker.session.timeout.ms is {ms}: partitions led by a dead broker are \
+             unavailable for that long"
         );
         findings.push(match ms {
             0..=BROKER_SESSION_MS => Finding::fine(what),
             _ => Finding::warning(
                 what,
-                "set it to 6000 or less on brokers and controllers: workers whose session (10 s) ends \
-                 meanwhile wait for another one",
+                "set it to 6000 or less on brokers and controllers: workers whose session (10 s) \
+                 expires meanwhile must wait for a new one",
             ),
         });
     }

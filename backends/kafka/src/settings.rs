@@ -241,7 +241,7 @@ fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
             || (key.starts_with("sasl.") && !protocol.is_login)
     });
     if let Some(key) = unused {
-        let why = "security.protocol does not ask for it: that is plaintext where nobody says ssl, \
+        let why = "security.protocol does not use it: the default is plaintext; set ssl, \
                    sasl_plaintext or sasl_ssl";
         return refuse(key, why);
     }
@@ -257,7 +257,8 @@ fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
                 return refuse("sasl.username", "a login needs one");
             }
             if base.get("sasl.password").is_none() {
-                let why = "a login needs one, from the environment: SEISMIC_KAFKA_SASL_PASSWORD, or \
+                let why = "a login needs one, from the environment: SEISMIC_KAFKA_SASL_PASSWORD, \
+                           or \
                            SEISMIC_KAFKA_SASL_PASSWORD_FILE with the name of a file";
                 return refuse("sasl.password", why);
             }

@@ -66,7 +66,7 @@ fn try_to_make(client: &mut Client, need: &Need) -> Result<Option<Finding>> {
         if is_denied(tried)? {
             let topic = &need.topic;
             let found =
-                format!("{broker} does not let us make the topic {topic}, which is missing");
+                format!("{broker} does not let us create the topic {topic}, which is missing");
             let remedy = format!(
                 "make it (mqadmin updateTopic), or let this account: admin: true in plain_acl.yml, \
                  Create on Topic:{topic} where authorizationEnabled is set"

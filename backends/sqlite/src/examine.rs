@@ -23,7 +23,7 @@ pub(crate) fn file(path: &Path) -> Vec<Finding> {
     if wal_bytes > 2 * limits::WAL_BYTES {
         findings.push(Finding::warning(
             format!("the WAL of {} has grown to {} MiB", path.display(), wal_bytes >> 20),
-            "a reader that stands still keeps it from starting over: find it and end it",
+            "a stalled reader prevents it from being reset: find that process and end it",
         ));
     }
     findings

@@ -117,7 +117,7 @@ impl KeyedRows {
                             return;
                         }
                         (None, Age::Proved) => {
-                            (DifferenceKind::RowUnexpected, "a row that is there twice or wrong")
+                            (DifferenceKind::RowUnexpected, "a row that is duplicated or wrong")
                         }
                     };
                     let key = format!("{identity} in {at}");

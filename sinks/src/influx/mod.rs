@@ -61,7 +61,7 @@ const OPTIONS: &[SinkOption] = &[
         name: "tags",
         kind: OptionKind::Text("FIELD,…"),
         default: "sensor_id,pane,clock_era,input_partition",
-        doc: "fields that are tags; those that tell rows of one time apart must be among them",
+        doc: "fields that are tags; they must include those that distinguish rows of the same time",
     },
     SinkOption {
         name: "time",
@@ -73,7 +73,7 @@ const OPTIONS: &[SinkOption] = &[
         name: "precision",
         kind: OptionKind::Word(&["ms", "s", "us", "ns"]),
         default: "ms",
-        doc: "unit of times; a server is told it in the address",
+        doc: "unit of times; for a server it is also part of the address",
     },
     options::on_data_error(
         "a row that cannot be a line: the sink stops, or passes over it and the store keeps it",
@@ -94,7 +94,7 @@ const OPTIONS: &[SinkOption] = &[
         name: "flush_ms",
         kind: OptionKind::Duration { min_ms: 1, max_ms: 3_600_000 },
         default: "1000",
-        doc: "longest time from a row until its line is there",
+        doc: "longest time from a row until its line is written",
     },
 ];
 
@@ -153,7 +153,8 @@ fn check(spec: &SinkSpec) -> Vec<String> {
     let has_password = query.split('&').any(|part| part.starts_with("p="));
     if is_server(target) && (host.contains('@') || has_password) {
         faults.push(format!(
-            "its address has a password, which lists of processes and backups would show: name a file with \
+            "its address has a password, which lists of processes and backups would show: name a \
+             file with \
              a token, as in token_file=FILE, or set the variable {TOKEN_VARIABLE}"
         ));
     }
@@ -161,7 +162,8 @@ fn check(spec: &SinkSpec) -> Vec<String> {
     let said = query.split('&').find_map(|part| part.strip_prefix("precision="));
     if is_server(target) && !is_unit(said, precision) {
         faults.push(format!(
-            "the server must be told the unit of times, that of the option precision: end the address with \
+            "the address must give the unit of times, the same as the option precision: end it \
+             with \
              &precision={precision}"
         ));
     }

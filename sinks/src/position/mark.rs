@@ -33,8 +33,9 @@ impl fmt::Display for SinkAhead {
         let SinkAhead { sink, topic, partition, next, end } = self;
         write!(
             f,
-            "{sink} is ahead of its store: it has the rows of {topic}/{partition} up to offset {next}, and \
-             the store has them up to {end}, as if an older copy of the store was put back"
+            "{sink} is ahead of its store: it has the rows of {topic}/{partition} up to offset \
+             {next}, and \
+             the store has them up to {end}, as if an older copy of the store was restored"
         )
     }
 }

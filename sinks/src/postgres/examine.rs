@@ -26,26 +26,32 @@ pub(super) fn examine(spec: &SinkSpec) -> Vec<Finding> {
 fn remedy(error: &Error) -> String {
     match error {
         Error::Database { what, .. } if what.contains("password") || what.contains("28P01") => {
-            format!("put the password into a file and name it with password_file=FILE, or set {PASSWORD_VARIABLE}")
+            format!(
+                "put the password into a file and name it with password_file=FILE, or set \
+                     {PASSWORD_VARIABLE}"
+            )
         }
         Error::Database { what, .. } if what.contains("certificate") => {
-            "name the authority that signed the server's certificate with ssl_ca=FILE, and the host as \
+            "name the authority that signed the server's certificate with ssl_ca=FILE, and the \
+             host as \
              the certificate does"
                 .to_owned()
         }
         Error::Database { what, .. } if what.contains("does not support TLS") => {
-            "set ssl=on at the server, or use sslmode=disable on a network that nobody listens to".to_owned()
+            "set ssl=on at the server, or use sslmode=disable on a trusted network".to_owned()
         }
         Error::Database { what, .. } if what.contains("3D000") => {
             "create the database, or correct its name in the address".to_owned()
         }
         Error::Database { kind: Kind::Retry, .. } => {
-            "start the server, or correct host and port; the sink waits for it, and the job does not \
+            "start the server, or correct host and port; the sink waits for it, and the job does \
+             not \
              wait for the sink"
                 .to_owned()
         }
         Error::TableMissing { .. } => {
-            "make it with the DDL of the sink (docs/sinks.md); with create=true the sink makes it itself"
+            "make it with the DDL of the sink (docs/sinks.md); with create=true the sink makes it \
+             itself"
                 .to_owned()
         }
         Error::TableDiffers { .. } => {
@@ -93,7 +99,8 @@ fn of_server(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
                pg_is_in_recovery(), \
                coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), \
                current_setting('fsync'), current_setting('full_page_writes'), \
-               (SELECT coalesce(reset_val, '') FROM pg_settings WHERE name = 'synchronous_commit'), \
+               (SELECT coalesce(reset_val, '') FROM pg_settings WHERE name = \
+               'synchronous_commit'), \
                current_setting('synchronous_standby_names'), \
                (SELECT count(*) FROM pg_stat_replication)";
     let row = client
@@ -133,7 +140,8 @@ fn of_server(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
     }
     if row.get::<_, i64>(8) > 0 && row.get::<_, String>(7).is_empty() {
         findings.push(Finding::warning(
-            "its standbys follow asynchronously: a failover takes the newest rows and their position \
+            "its standbys follow asynchronously: a failover takes the newest rows and their \
+             position \
              back together, and the sink writes them again only while the result topic has them",
             "set synchronous_standby_names, or keep the result topic longer with its retention",
         ));
@@ -144,16 +152,17 @@ fn of_server(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
 fn encryption(target: &Target, is_encrypted: bool) -> Finding {
     match (is_encrypted, &target.authority, target.protection) {
         (true, Some(_), Protection::VerifyFull) => {
-            Finding::fine("the connection is encrypted, and the server is who it says")
+            Finding::fine("the connection is encrypted, and the identity of the server is verified")
         }
         (true, Some(_), _) => Finding::fine("the connection is encrypted, with a known authority"),
         (true, None, _) => Finding::warning(
-            "the connection is encrypted, but anybody could be at its other end",
-            "name the authority that signed the server's certificate: sslmode=verify-full,ssl_ca=FILE",
+            "the connection is encrypted, but the identity of the server is not verified",
+            "name the authority that signed the server's certificate: \
+             sslmode=verify-full,ssl_ca=FILE",
         ),
         (false, ..) if is_local(target) => Finding::fine("the connection stays on this machine"),
         (false, ..) => Finding::warning(
-            "the connection is not encrypted: whoever listens reads rows and password",
+            "the connection is not encrypted: rows and password can be read on the network",
             "set ssl=on at the server and use sslmode=verify-full,ssl_ca=FILE",
         ),
     }
@@ -209,7 +218,7 @@ fn of_rights(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
         )),
         Some(false) if target.creates => findings.push(Finding::warning(
             format!("user {user} may not make tables in schema {}", target.schema),
-            "let somebody who may run the DDL of the sink (docs/sinks.md), and leave create=true out",
+            "have an administrator run the DDL of the sink (docs/sinks.md), and remove create=true",
         )),
         Some(_) => {}
     }

@@ -34,7 +34,8 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         doc: "whether the rows of a window are added up to one",
     },
     options::on_data_error(
-        "a row that the server refuses for its content: the sink stops, or keeps it in seismic_dead_letter",
+        "a row that the server refuses for its content: the sink stops, or keeps it in \
+         seismic_dead_letter",
     ),
     options::password_file(
         "file with the password; without it the variable SEISMIC_SINK_POSTGRES_PASSWORD",
@@ -49,7 +50,7 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         name: "ssl_ca",
         kind: OptionKind::Text("FILE"),
         default: "",
-        doc: "PEM file of the authorities whose certificates are believed",
+        doc: "PEM file of the trusted certificate authorities",
     },
     options::BATCH_ROWS,
     SinkOption {

@@ -142,7 +142,7 @@ impl Plan {
                     }
                 }
                 if words.is_empty() {
-                    return Err("none of its values is there".to_owned());
+                    return Err("none of its values is present".to_owned());
                 }
                 words
             }

@@ -30,13 +30,14 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         name: "connector",
         kind: OptionKind::Text("TEXT"),
         default: ":",
-        doc: "what stands between the fields of a key",
+        doc: "separator between the fields of a key",
     },
     SinkOption {
         name: "value",
         kind: OptionKind::Text("FIELD[:NAME],…"),
         default: "",
-        doc: "the value: one field, for hset several; empty: for hset all, for incr 1, else the row as JSON",
+        doc: "the value: one field, for hset several; empty: for hset all, for incr 1, else the \
+              row as JSON",
     },
     SinkOption {
         name: "score",
@@ -48,7 +49,7 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         name: "expire_ms",
         kind: OptionKind::Duration { min_ms: 0, max_ms: 3_153_600_000_000 },
         default: "0",
-        doc: "how long a key lives from its last row on, of incr from its first; 0: for ever",
+        doc: "how long a key lives after its last row, for incr after its first; 0: forever",
     },
     SinkOption {
         name: "name",
@@ -57,7 +58,8 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         doc: "what the position is kept under; each sink of a database needs its own",
     },
     options::on_data_error(
-        "a row that its key does not take: the sink stops, or passes over it and the store keeps it",
+        "a row that its key does not take: the sink stops, or passes over it and the store keeps \
+         it",
     ),
     options::password_file(
         "file with the password; without it the variable SEISMIC_SINK_REDIS_PASSWORD",
@@ -67,7 +69,8 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         name: "batch_bytes",
         kind: OptionKind::Bytes { min: 1 << 10, max: 64 << 20 },
         default: "1MiB",
-        doc: "encoded rows after which a script does not wait any longer: others wait while it runs",
+        doc: "encoded rows after which a script does not wait any longer: others wait while it \
+              runs",
     },
     options::FLUSH_MS,
 ];

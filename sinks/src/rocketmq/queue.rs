@@ -114,8 +114,8 @@ impl OutQueue {
         let span = self.outlet.span(self.partition)?;
         if known.at < span.first {
             tracing::warn!(
-                "the fence that the sink appended last to {} is gone, so it is not provable that this is \
-                 the topic that it wrote",
+                "the fence that the sink appended last to {} is gone, so it cannot be proved that \
+                 this is the topic that it wrote",
                 self.place
             );
             return Ok(());

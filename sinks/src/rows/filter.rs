@@ -85,7 +85,7 @@ pub(crate) fn read(text: &str) -> std::result::Result<Vec<Term>, String> {
             return Ok(terms);
         }
         rest = keyword(after, "and").ok_or_else(|| {
-            format!("where has {after:?} behind a comparison; only `and` may stand there")
+            format!("where has {after:?} after a comparison; only `and` is allowed there")
         })?;
     }
 }

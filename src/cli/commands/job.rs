@@ -108,7 +108,7 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
     let Some(path) = &args.file else { return Ok(print(text)?) };
     let file = match fs::File::create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let refusal = format!("{} is there already; name another file", path.display());
+            let refusal = format!("{} already exists; name another file", path.display());
             return Err(Usage(refusal).into());
         }
         file => file,

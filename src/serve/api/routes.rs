@@ -78,7 +78,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .handled(with(server, start)),
         post(
             "/api/v1/jobs/{name}/pause",
-            "Commit what is read and read nothing until it is resumed; its worker stays",
+            "Commit what was read and read nothing until it is resumed; its worker stays",
         )
         .handled(with(server, pause)),
         post("/api/v1/jobs/{name}/resume", "Read again")
@@ -104,12 +104,9 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         Route::get("/api/v1/jobs/{name}/configuration", configuration::SUMMARY)
             .gives("Configuration")
             .handled(with(server, configuration::answer)),
-        Route::get(
-            "/api/v1/alarms",
-            "Alarms, those that are raised first, and what is not delivered",
-        )
-        .gives("Alarms")
-        .handled(with(server, alarms)),
+        Route::get("/api/v1/alarms", "Alarms, raised ones first, and undelivered messages")
+            .gives("Alarms")
+            .handled(with(server, alarms)),
     ]
 }
 

@@ -21,7 +21,7 @@ use crate::job::service::restart::RestartPolicy;
 use crate::serve::pressure::Level;
 
 /// Why a job is paused that has its worker.
-const PAUSED: &str = "somebody paused it; its worker stays, keeps its partitions and reads nothing";
+const PAUSED: &str = "it was paused; its worker keeps its partitions and reads nothing";
 
 /// The life of one job.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Life {
             Input::Pause { worker_can_stay } => self.pause(now_ms, worker_can_stay),
             Input::Resume => self.resume(now_ms),
             Input::Orphaned(ending) => self.ended(now_ms, &ending, "the server was started again"),
-            Input::Ended(ending) => self.ended(now_ms, &ending, "somebody started it"),
+            Input::Ended(ending) => self.ended(now_ms, &ending, "it was started"),
             Input::Adopted => Vec::new(),
             Input::ServerEnds => self.server_ends(now_ms),
             Input::Reported(doing) => self.reported(now_ms, doing),
@@ -104,7 +104,7 @@ impl Life {
             return self.resume(now_ms);
         }
         self.saved.intent = Intent::Run;
-        self.begin(now_ms, "somebody started it")
+        self.begin(now_ms, "it was started")
     }
 
     fn stop(&mut self, now_ms: i64) -> Vec<Act> {
@@ -112,11 +112,11 @@ impl Life {
         self.saved.restart_at_ms = None;
         if self.saved.has_worker {
             let is_asked = self.saved.stop_asked_ms.replace(now_ms).is_some();
-            self.enter(now_ms, State::Draining, "somebody stopped it");
+            self.enter(now_ms, State::Draining, "it was stopped");
             return if is_asked { vec![] } else { vec![Act::Stop] };
         }
         if !matches!(self.saved.standing.state, State::Created | State::Finished | State::Failed) {
-            self.enter(now_ms, State::Stopped, "somebody stopped it");
+            self.enter(now_ms, State::Stopped, "it was stopped");
         }
         vec![]
     }
@@ -151,7 +151,7 @@ impl Life {
             return vec![Act::Pause];
         }
         self.saved.restart_at_ms = None;
-        self.enter(now_ms, State::Paused, "somebody paused it");
+        self.enter(now_ms, State::Paused, "it was paused");
         let is_asked = self.saved.stop_asked_ms.is_some();
         if !self.saved.has_worker || is_asked {
             return vec![];
@@ -168,10 +168,10 @@ impl Life {
         self.saved.intent = Intent::Run;
         self.saved.pauses_in_place = false;
         if is_here {
-            self.enter(now_ms, State::Starting, "somebody resumed it");
+            self.enter(now_ms, State::Starting, "it was resumed");
             return vec![Act::Resume];
         }
-        self.begin(now_ms, "somebody resumed it")
+        self.begin(now_ms, "it was resumed")
     }
 
     /// Starts it now, or when the worker has ended that makes its last commits.

@@ -26,7 +26,7 @@ impl Life {
         }
         if overdue.is_none() && (was_asked || self.saved.intent == Intent::Stop) {
             match ending.is_good() || matches!(ending, Ending::Killed { .. } | Ending::Vanished) {
-                true => self.enter(now_ms, State::Stopped, "somebody stopped it"),
+                true => self.enter(now_ms, State::Stopped, "it was stopped"),
                 false => self.fail(now_ms, ending.to_string(), "the error of its stop is shown"),
             }
             return vec![];
@@ -41,9 +41,7 @@ impl Life {
         }
         let what = match (&overdue, ending.is_good()) {
             (Some(overdue), _) => overdue.clone(),
-            (None, true) => {
-                "the worker was asked to end by somebody else than this server".to_owned()
-            }
+            (None, true) => "something other than this server asked the worker to end".to_owned(),
             (None, false) => ending.to_string(),
         };
         let remedy = match (&overdue, ending.remedy()) {

@@ -71,7 +71,7 @@ impl Supervisor {
     /// When the server ends and starts nothing any more, or what follows could not be stored.
     pub fn try_apply(&mut self, name: &str, input: Input) -> anyhow::Result<()> {
         if self.ending.is_some() && matches!(input, Input::Start | Input::Resume) {
-            anyhow::bail!("the server ends: start the job when it is there again");
+            anyhow::bail!("the server is stopping: start the job when it is running again");
         }
         let Some(job) = self.jobs.get_mut(name) else { return Ok(()) };
         let is_server_end = matches!(input, Input::ServerEnds);

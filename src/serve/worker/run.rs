@@ -45,7 +45,7 @@ pub fn run(folder: &Path) -> anyhow::Result<Outcome> {
     let folder = WorkerFolder::at(folder.to_owned());
     // It may be the first of its group already, when it was started by a shell.
     let _ = setsid();
-    let _lock = folder.lock().context("another worker of this job is there")?;
+    let _lock = folder.lock().context("another worker of this job is running")?;
     let identity = Identity::of_this_process()?;
     // At once: a server that comes while the job opens takes it over, and an early end has its
     // last words, too.

@@ -67,7 +67,7 @@ fn a_topic_that_was_deleted_and_made_again_is_refused() {
         trial.stage.generate(&["--records", "1000"]);
         for command in [&trial.job(&["--drain"])[..], &["verify"]] {
             let stderr = trial.stage.refused(command, 2);
-            assert!(stderr.contains("made again") || stderr.contains("input"), "{stderr}");
+            assert!(stderr.contains("recreated") || stderr.contains("input"), "{stderr}");
         }
         trial.line.tries += 1;
     }

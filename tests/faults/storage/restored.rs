@@ -45,10 +45,10 @@ fn an_older_queue_that_was_put_back_and_grew_is_refused() {
         put_back(&stage, "old.db", QUEUE);
         generate(&stage, seed, start, records);
         let said = stage.refused(&RUN, 1);
-        assert!(said.contains("an older copy of the queue was put back"), "{said}");
+        assert!(said.contains("an older copy of the queue was restored"), "{said}");
         assert!(said.contains("--accept-loss does not help here"), "{said}");
         let said = stage.refused(&[&RUN[..], &["--accept-loss"]].concat(), 1);
-        assert!(said.contains("an older copy of the queue was put back"), "{said}");
+        assert!(said.contains("an older copy of the queue was restored"), "{said}");
         let doctor = stage.run(&["doctor"]);
         assert_eq!(doctor.code, Some(3), "{doctor}");
         assert!(doctor.stdout.contains("is not the one that the job has read"), "{doctor}");
@@ -75,7 +75,7 @@ fn an_older_store_that_was_put_back_and_grew_is_refused_by_its_csv_folder() {
     generate(&stage, "3", "2026-01-01T00:04:00Z", "3000");
     stage.ok(&["run", "--until-caught-up", "--quiet", "--sink", "csv:other"]);
     let said = stage.refused(&RUN, 1);
-    assert!(said.contains("an older copy of the store was put back"), "{said}");
+    assert!(said.contains("an older copy of the store was restored"), "{said}");
     stage.verify(&["other"]);
     line.tries += 2;
     line.print();
@@ -126,7 +126,7 @@ fn a_log_whose_last_read_message_is_gone_is_said_and_not_refused() {
     stage.ok(&["retention", crate::stage::DATA, "--max-bytes", "1", "--past-holds"]);
     generate(&stage, "2", "2026-01-01T00:02:00Z", "3000");
     let said = stage.run(&[&RUN[..], &["--slots", "1"]].concat()).ok().stderr;
-    assert_eq!(said.matches("it is not provable that this is the log that was read").count(), 1);
+    assert_eq!(said.matches("it cannot be proved that this is the log that was read").count(), 1);
 }
 
 #[test]

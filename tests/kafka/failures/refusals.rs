@@ -112,7 +112,7 @@ fn a_lost_replay_range_is_refused_with_the_flag_too() {
         let rules = ["--window-ms", "200", "--lateness-ms", "100"];
         let refusal = trial.stage.refused(&run(&[&rules[..], further].concat()), 1);
         assert!(refusal.contains("--accept-loss does not help here"), "{refusal}");
-        assert!(refusal.contains("The windows that were open cannot be made again"), "{refusal}");
+        assert!(refusal.contains("The windows that were open cannot be recomputed"), "{refusal}");
     }
     let findings = changed_since(&before, &trial);
     // A new group reads what is left.
@@ -155,7 +155,7 @@ fn goes_on(stage: &Stage, read: u64) {
     assert_eq!(int(&stage.status(), "read"), read);
     stage.verify(&[]);
     let again = stage.ok(&["group", "repair", "seismic", "--yes"]);
-    assert!(again.contains("stands where its last commit left it"), "{again}");
+    assert!(again.contains("is at its last commit"), "{again}");
 }
 
 #[test]
@@ -216,12 +216,12 @@ fn refused_when_made_again(what: &str, reading: &[&str]) {
     worker.signal(Signal::CONT);
     let done = worker.wait();
     ended_with(&done, 2);
-    assert!(done.stderr.contains("was deleted and made again"), "{done}");
+    assert!(done.stderr.contains("was deleted and recreated"), "{done}");
     // It may have read of the new topic until it noticed, but nothing of it was committed.
     assert!(furthest_offset(&trial) <= 1_000, "offsets of the new topic are committed");
     for args in [&run(&[])[..], &run(&["--accept-loss"]), &["status"], &["verify"]] {
         let refusal = stage.refused(args, 2);
-        assert!(refusal.contains("was deleted and made again"), "{args:?} {refusal}");
+        assert!(refusal.contains("was deleted and recreated"), "{args:?} {refusal}");
         assert!(refusal.contains("--accept-loss does not help"), "{args:?} {refusal}");
     }
     let findings = changed_since(&before, &trial);
@@ -358,7 +358,7 @@ fn a_result_topic_that_is_deleted_and_made_again_under_a_worker_ends_it() {
     let done = worker.wait();
     ended_with(&done, 1);
     // A snapshot may have been committed just then, and what came of that was looked up.
-    let words = ["was deleted and made again while it ran", "there is no such topic now"];
+    let words = ["was deleted and recreated while it ran", "there is no such topic now"];
     let words = [&words[..], &["the topic of that name is another one"]].concat();
     assert!(words.iter().any(|words| done.stderr.contains(words)), "{done}");
     assert!(done.stderr.contains("--accept-loss does not help"), "{done}");

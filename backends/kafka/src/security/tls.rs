@@ -103,7 +103,7 @@ fn authorities<'a>(setting: &impl Fn(&str) -> Option<&'a str>) -> Result<RootCer
         (Some(_), Some(_)) => return Err("ssl.ca.location together with ssl.ca.pem".to_owned()),
         (Some(PROBE) | None, None) => {
             let there = SYSTEM.into_iter().find(|path| Path::new(path).exists());
-            ("ssl.ca.location", pem_of(there.ok_or("ssl.ca.location, which is nowhere")?))
+            ("ssl.ca.location", pem_of(there.ok_or("ssl.ca.location, which does not exist")?))
         }
         (Some(path), None) => ("ssl.ca.location", pem_of(path)),
     };

@@ -54,7 +54,7 @@ impl KafkaStore {
             let Some(state) = state.filter(|state| state.progress.next == *next) else {
                 return Err(Error::Busy {
                     at: self.name(),
-                    doing: "putting offsets back: somebody commits",
+                    doing: "restoring offsets: someone else commits",
                 });
             };
             let metadata = metadata_of(&state, &ends, *partition);

@@ -38,8 +38,8 @@ impl KafkaStore {
             if !unprovable.is_empty() {
                 let partitions: Vec<_> = unprovable.iter().map(Partition::to_string).collect();
                 tracing::warn!(
-                    "the last rows that were written to {} are gone (partitions {}), so it is not provable \
-                     that this is the topic that the job wrote",
+                    "the last rows that were written to {} are gone (partitions {}), so it cannot \
+                     be proved that this is the topic that the job wrote",
                     output.topic,
                     partitions.join(", ")
                 );

@@ -218,8 +218,8 @@ impl<'a> NotedImport<'a> {
                     *was_full = true;
                     let at = plan.at.display();
                     self.run.summary.remarks.add(format!(
-                        "{at}: so many lines are refused that not all are remembered; when they are \
-                         mended, its records are imported again"
+                        "{at}: too many lines are refused to remember all of them; when they are \
+                         corrected, their records are imported again"
                     ));
                 }
             }

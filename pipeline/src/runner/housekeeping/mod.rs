@@ -286,7 +286,7 @@ impl Alarms {
             let logged = self.logged.get(&(one.topic.clone(), one.holder.clone()));
             if logged.is_none_or(|at| at.elapsed() >= limits::PINNED_TOLD_EVERY) {
                 tracing::warn!(
-                    "{one}; let it catch up, or release its hold if it is gone for good"
+                    "{one}; let it catch up, or release its hold if it no longer exists"
                 );
                 self.logged.insert((one.topic, one.holder), Instant::now());
             }

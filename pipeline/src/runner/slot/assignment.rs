@@ -117,8 +117,8 @@ impl Slot<'_> {
             }
             if !unprovable.is_empty() {
                 tracing::warn!(
-                    "the last messages that were read of {} are gone (partitions {}), so it is not \
-                     provable that this is the log that was read",
+                    "the last messages that were read of {} are gone (partitions {}), so it \
+                     cannot be proved that this is the log that was read",
                     topic.name,
                     unprovable.join(", ")
                 );

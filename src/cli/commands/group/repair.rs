@@ -31,7 +31,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         // That there is one.
         drop(store.view()?);
         print_line(format_args!(
-            "the position of group {} lies in its store {url}, which no tool of brokers changes: there is \
+            "the position of group {} lies in its store {url}, which no tool of brokers changes: \
+             there is \
              nothing to repair",
             args.name
         ))?;
@@ -43,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let lost = store.lost_offsets()?;
     if lost.is_empty() {
         let name = &args.name;
-        print_line(format_args!("group {name} stands where its last commit left it"))?;
+        print_line(format_args!("group {name} is at its last commit"))?;
         return Ok(Outcome::Fine);
     }
     for LostOffset { partition, found, next } in &lost {
@@ -55,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     confirm(&args.name, args.yes)?;
     store.put_offsets_back(&lost)?;
     print_line(format_args!(
-        "{} partitions of group {} are back at the last commit; run goes on from there",
+        "{} partitions of group {} are restored to the last commit; run continues from there",
         lost.len(),
         args.name
     ))?;

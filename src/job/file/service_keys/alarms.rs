@@ -53,7 +53,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.command",
-        help: "Command of the server's [commands] that gets each alarm as JSON on its standard input, or a list",
+        help: "Command of the server's [commands] that gets each alarm as JSON on its standard \
+               input, or a list",
         default: Some("none"),
         example: "\"page\"",
         schema: || json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
@@ -65,7 +66,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.topic",
-        help: "Topic in the job's queue that gets each alarm as a message of JSON; it is made if it is missing",
+        help: "Topic in the job's queue that gets each alarm as a message of JSON; it is made if \
+               it is missing",
         default: Some("none"),
         example: "\"seismic-alarms\"",
         schema: || json!({ "type": "string" }),
@@ -79,8 +81,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.clear_s",
-        help: "How long what is wrong must not have been so before the alarm is over, s: what comes and goes \
-               is one alarm",
+        help: "How long the condition must not hold before the alarm ends, s: a flapping \
+               condition is one alarm",
         default: Some("30"),
         example: "30",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": 604800 }),
@@ -92,8 +94,10 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.rows",
-        help: "Alarms on rows: a list of tables with `on` (a topic of rows where the job has its store), \
-               `where` (which rows, as of sinks; each) and `max_per_minute` (how often that is told; 6)",
+        help: "Alarms on rows: a list of tables with `on` (a topic of rows where the job has its \
+               store), \
+               `where` (which rows, as of sinks; each) and `max_per_minute` (how often that is \
+               told; 6)",
         default: Some("none"),
         example: row_alarms::EXAMPLE,
         schema: row_alarms::schema,
@@ -129,8 +133,9 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.clock_offset_s",
-        help: "Alarm when the clock of a sensor is wrong by more than this, and by more than chance, s; 0: off. \
-               Looked at each minute where somebody is told",
+        help: "Alarm when the clock of a sensor is wrong by more than this, and by more than \
+               chance, s; 0: off. \
+               Checked once a minute if alarms have a target",
         default: Some("5"),
         example: "5",
         schema: || json!({ "type": "integer", "minimum": 0, "maximum": 604800 }),
@@ -193,7 +198,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.sink_stuck_s",
-        help: "Alarm when a sink has written nothing for this long although there are rows, s; 0: off",
+        help: "Alarm when a sink has written nothing for this long although there are rows, s; 0: \
+               off",
         default: Some("60"),
         example: "60",
         schema: || json!({ "type": "integer", "minimum": 0, "maximum": 604800 }),
@@ -202,7 +208,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "alarms.dead_letter_percent",
-        help: "Alarm when more percent of the records of a minute than this become dead letters; 0: off",
+        help: "Alarm when more percent of the records of a minute than this become dead letters; \
+               0: off",
         default: Some("5"),
         example: "5",
         schema: || json!({ "type": "integer", "minimum": 0, "maximum": 100 }),

@@ -82,7 +82,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "engine",
-        help: "Program that runs the job under `seismic serve`: another version of this one, so that \
+        help: "Program that runs the job under `seismic serve`: another version of this one, so \
+               that \
                jobs are upgraded one by one",
         default: Some("the server's own"),
         example: "\"/opt/seismic-0.1/seismic\"",
@@ -120,8 +121,9 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "priority",
-        help: "From 0 to 9: when cores or memory are short, or a job is behind its input, `seismic serve` slows \
-               and then pauses jobs of lower priorities, and has them return by itself",
+        help: "From 0 to 9: when cores or memory are short, or a job is behind its input, \
+               `seismic serve` slows \
+               and then pauses jobs of lower priorities, and resumes them automatically",
         default: Some("5"),
         example: "5",
         schema: || json!({ "type": "integer", "minimum": 0, "maximum": 9 }),
@@ -133,7 +135,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "resources.cpus",
-        help: "Cores that each worker under `seismic serve` may use: by a cgroup where the server may make one, \
+        help: "Cores that each worker under `seismic serve` may use: by a cgroup where the server \
+               may make one, \
                else as many slots",
         default: Some("all"),
         example: "1.5",
@@ -150,8 +153,10 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "resources.memory_mb",
-        help: "Memory that each worker under `seismic serve` may take, MiB: by a cgroup where the server may make \
-               one, else what it may write (RLIMIT_DATA). One that needs more ends and is started again",
+        help: "Memory that each worker under `seismic serve` may take, MiB: by a cgroup where the \
+               server may make \
+               one, else what it may write (RLIMIT_DATA). One that needs more ends and is started \
+               again",
         default: Some("all"),
         example: "1024",
         schema: || json!({ "type": "integer", "minimum": 64, "maximum": 16_777_216 }),

@@ -78,8 +78,8 @@ impl JsonReader {
         let has_quality = draft.has(RecordField::DataQuality);
         if self.has_quality && !has_quality {
             return Err(
-                "data_quality is missing, and lines above have one; protobuf's JSON leaves \
-                        zeros out unless it is told to print them"
+                "data_quality is missing, and lines above have one; protobuf JSON omits zeros \
+                 unless it is configured to print them"
                     .into(),
             );
         }
