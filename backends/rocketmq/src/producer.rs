@@ -142,7 +142,7 @@ impl RocketProducer {
         }
         let made_ms = clock::now_ms();
         let (bytes, count) = fitting(rest);
-        let first = self.ids.take(count, made_ms);
+        let first = self.ids.next(count, made_ms);
         let sequence = due.next + due.done as u64;
         let from = send_marks::from(&self.id, sequence);
         // One that is encoded while the send before it is under way says what was known before that.

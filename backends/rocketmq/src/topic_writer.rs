@@ -66,7 +66,7 @@ impl TopicWriter {
     /// caller has no other on its way there.
     pub fn append(&mut self, partition: Partition, messages: &[Out<'_>]) -> AppendOutcome {
         let now_ms = clock::now_ms();
-        let first = self.ids.take(messages.len() as u32, now_ms);
+        let first = self.ids.next(messages.len() as u32, now_ms);
         let mut batch = Batch::default();
         for (n, message) in (0..).zip(messages) {
             let text = message.properties.iter().find(|(_, value)| !is_clean(value.as_bytes()));

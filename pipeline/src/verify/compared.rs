@@ -83,7 +83,7 @@ pub(super) struct FoldWatch<'w, 'r> {
 
 impl FoldWatch<'_, '_> {
     /// Takes what the operator has emitted.
-    pub fn take(&mut self, operator: &mut dyn Operator) {
+    pub fn compare_output(&mut self, operator: &mut dyn Operator) {
         let Compared { outputs, scratch, .. } = &mut *self.compared;
         operator.move_output(scratch);
         for output in outputs {
@@ -106,7 +106,7 @@ impl Watch for FoldWatch<'_, '_> {
     fn applied(&mut self, operator: &mut dyn Operator, count: u64) -> Result<()> {
         self.compared.messages += count;
         (self.progress)(count);
-        self.take(operator);
+        self.compare_output(operator);
         let Compared { outputs, .. } = &mut *self.compared;
         outputs.iter_mut().try_for_each(|output| output.feed(self.reporter))
     }

@@ -216,14 +216,14 @@ impl<'a> PartitionProof<'a> {
                         self.checkpoints += equal;
                     }
                 }
-                watch.take(&mut *self.operator);
+                watch.compare_output(&mut *self.operator);
             }
             if let [to] = *to
                 && is_there
             {
                 is_there = self.logs.apply_until((0, to), &mut *self.operator, &mut watch)?;
             }
-            watch.take(&mut *self.operator);
+            watch.compare_output(&mut *self.operator);
         }
         let reached = positions(&*self.operator);
         if !is_there || reached != to {

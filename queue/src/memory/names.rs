@@ -74,7 +74,7 @@ impl Names {
     }
 
     /// Names the checkpoint that a commit seals.
-    pub(super) fn give(&mut self, commit: &PartitionCommit) {
+    pub(super) fn name_sealed(&mut self, commit: &PartitionCommit) {
         let Some(manifest) = &commit.manifest else {
             return;
         };

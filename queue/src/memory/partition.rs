@@ -50,7 +50,7 @@ impl PartitionState {
         let number = manifest.checkpoint;
         let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
         self.checkpoints.insert(number, info);
-        names.give(commit);
+        names.name_sealed(commit);
         self.prune(commit.partition, names);
         self.chunks.retain(|(number, _), _| self.checkpoints.contains_key(number));
     }

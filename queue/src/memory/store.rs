@@ -67,7 +67,7 @@ impl MemoryStore {
     }
 
     /// Makes the caller the owner, if no one is and `check` has nothing against it.
-    fn take(
+    fn become_owner(
         &self,
         check: impl FnOnce(&str, &mut Topics, &mut StoreState) -> Result<()>,
     ) -> Result<Box<dyn Lease>> {
@@ -104,7 +104,7 @@ impl JobStore for MemoryStore {
             contents.store = Some(StoreState::new(&mut contents.topics, job));
         }
         drop(contents);
-        self.take(|at, _, store| {
+        self.become_owner(|at, _, store| {
             validate::same_job(at, &store.job, job)?;
             store.widened = None;
             Ok(())
@@ -113,7 +113,7 @@ impl JobStore for MemoryStore {
 
     fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
-        self.take(|at, topics, store| {
+        self.become_owner(|at, topics, store| {
             validate::widened_job(at, &store.job, job)?;
             store.rescale(at, topics, job)
         })

@@ -105,13 +105,13 @@ impl Supervisor {
         loop {
             each_turn(&self);
             match self.events.recv_timeout(TICK) {
-                Ok(event) => self.take(event),
+                Ok(event) => self.handle(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             // What has come together is taken together.
             while let Ok(event) = self.events.try_recv() {
-                self.take(event);
+                self.handle(event);
             }
             if self.ending.is_some() {
                 self.kill_overdue();
@@ -125,7 +125,7 @@ impl Supervisor {
         }
     }
 
-    fn take(&mut self, event: Event<Supervisor>) {
+    fn handle(&mut self, event: Event<Supervisor>) {
         match event {
             Event::Task(task) => task(self),
             Event::OfWorker(name, number, what) => self.of_worker(&name, number, what),

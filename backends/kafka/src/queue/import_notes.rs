@@ -88,7 +88,7 @@ impl ImportNotes {
                 match fetcher.read(limits::WAIT, &mut spare)? {
                     Event::Batch(batch) => {
                         position = batch.next();
-                        self.take(&batch);
+                        self.apply_batch(&batch);
                         spare.push(batch);
                     }
                     Event::CaughtUp(_, at) => position = at,
@@ -104,7 +104,7 @@ impl ImportNotes {
         Ok(())
     }
 
-    fn take(&mut self, batch: &Batch) {
+    fn apply_batch(&mut self, batch: &Batch) {
         for message in batch.messages() {
             if let Some(key) = message.key.strip_prefix(&self.prefix[..]) {
                 self.notes.insert(key.to_vec(), message.value.to_vec());

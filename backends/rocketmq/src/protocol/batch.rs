@@ -98,7 +98,7 @@ mod tests {
         #[test]
         fn what_was_pushed_is_what_a_broker_takes_apart(all: Vec<(Vec<u8>, Vec<u8>)>) {
             let (mut batch, mut ids) = (Batch::default(), UniqueIds::new());
-            let first = ids.take(all.len() as u32, 0);
+            let first = ids.next(all.len() as u32, 0);
             for (n, (key, value)) in (0..).zip(&all) {
                 batch.push((key, value), first.plus(n), &[("a", "b")]).unwrap();
             }

@@ -82,7 +82,7 @@ impl UniqueIds {
     ///
     /// # Panics
     /// When more are asked for than a counter has.
-    pub(crate) fn take(&mut self, count: u32, now_ms: i64) -> UniqueId {
+    pub(crate) fn next(&mut self, count: u32, now_ms: i64) -> UniqueId {
         assert!(count <= 1 << 16, "a batch has fewer messages than a counter has values");
         let time_ms = since_month_ms(now_ms);
         // A clock set back must not give an id twice; a new month may start over.
@@ -127,7 +127,7 @@ mod tests {
         for (count, now_ms) in
             [(3, 1_000), (40_000, 1_000), (40_000, 1_000), (2, 900), (1, 1_001), (5, 1_002)]
         {
-            let first = ids.take(count, now_ms);
+            let first = ids.next(count, now_ms);
             for n in 0..count {
                 assert!(seen.insert(first.plus(n).text()), "{n} of {count} at {now_ms}");
             }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_and_counts_on() {
-        let id = UniqueIds::new().take(300, 1_700_000_000_000);
+        let id = UniqueIds::new().next(300, 1_700_000_000_000);
         let mut text = IdText::of(&id.text()).unwrap();
         for n in 1..300 {
             text = text.next();

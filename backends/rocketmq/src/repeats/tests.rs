@@ -37,7 +37,7 @@ impl World {
     }
 
     fn flight(&mut self, producer: &str, sequence: u64, count: u32) -> Flight {
-        let first = self.ids.take(count, 1);
+        let first = self.ids.next(count, 1);
         let marks = [(FROM, from(producer, sequence)), (AFTER, self.place.after.to_string())];
         let of = |n: u32| {
             let marks = if n == 0 { &marks[..] } else { &[] };
@@ -179,7 +179,7 @@ fn what_says_no_offset_is_never_a_repeat() {
     let mut ids = UniqueIds::new();
     let mut repeats = Repeats::new(Offset(0));
     for at in 0..4 {
-        let text = message(ids.take(1, 1).text(), &[(FROM, from("p", 7))]);
+        let text = message(ids.next(1, 1).text(), &[(FROM, from("p", 7))]);
         assert_eq!(repeats.judge(Offset(at), &text), Verdict::New);
     }
 }

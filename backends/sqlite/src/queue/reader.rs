@@ -71,7 +71,7 @@ impl SqliteLog {
                 into.skip_to(cuts::past_cut(&self.db, place, into.next())?);
             }
             // What is whole before a damaged block is still given out.
-            if let Err(what) = self.take(row, into)? {
+            if let Err(what) = self.read_block(row, into)? {
                 return if into.is_empty() { Err(self.damage(into, what)) } else { Ok(()) };
             }
             if into.size() + seismic_queue::limits::BLOCK_BYTES > seismic_queue::limits::BATCH_BYTES
@@ -94,7 +94,7 @@ impl SqliteLog {
     }
 
     /// Takes a block into the batch, or says what is wrong with it.
-    fn take(&self, row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>> {
+    fn read_block(&self, row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>> {
         let (base, count) = (Offset(row.get(0)?), row.get::<_, u32>(1)?);
         let (append_ms, crc): (i64, u32) = (row.get(2)?, row.get(3)?);
         let bytes: usize = row.get(4)?;

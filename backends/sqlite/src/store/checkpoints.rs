@@ -83,7 +83,7 @@ fn seal(
     ])?;
     job_shape::put_positions(db, partition, *checkpoint, further)?;
     pass(at, BEFORE_PRUNE)?;
-    name_rows::give(db, new)?;
+    name_rows::name_sealed(db, new)?;
     prune(db, partition)?;
     db.prepare_cached(
         "DELETE FROM chunk WHERE partition = ?1 AND checkpoint NOT IN (

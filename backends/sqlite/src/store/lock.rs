@@ -20,7 +20,7 @@ pub(crate) struct Lock {
 ///
 /// # Errors
 /// [`Error::Owned`] naming the one who has it. `since` is when this one began, for people.
-pub(crate) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
+pub(crate) fn acquire(path: &Path, at: &str, since: &str) -> Result<Lock> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "locking it", source };
     let name = name_of(path);
     let mut options = File::options();

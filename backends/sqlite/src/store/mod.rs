@@ -65,7 +65,7 @@ impl SqliteStore {
         let store = Self::open(path)?;
         let at = store.name();
         store.view()?;
-        let _lock = lock::take(path, &at, "its deletion")?;
+        let _lock = lock::acquire(path, &at, "its deletion")?;
         drop(store);
         for suffix in ["-wal", "-shm", ""] {
             let mut name = path.as_os_str().to_owned();
@@ -121,7 +121,7 @@ impl JobStore for SqliteStore {
         let since = database.look("asking for the time", |db| {
             Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| row.get::<_, String>(0))?)
         })?;
-        let lock = lock::take(&self.path, &database.at, &since)?;
+        let lock = lock::acquire(&self.path, &database.at, &since)?;
         let Identity { epoch, outputs, .. } = database.writer.write("owning it", |db| {
             if !exists(db)? {
                 create(db, job)?;

@@ -7,7 +7,7 @@ use crate::error::Sql;
 use seismic_queue::{Partition, PartitionCommit};
 
 /// Names the checkpoint that a commit seals. The answer of the last partition makes a name whole.
-pub(crate) fn give(db: &Connection, new: &PartitionCommit) -> Sql<()> {
+pub(crate) fn name_sealed(db: &Connection, new: &PartitionCommit) -> Sql<()> {
     let Some(manifest) = &new.manifest else {
         return Ok(());
     };

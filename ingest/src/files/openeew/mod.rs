@@ -165,7 +165,7 @@ impl Import<'_> {
                 return Ok(());
             }
             let refused = match arrived {
-                Arrived::Message(message) => self.take(&names[file], &message)?,
+                Arrived::Message(message) => self.import_message(&names[file], &message)?,
                 Arrived::Refused(what) => Some(what),
             };
             if let Some(what) = refused {
@@ -187,7 +187,7 @@ impl Import<'_> {
     }
 
     /// Takes a message, unless it is in already. What is wrong with it, if something is.
-    fn take(&mut self, at: &Path, message: &Message) -> Result<Option<String>> {
+    fn import_message(&mut self, at: &Path, message: &Message) -> Result<Option<String>> {
         let device = self.devices.get(&message.device)?;
         if device.seen.has(message.device_us) {
             self.summary.repeated += 1;

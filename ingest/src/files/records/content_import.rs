@@ -105,7 +105,7 @@ pub(super) fn recognise_file(
         }
         let is_end = line.is_none();
         if let Some(line) = line {
-            run.take(file, line, &mut identity)?;
+            run.add_line(file, line, &mut identity)?;
         }
         let batcher = &mut run.publisher.batcher;
         if is_end {
@@ -173,7 +173,7 @@ fn publish(
         if until.is_some_and(|until| line.number > until) {
             break;
         }
-        run.take(at, line, &mut identity)?;
+        run.add_line(at, line, &mut identity)?;
         let batcher = &mut run.publisher.batcher;
         if batcher.is_full() && !appender.send(batcher) {
             return Ok(());

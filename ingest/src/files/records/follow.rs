@@ -322,7 +322,7 @@ impl<'a> Follow<'a> {
             match file.reader.next() {
                 Ok(Next::Line(line)) => {
                     import.need_key(number, &line)?;
-                    import.take(number, line)?;
+                    import.import_line(number, line)?;
                     if import.run.publisher.batcher.is_full() {
                         return Ok(true);
                     }

@@ -46,7 +46,7 @@ impl<'a> ImportRun<'a> {
     ///
     /// # Errors
     /// With `strict` the refusal; and those of the queue.
-    pub(super) fn take(
+    pub(super) fn add_line(
         &mut self,
         at: &Path,
         line: ParsedLine,

@@ -63,7 +63,7 @@ fn publish(
         let is_time_up = stopped_since.is_some_and(|since| since.elapsed() > limits::LIVE_REST);
         let is_over = match reader.next()? {
             Next::Line(line) => {
-                run.take(at, line, &mut identity)?;
+                run.add_line(at, line, &mut identity)?;
                 false
             }
             Next::Pending => stopped_since.is_some(),

@@ -122,7 +122,7 @@ impl<'a> NotedImport<'a> {
                 return Ok(());
             }
             self.need_key(numbers[place], &line)?;
-            self.take(numbers[place], line)?;
+            self.import_line(numbers[place], line)?;
             if self.run.publisher.batcher.is_full() && !self.flush(appender) {
                 return Ok(());
             }
@@ -156,7 +156,7 @@ impl<'a> NotedImport<'a> {
             };
             for line in lines {
                 let at = &self.files[file].plan.at;
-                if let Some(given) = self.run.take(at, line, &mut self.identity)? {
+                if let Some(given) = self.run.add_line(at, line, &mut self.identity)? {
                     let track = &mut self.files[file].plan.track;
                     track.messages += given.messages;
                     track.records += given.records;
@@ -203,9 +203,9 @@ impl<'a> NotedImport<'a> {
     }
 
     /// Takes the next line of a file.
-    pub(super) fn take(&mut self, file: usize, line: ParsedLine) -> Result<()> {
+    pub(super) fn import_line(&mut self, file: usize, line: ParsedLine) -> Result<()> {
         let place = (line.number, line.is_whole);
-        let given = self.run.take(&self.files[file].plan.at, line, &mut self.identity)?;
+        let given = self.run.add_line(&self.files[file].plan.at, line, &mut self.identity)?;
         let NotedFile { plan, was_full, .. } = &mut self.files[file];
         match given {
             Some(given) => {

@@ -70,11 +70,11 @@ impl<'a> Envelope<'a> {
         if version != VERSION {
             return None;
         }
-        let partition = Partition(u32::try_from(take(&mut rest)?).ok()?);
-        let offset = Offset(take(&mut rest)?);
-        let index = u32::try_from(take(&mut rest)?).ok()?;
-        let append_ms = unzigzag(take(&mut rest)?);
-        let behind_ms = take(&mut rest)?;
+        let partition = Partition(u32::try_from(read_varint(&mut rest)?).ok()?);
+        let offset = Offset(read_varint(&mut rest)?);
+        let index = u32::try_from(read_varint(&mut rest)?).ok()?;
+        let append_ms = unzigzag(read_varint(&mut rest)?);
+        let behind_ms = read_varint(&mut rest)?;
         let place = RecordPosition { partition, offset, index };
         Some(Envelope { place, append_ms, behind_ms, record: rest })
     }

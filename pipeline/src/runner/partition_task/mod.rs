@@ -225,7 +225,7 @@ impl PartitionTask {
     /// Takes a snapshot; its chunks travel with the next commits. `clock` gives the time.
     pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<SnapshotCost> {
         self.end_run();
-        self.snapshots.take(&*self.operator, self.next_sequence, clock)
+        self.snapshots.begin(&*self.operator, self.next_sequence, clock)
     }
 
     /// Reports the keys that are new.

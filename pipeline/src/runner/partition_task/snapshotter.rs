@@ -101,7 +101,7 @@ impl Snapshotter {
     ///
     /// # Errors
     /// At a failpoint.
-    pub fn take(
+    pub fn begin(
         &mut self,
         operator: &dyn Operator,
         sequence: u64,

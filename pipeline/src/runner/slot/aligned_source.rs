@@ -186,7 +186,7 @@ impl AlignedSource {
             self.inner.resume(&[(partition, part.read_to)])?;
             part.is_paused = false;
         }
-        let piece = part.take(count, spare);
+        let piece = part.cut_piece(count, spare);
         if part.held.is_empty()
             && let Some(at) = part.end.take()
         {
@@ -250,7 +250,7 @@ impl AlignedPartition {
     }
 
     /// The next messages of the first batch, which has so many.
-    fn take(&mut self, count: usize, spare: &mut Vec<Batch>) -> Batch {
+    fn cut_piece(&mut self, count: usize, spare: &mut Vec<Batch>) -> Batch {
         let held = self.held.front_mut().expect("it was counted");
         let is_over = count == held.rest();
         if is_over && held.at == 0 {
