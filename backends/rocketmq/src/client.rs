@@ -184,7 +184,7 @@ impl Client {
     pub(crate) fn try_send(&mut self, at: &str, topic: &str) -> Result<()> {
         let none = BrokerQueue { broker: String::new(), queue: i32::MAX as u32 };
         let mut batch = Batch::default();
-        let id = UniqueIds::new().take(1, 0);
+        let id = UniqueIds::new().next(1, 0);
         batch.push((b"", b"is this allowed?"), id, &[]).expect("it is short");
         self.call(at, send(topic, &none, 0, batch), "a send").map(drop)
     }

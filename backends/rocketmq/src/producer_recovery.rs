@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_beginning_of_a_send_counts_as_far_as_it_goes() {
-        let id = UniqueIds::new().take(10, 0);
+        let id = UniqueIds::new().next(10, 0);
         let mut trace = Trace::new("p");
         for (text, next) in [
             (first("p", 5, id), 6),

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_no_broker_takes_is_refused_and_changes_nothing() {
-        let (mut batch, id) = (Batch::default(), UniqueIds::new().take(1, 0));
+        let (mut batch, id) = (Batch::default(), UniqueIds::new().next(1, 0));
         let long = vec![b'x'; limits::MESSAGE_BYTES + 1];
         for (key, value) in [(&[][..], &long[..]), (&long[..limits::KEY_BYTES + 1], &[][..])] {
             let error = batch.push((key, value), id, &[]).unwrap_err();

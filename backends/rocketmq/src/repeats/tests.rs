@@ -80,7 +80,7 @@ impl World {
             }
             _ => {
                 // Of another process, whose ids never follow these.
-                let id = UniqueIds::new().take(1, 1).text();
+                let id = UniqueIds::new().next(1, 1).text();
                 self.log.push(message(id, &[]));
             }
         }
