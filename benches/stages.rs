@@ -1,4 +1,4 @@
-//! What each stage costs, in records/s: decoding, the whole engine, appending, reading, and a job
+//! The speed of each stage, in records/s: decoding, the whole engine, appending, reading, and a job
 //! from a full queue to committed rows.
 //!
 //! `cargo bench` compares with the run before. Seeds are fixed; every stage gets the same records:

@@ -1,5 +1,4 @@
-//! What a reckoning found wrong: counted, so that a table can say how much, and with the first few
-//! in words.
+//! Findings of the independent computation: counted for a table, and the first few as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

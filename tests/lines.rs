@@ -1,4 +1,5 @@
-//! Lines of files that may be too large to keep: counted as they come, and compared by fingerprint.
+//! Lines of files that may be too large to keep: counted while reading, and compared by
+//! fingerprint.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};

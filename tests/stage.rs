@@ -1,4 +1,4 @@
-//! A folder of its own for each test, and the program running in it.
+//! A separate folder for each test, and the program running in it.
 
 use std::cell::Cell;
 use std::fs::{self, File};

@@ -1,9 +1,9 @@
-//! What must be true of every job, reckoned plainly from what `read` prints and without a line of
-//! the program's own code.
+//! Invariants of every job, computed independently from the output of `read`, without any code of
+//! the program.
 //!
 //! Every record is in exactly one place: named by one dead letter, or counted in the one row of its
 //! sensor and second. Minimum, maximum, ends and phases of a row are those of its records, and its
-//! other numbers agree with each other. Which records must be dead letters is for each test to say.
+//! other numbers agree with each other. Each test defines which records must be dead letters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,5 @@
-//! How often a drain allocates for a record that comes in the steady state: what a longer drain
-//! allocates more than a shorter one. All threads count; what SQLite's own C takes does not.
+//! Allocations of a drain per record in the steady state: the difference between a longer and a
+//! shorter drain. All threads count; allocations of SQLite do not.
 
 use crate::counting::allocations;
 use crate::stages::drain;

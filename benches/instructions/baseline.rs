@@ -1,5 +1,5 @@
-//! The counts that were accepted last, and with what reason. Pure, and tested in
-//! `tests/baseline.rs`, since a bench has no tests of its own; `baseline.txt` is its text:
+//! The accepted counts, each with its reason. Pure, and tested in `tests/baseline.rs`, since a
+//! bench has no tests of its own; `baseline.txt` is its text:
 //!
 //! ```text
 //! # two lines of explanation

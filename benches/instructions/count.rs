@@ -1,4 +1,4 @@
-//! Counting the instructions of a stage: this very program under valgrind's callgrind.
+//! Counts the instructions of a stage by running this program under callgrind.
 
 use std::env;
 use std::process::Command;

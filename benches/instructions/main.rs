@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Needs valgrind (`apt-get install valgrind`). This program starts itself under callgrind twice
-//! for each stage: once only to prepare it, once to do it too. The difference, over the records, is
-//! the count. What the kernel does is not in it. Before that, allocations are counted, see
+//! for each stage: once only to prepare it, once to run it as well. The difference divided by the
+//! records is the count; kernel time is not included. Before that, allocations are counted, see
 //! [`allocations`].
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a bench prints")]

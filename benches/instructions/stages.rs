@@ -1,4 +1,4 @@
-//! The stages: each is prepared, and then can be done once. Everything is fixed, and nothing waits
+//! The stages: each is prepared and can then be run once. Everything is fixed, and nothing waits
 //! for a clock: 100 sensors at 100 samples/s, 100 records a window, no anomalies, one partition.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 

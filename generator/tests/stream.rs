@@ -1,5 +1,5 @@
-//! What the stream of records promises, checked with nothing of the crate but its output: every
-//! message is decoded with prost and judged by a second, slow reading of the cleaning rules.
+//! The guarantees of the record stream, checked only through its output: every message is decoded
+//! with prost and checked by a second, slow implementation of the cleaning rules.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 

@@ -1,4 +1,4 @@
-//! Files and folders that are followed: each record is there once, whatever names and copies its
+//! Files and folders that are followed: each record is imported once, whatever names and copies its
 //! file has.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]

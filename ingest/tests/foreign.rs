@@ -1,5 +1,5 @@
-//! Files as people have them: each becomes the records that were meant, or is refused with what is
-//! wrong; nothing becomes a measurement that no one made.
+//! Files from the field: each becomes the intended records or is refused with the reason; nothing
+//! becomes a measurement that was never made.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 

@@ -1,7 +1,7 @@
-//! Real data against a reference that NumPy reckoned: windows of the imported records, added up
-//! plainly here, must be those of the reference.
+//! Real data compared with a reference computed with NumPy: windows of the imported records, added
+//! up plainly here, must be those of the reference.
 //!
-//! A slice of the data lies in the repository; the whole recording is used where it is at hand.
+//! A slice of the data lies in the repository; the whole recording is used if it is present.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test that skips says so")]
 #![allow(clippy::unwrap_used, reason = "tests may")]

@@ -1,5 +1,5 @@
-//! Imports of records in the project's own fields: every record comes back as it was written, and
-//! nothing is added twice.
+//! Imports of records with our own fields: every record is read back as written, and nothing is
+//! added twice.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 

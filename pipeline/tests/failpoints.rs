@@ -1,7 +1,7 @@
-//! A job that fails at each named place of its slot, each time one pass later, and is started again
-//! until it ends well: the rows are those of a job that nothing happened to.
+//! A job that fails at each named place of its slot, each time one pass later, and is restarted
+//! until it succeeds: the rows are those of an undisturbed job.
 //!
-//! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
+//! Failpoints are global to the process, so this is a separate process and all cases are one test.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 #[path = "../../tests/faults/trial/line.rs"]

@@ -1,5 +1,5 @@
-//! The CSV sink fails or dies at every named place and loses or doubles nothing. A target of its
-//! own: failpoints are switched for the whole process.
+//! The CSV sink fails or dies at every named place and loses and doubles nothing. It is a separate
+//! target, since failpoints are global to the process.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 

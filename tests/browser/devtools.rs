@@ -1,5 +1,5 @@
-//! A real Chromium, spoken to by its DevTools protocol: JSON over its file descriptors 3 and 4, each
-//! message ended by a zero byte.
+//! A real Chromium, controlled through its DevTools protocol: JSON over its file descriptors 3 and
+//! 4, each message ended by a zero byte.
 
 use std::env;
 use std::fs::File;

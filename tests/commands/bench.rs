@@ -1,5 +1,5 @@
-//! `seismic bench`: every part yields figures, and nothing is left of it. The sizes are those of a
-//! test; what the figures are is no one's business here.
+//! `seismic bench`: every part yields figures and leaves nothing behind. The sizes are those of a
+//! test; the figures are not checked.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `seismic checkpoint`: what a person names, looks at and deletes.
+//! `seismic checkpoint`: naming, inspecting and deleting checkpoints.
 
 use rustix::process::Signal;
 use serde_json::Value;

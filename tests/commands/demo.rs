@@ -1,4 +1,4 @@
-//! `seismic demo`: the first thing that anyone sees.
+//! `seismic demo`: the first command of the README.
 
 use crate::stage::{Done, Stage, csv_files};
 

@@ -1,4 +1,4 @@
-//! The doctor names what is wrong, each with its remedy, all at once, and makes nothing.
+//! The doctor reports all findings at once, each with its remedy, and creates nothing.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! How a run ends when something of it breaks: soon, with the code that says so, and with words.
+//! How a run ends when a part of it fails: soon, with the right exit code and message.
 
 use std::fs::File;
 use std::process::Stdio;

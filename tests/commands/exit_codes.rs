@@ -1,5 +1,5 @@
 //! Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 verify found a difference, 4 fenced by another
-//! owner; and words that say what to do.
+//! owner; and messages that say what to do.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `seismic generate` and `seismic-generator`: what a run publishes, when, and what it says.
+//! `seismic generate` and `seismic-generator`: what a run publishes, when, and its output.
 
 use std::collections::{BTreeMap, BTreeSet};
 

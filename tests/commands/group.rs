@@ -1,4 +1,4 @@
-//! `seismic group`, and the alarm that names who keeps a log.
+//! `seismic group`, and the warning that names the holder of a log.
 
 use rustix::process::Signal;
 

@@ -1,4 +1,4 @@
-//! Real recordings end as the windows that NumPy reckoned from the same files.
+//! Windows of real recordings equal those computed with NumPy from the same files.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `seismic status`, `checkpoint list`, `verify` and `retention`: what a person and a program see.
+//! `seismic status`, `checkpoint list`, `verify` and `retention`: output for people and programs.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `seismic run`: how it begins, what it shows, and how it ends by itself.
+//! `seismic run`: how it starts, what it prints, and how bounded runs end.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! `seismic sink`: a sink as a process of its own beside an embedded job.
+//! `seismic sink`: a sink as a separate process beside an embedded job.
 
 use rustix::process::Signal;
 

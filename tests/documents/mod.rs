@@ -1,4 +1,4 @@
-//! What the documents say about the program is true: options, commands, links and paths.
+//! The documents are correct: options, commands, links and paths.
 
 mod links;
 mod reference;

@@ -1,5 +1,5 @@
-//! Fault 32: who looks at a store in the moment in which its broker is restarted is told to ask again.
-//! A start looks several times, and outlives that each time.
+//! Fault 32: a command that reads a store while its broker restarts asks the user to retry. A start
+//! reads several times, and survives that each time.
 
 use super::line::Line;
 use crate::stage::Stage;

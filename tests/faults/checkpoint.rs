@@ -1,5 +1,5 @@
 //! Fault 20: checkpoints that are missing, damaged, or of other rules. The job falls back to an
-//! older one and its journal, and says which, or it refuses.
+//! older one and its journal, and reports which, or it refuses.
 
 use rusqlite::Connection;
 use rustix::process::Signal;

@@ -1,7 +1,7 @@
-//! What must not lose or double a row, fault by fault, on the embedded queue: each test drives the
-//! real program under load, does harm to it, and proves the job as [`trial`] says. Each prints a
-//! line for docs/reliability.md, and its seed; `SEISMIC_FAULT_SEED` draws the same chances again,
-//! `SEISMIC_FAULT_ROUNDS` makes more of them.
+//! What must not lose or double a row, fault by fault, on the embedded queue: each test runs the
+//! real program under load, injects a fault, and proves the job as described in [`trial`]. Each
+//! prints a line for docs/reliability.md and its seed; `SEISMIC_FAULT_SEED` repeats a seed,
+//! `SEISMIC_FAULT_ROUNDS` runs more rounds.
 //!
 //! Faults below the level of processes (images of what a power cut leaves, failing system calls,
 //! every damaged byte) are tested where their code is, and print the same line.

@@ -1,4 +1,4 @@
-//! Fault 24: a producer dies in the middle of a batch and tries again.
+//! Fault 24: a producer dies in the middle of a batch and retries.
 
 use seismic_queue::failpoints::{APPEND_IN_TRANSACTION, APPENDING};
 

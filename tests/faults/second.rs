@@ -1,5 +1,5 @@
-//! Fault 21: a second service on a store or a CSV folder that has one is refused, each time, with
-//! the first one's name, and does it no harm.
+//! Fault 21: a second service on the same store or CSV folder is refused with the name of the first
+//! one and does not disturb it.
 
 use super::trial::Trial;
 use crate::stage::wait_until;

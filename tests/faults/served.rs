@@ -1,5 +1,5 @@
-//! The same faults done to a job that a server runs: its worker meets them, and the server says so and
-//! does what is left to do. Each in a quick form.
+//! The same faults done to a job that a server runs: they hit its worker, and the server reports
+//! and handles them. Each in a quick form.
 
 use std::fs;
 use std::path::PathBuf;

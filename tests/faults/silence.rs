@@ -1,5 +1,5 @@
-//! Fault 17: one sensor falls silent, then all, and then they all speak at once. Windows close in
-//! the idle bound, and the burst is counted.
+//! Fault 17: one sensor falls silent, then all, and then all send at once. Windows close within the
+//! idle bound, and the burst is counted.
 
 use std::time::{Duration, Instant};
 

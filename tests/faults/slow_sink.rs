@@ -1,6 +1,6 @@
-//! Fault 18: a sink is slow or does not take anything, or commits do not come through and the
-//! source must pause. Windows continue where they can, memory is bounded, and a paused source
-//! closes nothing for idleness.
+//! Fault 18: a sink is slow or blocks, or commits do not complete and the source must pause.
+//! Windows continue where they can, memory is bounded, and a paused source closes nothing for
+//! idleness.
 
 use std::io::Read;
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! Fault 26: the records of sensors are spread over partitions, as producers without keys do it, or
-//! two that place them differently. Results are not whole then, and everyone who looks must say so.
+//! Fault 26: the records of sensors are spread over partitions, by producers without keys, or by
+//! two with different partitioners. Results are then incomplete, and every command must report it.
 
 use seismic_proto::Message as _;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Fault 3, SIGTERM and Ctrl-C under load: over within 5 s, all committed, exit code 0, and nothing
-//! to repeat at the next start.
+//! Fault 3, SIGTERM and Ctrl-C under load: stopped within 5 s, everything committed, exit code 0,
+//! and nothing to replay at the next start.
 
 use std::time::{Duration, Instant};
 

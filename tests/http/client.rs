@@ -1,4 +1,4 @@
-//! A client that can also be a bad one.
+//! An HTTP client that can also misbehave.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! Dashboard, alert rules and documents name metrics that there are, and no metric is left out.
+//! Dashboard, alert rules and documents name existing metrics, and no metric is missing.
 
 use std::collections::BTreeSet;
 use std::path::Path;

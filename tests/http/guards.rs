@@ -1,4 +1,4 @@
-//! Who tries to get in, and gets no answer.
+//! Requests that the guards refuse.
 
 use super::ServedJob;
 use super::client::Client;

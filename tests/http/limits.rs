@@ -1,4 +1,4 @@
-//! More than is answered: 429, and the job and its probes work on.
+//! Requests beyond the limits: 429, while the job and its probes continue.
 
 use super::ServedJob;
 use crate::stage::{Stage, wait_until};

@@ -1,4 +1,5 @@
-//! Lines that a service writes: on stderr, in a file, in the API; and what a service manager is told.
+//! Lines that a service writes: on stderr, in a file, in the API; and notifications to a service
+//! manager.
 
 use rustix::process::Signal;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A job over HTTP: the API as it is described, the same numbers as `status`, and who gets no answer.
+//! A job over HTTP: the API as described, the same numbers as `status`, and refused requests.
 
 pub mod client;
 mod documents;

@@ -1,4 +1,4 @@
-//! As much of JSON Schema as the description of the API uses.
+//! The subset of JSON Schema that the API description uses.
 
 use serde_json::Value;
 

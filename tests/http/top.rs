@@ -1,4 +1,4 @@
-//! `seismic top`, where stdout is no terminal: one look.
+//! `seismic top`, when stdout is not a terminal: one snapshot.
 
 use super::ServedJob;
 use crate::stage::Stage;

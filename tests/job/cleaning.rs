@@ -1,4 +1,4 @@
-//! What is valid, as options and job files say it, and what rows say of records that are not.
+//! Validity limits in options and job files, and counts of rejected records in rows.
 
 use std::fs;
 

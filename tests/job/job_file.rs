@@ -1,5 +1,5 @@
-//! Options of a job in a file: the same job as from the command line, which goes before; and all
-//! that is wrong with a file at once.
+//! Options of a job in a file: the same job as from the command line, which overrides it; and all
+//! errors of a file at once.
 
 mod body;
 

@@ -1,5 +1,5 @@
-//! The log goes away under a job: refused with what is gone, accepted when the operator says so,
-//! and proved around it.
+//! The log goes away under a job: refused with the lost offsets, accepted on request, and proved
+//! around the gap.
 
 use std::fs;
 

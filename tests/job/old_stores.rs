@@ -1,4 +1,4 @@
-//! Stores that earlier versions of the program made: today's opens them and continues.
+//! Stores of earlier versions of the program: the current one opens them and continues.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! `run --from-checkpoint`: forks of another job, and a job that goes back to a checkpoint of its
-//! own.
+//! `run --from-checkpoint`: forks of another job, and a job that rewinds to its own checkpoint.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A job that rejects what it reads says so while it runs, and so does whoever looks at it.
+//! A job that rejects its input reports it while it runs, and so do the commands that inspect it.
 
 use std::fs;
 

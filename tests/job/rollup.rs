@@ -1,4 +1,4 @@
-//! `run --rollup`: topics of longer spans that are made of the windows, over kills and restarts.
+//! `run --rollup`: topics of longer spans, across kills and restarts.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A broker that tells clients to find it where they cannot.
+//! A broker that advertises an address that clients cannot reach.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Files imported into Kafka: messages and what is remembered of their files come together, so an
-//! import that is repeated, killed or made by two at once is there once.
+//! Files imported into Kafka: messages and file notes are written atomically, so an import that is
+//! repeated, killed or run twice at once is stored once.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};

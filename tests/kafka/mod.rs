@@ -1,6 +1,6 @@
-//! The same job on a real Kafka: faults of workers and of brokers, each under load and with a reader
-//! throughout. At the end `verify` must find nothing, the plain reckoning of `truth.rs` must agree,
-//! and the reader must have seen exactly what one sees who comes later.
+//! The same job on a real Kafka: faults of workers and of brokers, each under load and with a
+//! reader throughout. At the end `verify` must find no difference, the independent computation of
+//! `truth.rs` must agree, and the reader must have seen exactly the rows that a later reader sees.
 
 mod advertised;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! A job whose store in Kafka an earlier version of the program made.
+//! A job with a Kafka store of an earlier version of the program.
 
 use std::fs;
 use std::path::Path;

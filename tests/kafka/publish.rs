@@ -1,4 +1,4 @@
-//! Producers that die in the middle of what they publish and are started again.
+//! Producers that die while publishing and are restarted.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a start costs when nothing disturbs it: a count of what a drain replays, reads and computes.
+//! The cost of an undisturbed start: counts of what a drain replays, reads and computes.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! A job on a broker of its own, under load, with a reader of committed rows throughout.
+//! A job on its own broker, under load, with a reader of committed rows throughout.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! What is done to a job on the embedded queue, done to one between two topics of RocketMQ.
+//! The faults of the embedded queue, for a job between two topics of RocketMQ.
 
 use std::time::Duration;
 

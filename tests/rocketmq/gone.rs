@@ -1,5 +1,5 @@
-//! Fault 19: the broker has deleted what the job still needs, or the topic is another one of the
-//! same name. The run refuses, with the exact reason, and nothing is added to what is there.
+//! Fault 19: the broker has deleted messages that the job still needs, or the topic was replaced by
+//! another one of the same name. The run refuses with the exact reason and adds nothing.
 
 use rustix::process::Signal;
 use seismic::backends::Url;

@@ -1,5 +1,5 @@
-//! Files imported into RocketMQ: what is in already is read back, and what cannot be told is refused
-//! unless it is to be imported again.
+//! Files imported into RocketMQ: imported messages are read back, and undeterminable cases are
+//! refused unless the import is forced.
 
 use std::fmt::Write as _;
 use std::fs;

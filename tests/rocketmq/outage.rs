@@ -1,5 +1,5 @@
 //! Fault 5: the broker crashes under load, and is restarted cleanly. Job and producer wait for it
-//! and continue by themselves.
+//! and continue automatically.
 
 use rustix::process::Signal;
 use seismic_brokers::{Flush, RocketMq};

@@ -1,5 +1,5 @@
-//! A broker with access control: the doctor names each right that is missing, and takes no step
-//! that leaves anything behind.
+//! A broker with access control: the doctor names each right that is missing, and leaves nothing
+//! behind.
 
 use seismic_brokers::RocketMq;
 use serde_json::Value;

@@ -1,5 +1,4 @@
-//! A broker and a nameserver that speak nothing but TLS, and only with those who have a
-//! certificate.
+//! A broker and a nameserver that accept only TLS with client certificates.
 
 use seismic_brokers::RocketMq;
 use serde_json::Value;

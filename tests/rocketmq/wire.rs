@@ -1,5 +1,5 @@
-//! Faults 6 and 7: a network that is cut, stands still in one direction or both, is slower than
-//! anyone waits, or loses answers.
+//! Faults 6 and 7: a network that is cut, frozen in one direction or both, slower than any timeout,
+//! or loses responses.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Fault 21: a sink's process falls asleep, another takes its place, and the first wakes up.
+//! Fault 21: the process of a sink is suspended, another takes over, and the first resumes.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Alarms on their way: to real servers of HTTP, a real process and a topic, with their ends, and what
-//! does not arrive.
+//! Delivery of alarms and their ends to HTTP servers, a process and a topic, and failed deliveries.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! A worker that dies as it begins at a checkpoint, before its server has heard of it: the next one
-//! has the same order, and does nothing twice.
+//! A worker that dies while starting at a checkpoint, before its server knows about it: the next
+//! one has the same order and does nothing twice.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A folder of job files that are the truth.
+//! A folder of job files as the desired state.
 
 use std::fs;
 

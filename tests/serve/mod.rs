@@ -1,4 +1,4 @@
-//! `seismic serve`: jobs as processes of their own, through the deaths of workers and servers.
+//! `seismic serve`: jobs as separate processes, across deaths of workers and servers.
 
 mod alarms;
 mod begin;

@@ -1,4 +1,4 @@
-//! Too much work for the machine: the lower job yields and returns, and nothing is lost.
+//! Resource pressure: the job with lower priority yields and resumes, and nothing is lost.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Several workers of one job, on a Kafka of their own.
+//! Several workers of one job, on their own Kafka.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The state of a server as the version before wrote it, and as a later one will.
+//! The state of a server as written by the previous version, and as a later one will write it.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Rows where people look, through the program.
+//! Sinks through the program.
 
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -1,11 +1,12 @@
-//! A second kind of job, which proves that nothing that runs jobs knows windows.
+//! A second kind of job, which proves that the runner, replay and `verify` do not depend on
+//! windows.
 //!
 //! It has two inputs. A message of `events` counts for its key, and gives a row with the count and
 //! the factor that the key has; one of `factors` raises the factor, and gives a row too. So rows
 //! depend on the order in which the inputs are read. Both go to the keyed output `changes`, each
 //! with its identity. Output `tens` follows the input: a row for every `tenth` event of a key, for
-//! each input in which a key has become idle, and for each that a drain closes. A version that
-//! comes from outside is an entry of the journal of the kind's own, and is in every row.
+//! each input in which a key has become idle, and for each that a drain closes. A version from
+//! outside is a journal entry of this kind, and every row contains it.
 
 use std::any::Any;
 use std::collections::BTreeMap;

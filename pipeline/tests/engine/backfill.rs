@@ -1,4 +1,4 @@
-//! What a station kept during an outage, sent among its live records.
+//! Backfill of a station after an outage, mixed with live records.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! The scenarios in `golden/`: each file holds what is given and what must be answered.
+//! The scenarios in `golden/`: each file has inputs and expected outputs.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p seismic-pipeline --test engine golden` writes the answers of
-//! today into the files; read the difference before committing it.
+//! `UPDATE_GOLDEN=1 cargo test -p seismic-pipeline --test engine golden` writes the current outputs
+//! into the files; review the difference before committing it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The proof of the engine: a second implementation to compare it with, restarts, scenarios that
-//! a person can read, and a golden log that stands for its version.
+//! The proof of the engine: a second implementation for comparison, restarts, readable scenarios,
+//! and a golden log for its version.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod backfill;

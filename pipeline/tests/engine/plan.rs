@@ -1,5 +1,5 @@
-//! What a random stream consists of, before offsets and times are known: around every edge that
-//! rules have, with every fault that a record can have.
+//! The plan of a random stream, before offsets and times are known: around every limit of the
+//! rules, with every fault that a record can have.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! A stop at any place changes nothing: snapshot, restore, continue; or snapshot, replay with the
+//! A stop at any point changes nothing: snapshot, restore, continue; or snapshot, replay with the
 //! journal, continue. And a damaged snapshot is refused or harmless, never a panic.
 
 use crate::line::Line;

@@ -1,5 +1,5 @@
-//! Roll-ups against the windows they are made of: whatever happens, the rows of a span say
-//! together what its windows say. Reckoned from emitted rows alone.
+//! Roll-ups compared with their windows: whatever happens, the rows of a span add up to its
+//! windows. Computed from emitted rows only.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Scenarios that a person can read: what an engine is given, line by line, and what it answers.
+//! Readable scenarios: inputs of an engine, line by line, and its outputs.
 //!
 //! ```text
 //! # a comment

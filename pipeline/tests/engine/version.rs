@@ -1,8 +1,9 @@
 //! The golden log: a change of results without a new version of the engine is an error.
 //!
 //! A job's progress is bound to `ENGINE_VERSION`. If the same log gave other rows under the same
-//! version, a recovery would replay into a state that never was, and `verify` would accuse a
-//! correct job. So the complete output for a fixed log is kept here as a digest per version.
+//! version, a recovery would replay into a state that never existed, and `verify` would report
+//! differences in a correct job. So the digest of the complete output for a fixed log is kept here
+//! for each version.
 
 use seismic_pipeline::{
     Dedupe, ENGINE_VERSION, Engine, OLDEST_ENGINE_VERSION, Output, Phases, Region, Rules, TimeMode,

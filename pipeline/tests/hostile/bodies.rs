@@ -1,4 +1,4 @@
-//! What must hold for any bytes, parser by parser. Shared with the fuzz targets.
+//! Invariants for any bytes, parser by parser. Shared with the fuzz targets.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Inputs: the corpora of the fuzz targets, as they are and with mutations.
+//! Inputs: the corpora of the fuzz targets, unchanged and mutated.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
 //! Counts what a thread allocates, and how often all of them do.
 //!
-//! The one place of this crate's tests with unsafe code: the trait of allocators is unsafe.
+//! The only unsafe code in the tests of this crate: the allocator trait is unsafe.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,4 +1,4 @@
-//! Snapshots that are whole and lie: every number of theirs in turn at the ends of its range.
+//! Well-formed snapshots with wrong values: each number in turn at the ends of its range.
 
 use proptest::prelude::*;
 use proptest::sample::select;

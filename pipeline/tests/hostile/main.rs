@@ -1,8 +1,8 @@
 //! Foreign and damaged bytes: nothing panics, no input takes more memory than its size allows, and
-//! what is accepted is right.
+//! accepted input is decoded correctly.
 //!
-//! The bodies in `bodies.rs` are also those of the fuzz targets in `fuzz/`, whose corpora are where
-//! mutations start here.
+//! The bodies in `bodies.rs` are also those of the fuzz targets in `fuzz/`, whose corpora are the
+//! seeds of mutations here.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it measured")]
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.

@@ -1,4 +1,4 @@
-//! The bound: a parser takes at most so many times the size of its input, and a constant.
+//! The bound: a parser takes at most a multiple of the size of its input, plus a constant.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

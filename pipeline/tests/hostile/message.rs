@@ -1,5 +1,5 @@
 //! The decoder against `prost`, at length: whole messages, damaged ones, and bytes that look like
-//! fields. What is compared is in `bodies.rs`.
+//! fields. `bodies.rs` has the comparison.
 
 use proptest::prelude::*;
 use seismic_pipeline::decode::{DecodeError, Record, decode};

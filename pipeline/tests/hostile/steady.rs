@@ -1,5 +1,5 @@
-//! In the steady state nothing is allocated for a record, and little for a window: only while a
-//! sensor has two open at once.
+//! In the steady state, records cause no allocation and windows few: only while a sensor has two
+//! open at once.
 
 use seismic_pipeline::{Engine, Output, Rules};
 use seismic_proto::{Message as _, SeismicRecord};

@@ -1,4 +1,4 @@
-//! Checkpoints that a person asks a running job for.
+//! Checkpoints requested from a running job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! A store whose commits go wrong, or are tampered with, and which is busy, when a test says so.
+//! A store whose commits fail, are tampered with, or are busy, as a test demands.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! A job that begins with the state of another one.
+//! A job that starts with the state of another one.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,4 @@
-//! How sensors fare, on real recordings, with two clocks made slow as they were in the 2018 event.
+//! Sensor health on real recordings, with two clocks slowed down as in the 2018 event.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

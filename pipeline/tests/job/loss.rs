@@ -1,5 +1,5 @@
-//! Messages that are gone before they were read: refused by name, accepted on demand, and then
-//! counted like any other input. The oracle sees the same log with the same gap in it.
+//! Messages deleted before they were read: refused by name, accepted on request, and then counted
+//! like any other input. The oracle sees the same log with the same gap in it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,5 +1,5 @@
-//! Partitions that a group takes away without asking: the commit hears of it first, and messages
-//! that were fetched before come meanwhile.
+//! Partitions lost without a revocation: the commit fails first, while messages fetched before
+//! still arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
 //! A whole job on the in-memory queue and store: commits, faults at every step of one, restarts,
-//! bounded runs, idle closes, and the oracle that finds what was planted.
+//! bounded runs, idle closes, and the proof, which finds planted faults.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it measured")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]

@@ -1,6 +1,5 @@
-//! Sensors whose records are spread over partitions are found: by the run, by who looks at the
-//! store, and by
-//! `verify`.
+//! Sensors whose records are spread over partitions are found by the run, by commands that read the
+//! store, and by `verify`.
 
 use std::sync::{Arc, Mutex};
 

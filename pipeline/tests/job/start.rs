@@ -1,4 +1,4 @@
-//! Where a group begins, and what it refuses to continue with.
+//! Where a group starts, and what it refuses to continue with.
 
 use seismic_pipeline::{Error, Rules, StartFrom};
 use seismic_queue::{Kind, Policy, Queue, Remedy, Retention};

@@ -1,4 +1,4 @@
-//! The oracle finds every fault that is planted, and names it.
+//! The proof finds and names every planted fault.
 
 use seismic_pipeline::Note;
 use seismic_pipeline::verify::DifferenceKind::{self, *};

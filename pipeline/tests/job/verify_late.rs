@@ -1,5 +1,6 @@
-//! The oracle where heads are gone: the log's, so that the fold begins at a checkpoint, or those of
-//! the topics of the store. What is left is compared to the last row, and faults in it are found.
+//! The proof when heads are deleted: that of the log, so the replay starts at a checkpoint, or
+//! those of the topics of the store. The rest is compared to the last row, and faults in it are
+//! found.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

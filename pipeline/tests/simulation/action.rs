@@ -1,7 +1,7 @@
-//! What can happen, and histories of it made from a seed.
+//! Actions, and histories of them generated from a seed.
 //!
-//! An action means something in every state of the world, if only nothing: so any of them can be
-//! left out. Numbers of slots, partitions and checkpoints count modulo what is there.
+//! Every action is valid in every state of the world, so any of them can be left out. Numbers of
+//! slots, partitions and checkpoints count modulo what is there.
 
 use crate::random::Random;
 

@@ -1,5 +1,4 @@
-//! The way from a slot to its committer, where the world decides when a commit arrives and what
-//! becomes of it.
+//! A commit channel in which the world decides when a commit arrives and how it ends.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! Histories of a job with two inputs, a keyed output and inputs of its own: the same seams, faults
-//! and clocks as the others, and its own proof.
+//! Histories of a job with two inputs, a keyed output and journal entries of its own kind: the same
+//! seams, faults and clocks as the others, and its own proof.
 //!
 //! ```text
 //! SIMULATION_HISTORIES=100000 cargo test -p seismic-pipeline --test simulation two_inputs

@@ -1,5 +1,5 @@
-//! What all parts of a world stand on: the clocks, the trace, and the truth about what happened,
-//! kept apart from everything that the product keeps.
+//! Shared by all parts of a world: the clocks, the trace, and the truth about what happened,
+//! separate from all state of the product.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

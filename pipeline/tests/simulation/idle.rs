@@ -1,4 +1,4 @@
-//! Whether windows were closed by idle rightly, judged by what really happened and when.
+//! Whether idle closes were correct, judged by true times.
 //!
 //! `verify` judges by append times, which is all that a store has. Here the true times are known:
 //! of every append, and of every question that a slot asked for the log's end.

@@ -5,11 +5,10 @@
 //!   seed ─► history = setup + list of actions ─► world ─► trace (hashed), and the proof at its end
 //! ```
 //!
-//! Every step and every fault is an action of its own, so a history that fails is made shorter by
-//! leaving actions out, and what is left is printed as the list to read or to keep as a test.
-//! Faults come through the seams that the product has: source, committer, store, sink, clock. What
-//! slots do between two calls of a seam has no effect on anyone, so a death at a seam is a death
-//! anywhere.
+//! Every step and every fault is an action of its own, so a failing history is shortened by leaving
+//! out actions, and the rest is printed as a list to read or to keep as a test. Faults come through
+//! the seams that the product has: source, committer, store, sink, clock. Slots have no effects
+//! between two calls of a seam, so deaths at seams cover deaths anywhere.
 //!
 //! ```text
 //! SIMULATION_HISTORIES=100000 cargo test -p seismic-pipeline --test simulation   as many, from seed

@@ -1,4 +1,4 @@
-//! Producers, and the records that they send: good ones and all kinds of bad ones.
+//! Producers, and the records that they send: valid ones and all kinds of invalid ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What must be true at the end of every history.
+//! The proof at the end of every history.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Numbers drawn from a seed.
+//! Seeded random numbers.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -1,4 +1,4 @@
-//! Those who read results: a reader that runs throughout, and a sink with its runner.
+//! Readers of results: a reader that runs throughout, and a sink with its runner.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! Histories worth keeping, each a list of actions as the search prints it: those that once went
-//! wrong, and those that are rarely hit.
+//! Histories worth keeping, each a list of actions as the search prints it: former failures, and
+//! rare cases.
 
 use std::collections::BTreeSet;
 

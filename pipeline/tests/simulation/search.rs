@@ -1,4 +1,4 @@
-//! Looks for histories that go wrong, makes them short, and shows them.
+//! Searches for failing histories, shortens them, and prints them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

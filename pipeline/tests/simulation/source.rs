@@ -1,5 +1,5 @@
-//! The source of a slot, with its faults: it fails, pauses, and gives as few messages as it is
-//! told.
+//! The source of a slot, with its faults: it fails, pauses, and returns as few messages as
+//! requested.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};

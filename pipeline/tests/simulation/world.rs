@@ -1,5 +1,5 @@
-//! The world in which a history happens, and its end: everything calms down, the job runs once
-//! more until it is done, and then all must be as it should.
+//! The world of a history, and its end: faults stop, the job runs once more until it is done, and
+//! then everything is checked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a power cut may leave of a CSV folder: every image of it recovers to each row once.
+//! Images that a power cut may leave of a CSV folder: each recovers to each row once.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What lies in a CSV folder, and what the sink does not touch.
+//! The contents of a CSV folder, and files that the sink does not touch.
 
 use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,4 +1,4 @@
-//! A folder of CSV files as a place of the conformance suite.
+//! A folder of CSV files as a target of the conformance suite.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A map of stations: the newest window of each, over crashes, and what is refused.
+//! A map of stations: the newest window of each, after crashes, and refusals.
 
 use seismic_proto::SeismicAggRecord;
 use seismic_queue::{Kind, Offset, Partition};

@@ -1,5 +1,5 @@
-//! A mark file of any bytes is refused, or names rows that are there; nothing panics, and a refused
-//! folder is left as it was. Shared with the fuzz target `mark`.
+//! A commit file with any bytes is refused or refers to existing rows; nothing panics, and a
+//! refused folder is unchanged. Shared with the fuzz target `mark`.
 
 use std::fs;
 use std::path::Path;

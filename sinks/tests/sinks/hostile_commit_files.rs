@@ -1,4 +1,4 @@
-//! Marks of the fuzz corpus, and mutations of them: with a checksum that fits, and without.
+//! Commit files of the fuzz corpus and mutations of them, with and without a correct checksum.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Lines in a file and at a server: what comes again is the same point, and what a server says.
+//! Lines in a file and at a server: repeated lines are the same point, and server errors.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

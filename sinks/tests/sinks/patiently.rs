@@ -1,4 +1,4 @@
-//! Calls of a sink as a runner makes them: what passes is tried again.
+//! Calls of a sink by a runner: transient errors are retried.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The PostgreSQL sink on a real server: the suite, and what servers and networks do to it.
+//! The PostgreSQL sink on a real server: the suite, and faults of servers and networks.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};

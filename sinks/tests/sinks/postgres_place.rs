@@ -1,4 +1,4 @@
-//! A table of PostgreSQL as a place of the conformance suite.
+//! A table of PostgreSQL as a target of the conformance suite.
 
 use std::borrow::Cow;
 use std::rc::Rc;

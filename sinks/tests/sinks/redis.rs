@@ -1,4 +1,4 @@
-//! The Redis sink on a real server: the suite, its operations, and what servers and networks do to it.
+//! The Redis sink on a real server: the suite, its operations, and faults of servers and networks.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! A database of Redis as a place of the conformance suite: each partition's rows are a list, in which
-//! a row that is missing, twice or out of order shows.
+//! A database of Redis as a target of the conformance suite: the rows of each partition are a list,
+//! which shows missing, duplicated and misordered rows.
 
 use std::borrow::Cow;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! A wire between clients and a server that can be cut, stand still in one direction or both, be
-//! slow, or lose one answer.
+//! A proxy between clients and a server that can cut the connection, freeze one or both directions,
+//! delay, or lose one response.
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
 //! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL

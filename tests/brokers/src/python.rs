@@ -1,4 +1,4 @@
-//! A Python with the packages that a test needs, in the build folder, fetched once from PyPI.
+//! A Python with the packages that a test needs, in the build folder, downloaded once from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};

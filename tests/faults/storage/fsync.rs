@@ -1,5 +1,5 @@
-//! Fault 12: an fsync fails. Nothing is tried again in the hope that it works; the process ends,
-//! and the next one continues from what is really there.
+//! Fault 12: an fsync fails. It is not retried; the process ends, and the next one continues from
+//! what is really on disk.
 
 use rustix::process::Signal;
 

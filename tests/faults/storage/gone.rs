@@ -1,5 +1,5 @@
-//! Fault 19: the log is gone under the position that is needed, or the topic is another one. The
-//! run refuses, with the exact reason, and continues when what it needs is there again.
+//! Fault 19: the log is truncated below the required position, or the topic was replaced. The run
+//! refuses with the exact reason, and continues when the log is restored.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! Faults of what holds the data: disks that are full, flushes that fail, files that are torn, gone, or
-//! older than they should be.
+//! Storage faults: full disks, failing flushes, and torn, deleted or outdated files.
 
 pub mod disk;
 mod fsync;

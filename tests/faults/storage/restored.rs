@@ -1,5 +1,5 @@
-//! Faults 27 and 29: queue, store or CSV folder put back from an older copy, or written over while
-//! a job uses them. Offsets do not show it once the feed continued; what was read last does.
+//! Faults 27 and 29: queue, store or CSV folder restored from an older copy, or overwritten while a
+//! job uses them. Offsets do not reveal it once the feed has continued; the last message read does.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,5 @@
-//! Fault 11: what a kill or a power cut leaves behind the last thing that was flushed: garbage,
-//! or half of what was being written. It is taken away and comes again. What is missing before that
-//! is refused aloud.
+//! Fault 11: what a kill or a power cut leaves after the last flush: garbage or half-written data.
+//! It is removed and written again. Missing data before that is refused with an error.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

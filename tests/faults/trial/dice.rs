@@ -1,4 +1,4 @@
-//! Chance that can be had again: everything random in these tests comes from one printed seed.
+//! Reproducible randomness: everything random in these tests comes from one printed seed.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;

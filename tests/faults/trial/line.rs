@@ -1,5 +1,5 @@
-//! What a test did to us and what came of it, as one line that a program can read:
-//! `docs/reliability.sh` makes docs/reliability.md of these lines, and of nothing else.
+//! The fault of a test and its result, as one machine-readable line: `docs/reliability.sh`
+//! generates docs/reliability.md from these lines alone.
 //!
 //! Needs nothing but the standard library: tests of other crates include this file by its path, so
 //! that faults below the level of processes are in the same table.

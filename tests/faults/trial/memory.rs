@@ -1,4 +1,4 @@
-//! How much memory a process takes, where the system says so (Linux).
+//! The memory of a process, where the system reports it (Linux).
 
 use std::fs;
 

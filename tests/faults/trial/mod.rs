@@ -1,12 +1,11 @@
-//! A job on which a fault is tried: under load, with a reader that runs throughout, and a proof at
-//! the end.
+//! A job under a fault: under load, with a reader that runs throughout, and a proof at the end.
 //!
-//! The proof is threefold. `seismic verify` folds the log again with the job's own engine and
-//! compares the sink's rows too; `truth.rs` reckons plainly and shares nothing with it; and the
-//! reader must have seen exactly the rows that one sees who comes later.
+//! The proof is threefold. `seismic verify` replays the log with the engine and compares the rows
+//! of the sink as well; `truth.rs` computes the results independently; and the reader must have
+//! seen exactly the rows that a later reader sees.
 //!
-//! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, of which those
-//! who read it by the rule must get each row once. The store is a file of its own either way.
+//! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, and readers
+//! that follow the rule must get each row once. The store is a file in both cases.
 
 pub mod dice;
 pub mod line;

@@ -1,4 +1,4 @@
-//! Publishes what no generator would: given records, at given times, and bytes that are none.
+//! Publishes what no generator would: given records at given times, and invalid bytes.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;

@@ -1,5 +1,5 @@
-//! Turns of trials that load both cores, so that the other tests, which mostly wait, may run many
-//! at a time.
+//! A turn for trials that load both cores, so that other tests, which mostly wait, can run in
+//! parallel.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What must hold of a job file of any bytes: it is refused with its lines, or what it says is part
+//! Invariants of a job file with any bytes: it is refused with line numbers, or its values are part
 //! of a job. Shared with the fuzz target `job`.
 
 use std::path::Path;

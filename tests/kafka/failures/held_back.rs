@@ -1,5 +1,5 @@
-//! A producer that dies leaves a transaction open in the input: what is behind it waits, and that is
-//! said.
+//! A producer that dies leaves a transaction open in the input: messages after it wait, and this is
+//! reported.
 
 use serde_json::Value;
 

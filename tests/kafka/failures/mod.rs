@@ -1,4 +1,4 @@
-//! Failures of a cluster and of its workers, and what is left of them.
+//! Failures of a cluster and of its workers.
 
 pub mod held_back;
 mod kill_points;

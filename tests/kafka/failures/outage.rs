@@ -1,4 +1,4 @@
-//! Brokers that are gone for a while.
+//! Broker outages.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What others can do to a job's topics and offsets: each is refused with its reason and, where
-//! there is one, the flag that continues all the same.
+//! Outside changes to the topics and offsets of a job: each is refused with the reason and, if
+//! there is one, the option to continue anyway.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! How long partitions wait for a worker that was killed: one with a name of its own is back at
-//! once, one without has its session waited for.
+//! How long partitions wait for a worker that was killed: a worker with a fixed name returns at
+//! once, without one its session must expire.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A network that loses answers, is cut, or stands still.
+//! A network that loses responses, is cut, or freezes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When a clock that would step far is followed: the rule, written from the guarantees.
+//! The rule for large clock steps, written from the documented guarantees.
 
 use seismic_pipeline::{Rules, TimeMode};
 use seismic_proto::{ClosedBy, SeismicDeadLetter, SeismicRecord};

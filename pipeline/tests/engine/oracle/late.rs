@@ -1,4 +1,4 @@
-//! Late records that still count, in further rows: written from the guarantees.
+//! Late records that still count in further rows, written from the documented guarantees.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! A second engine, plain and slow, written from the semantics alone: `prost` decodes, maps hold
 //! every single sample until its window closes, and all arithmetic on times is in 128 bits. It
-//! shares nothing with the engine but the types that both sides speak: rules and messages.
+//! shares only the types of rules and messages with the engine.
 
 mod clock;
 mod late;

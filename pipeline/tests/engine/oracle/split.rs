@@ -1,4 +1,4 @@
-//! What records a message has.
+//! Splits a message into records.
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};

@@ -1,4 +1,4 @@
-//! What is computed of samples: the numbers of a row, and the estimated sampling interval.
+//! Statistics of samples: the numbers of a row, and the estimated sampling interval.
 
 use seismic_proto::SeismicAggRecord;
 
