@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use crate::truth::Reasons;
 
-/// How many findings are kept in words.
+/// How many findings are kept as text.
 const IN_WORDS: usize = 10;
 
 #[derive(Default)]

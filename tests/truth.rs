@@ -97,7 +97,7 @@ pub fn check(stage: &Stage) -> Reasons {
     findings.reasons
 }
 
-/// What is wrong with a job of windows of so many ms that was drained.
+/// What is wrong with a job of windows of that many ms that was drained.
 pub fn look(stage: &Stage, window_ms: i64) -> Findings {
     look_since(stage, window_ms, &Ends::default())
 }

@@ -52,15 +52,15 @@ pub const WAITING_LINES: usize = 64;
 /// Bytes of one file that wait in the same way; a line that is longer waits alone.
 pub const WAITING_BYTES: usize = 64 << 10;
 
-/// Bytes of packed files that wait in the same way, all together, when there are more files than may
-/// be open: a packed file that was closed is unpacked from its start again. Parsed lines take about
+/// Bytes of packed files that wait in the same way, all together, when there are more files than
+/// may be open: a packed file that was closed is unpacked from its restart. Parsed lines take about
 /// four times as much.
 pub const WAITING_PACKED_BYTES: usize = 64 << 20;
 
 /// Columns of a foreign CSV file. Wide exports have some hundred.
 pub const COLUMNS: usize = 4_096;
 
-/// First records of a file by which what is known of it is looked up: so many of its first lines
+/// First records of a file by which what is known of it is looked up: that many of its first lines
 /// may be mended at once.
 pub const ANCHORS: usize = 4;
 

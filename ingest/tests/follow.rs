@@ -124,7 +124,7 @@ fn links_and_copies_of_a_followed_file_add_nothing() {
         append(&empty, "A,50,1.0,N,1\n");
         place.wait_for(50);
         std::os::unix::fs::symlink(&log, place.at("later")).unwrap();
-        // In one step: a copy that stands still half-way for long is a file of its own.
+        // In one step: a copy that is frozen half-way for long is a file of its own.
         fs::copy(&log, place.at(".log.1")).unwrap();
         fs::rename(place.at(".log.1"), place.at("log.1")).unwrap();
         place.wait_for_scans(100);

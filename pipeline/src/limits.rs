@@ -33,8 +33,8 @@ pub const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=30 * 86_400_000;
 /// Rules must lie within.
 pub const EVENT_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
-/// Longest sampling interval that is told apart, ms: an hour in µs still fits 32 bits. What steps
-/// further was away.
+/// Longest sampling interval that is distinguished, ms: an hour in µs still fits 32 bits. What
+/// steps further was away.
 pub const INTERVAL_MS: i64 = 3_600_000;
 
 /// Open windows of one sensor. With the largest wait and the smallest window there could be
@@ -46,7 +46,7 @@ pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
 pub const SPARE_WINDOWS: usize = 4_096;
 
 /// Records of a sensor that wait for a confirmation of their time. Each is confirmed or given up by
-/// the third record after it, so there are never so many.
+/// the third record after it, so there are never that many.
 pub const HELD_RECORDS: usize = 8;
 
 /// Longest record that waits, bytes: twenty times what a sensor sends. A longer one is given up.
@@ -65,7 +65,7 @@ pub const STRIDE_MS: i64 = 30 * 86_400_000;
 /// Steps of clocks that are kept for the run to tell of: it names a few and counts the others.
 pub const STEPS_TOLD: usize = 16;
 
-/// How soon further steps of clocks are told; each time later while they continue.
+/// How soon further clock steps are reported; each time later while they continue.
 pub const STEPS_TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Sensors with irregular clocks that are named to who looks at a job; the others are counted.
@@ -145,7 +145,7 @@ pub const SPREAD_CANDIDATES: usize = 1_000;
 /// Sensors named in one notice; the others are counted.
 pub const NAMED_IN_NOTICE: usize = 3;
 
-/// A transaction of the input that is open for so long hangs: that of a producer that works takes
+/// A transaction of the input that is open for that long hangs: that of a producer that works takes
 /// moments.
 pub const HELD_BACK: std::time::Duration = std::time::Duration::from_secs(5);
 

@@ -46,7 +46,7 @@ fn failing_at_any_pass_of_any_place_changes_nothing() {
     scenario.teardown();
 }
 
-/// Runs with this place failing from its so many'th pass on.
+/// Runs with this place failing from that pass on.
 fn fail_at(stage: &Stage, place: &str, passes: u32) -> Result<()> {
     fail::cfg(place, &format!("{passes}*off->return")).unwrap();
     let outcome = stage.run().map(drop);

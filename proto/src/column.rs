@@ -104,7 +104,7 @@ impl Column {
         known.or(words.first()).copied().unwrap_or_default()
     }
 
-    /// A value in words, for reports and consoles: texts as they are, floats in the shortest form
+    /// A value as text, for reports and consoles: texts as they are, floats in the shortest form
     /// that reads back to the same bits, and `missing` where there is none.
     #[must_use]
     pub fn show(&self, value: ValueRef<'_>) -> String {

@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Wait and try again: busy, out of space.
+    /// Wait and retry: busy, out of space.
     Retry,
     /// Data is missing or damaged: a person decides.
     Data,
@@ -19,7 +19,7 @@ pub enum Kind {
     Config,
     /// Someone else owns it now: stop, do not restart (exit code 4).
     Fenced,
-    /// Nothing helps here: stop, and start again from the log.
+    /// Nothing helps here: stop, and restart from the log.
     Fatal,
 }
 
@@ -361,7 +361,7 @@ pub struct CallFailed<E: StdError + 'static> {
 /// What a failed commit means for the slot that made it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Nothing was written; the same commit may be tried again.
+    /// Nothing was written; the same commit may be retried.
     #[error("the commit was not made and can be tried again")]
     Retry(#[source] Error),
     /// It is not known whether it was written: load everything again, the store knows.

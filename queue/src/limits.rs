@@ -76,5 +76,5 @@ pub const LOOK_PATIENCE: Duration = Duration::from_secs(20);
 pub const BACKOFF: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_millis(500);
 
-/// A sleep wakes up this often to see whether it was told to stop.
+/// A sleep wakes up this often to see whether a stop was requested.
 pub const NAP: Duration = Duration::from_millis(50);

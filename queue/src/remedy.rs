@@ -44,7 +44,7 @@ pub enum Remedy {
     OtherGroupOrStore,
     /// Use another group, which reads the log from its start. Accepting loss does not help.
     StartOver,
-    /// The topic was deleted and made again, and nothing in it was counted: use another group.
+    /// The topic was deleted and recreated, and nothing in it was counted: use another group.
     StartOverOnNewTopic,
     /// Use another group and other output topics.
     OtherGroupAndTopics,

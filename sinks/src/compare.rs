@@ -33,7 +33,7 @@ pub struct RowDifference {
     pub partition: Partition,
     /// What is wrong with it.
     pub kind: RowDifferenceKind,
-    /// Which row it is, in words.
+    /// Which row it is, as text.
     pub row: String,
     /// The topic's row.
     pub expected: Option<String>,

@@ -227,7 +227,7 @@ impl Error {
         Error::OtherQueue { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" }
     }
 
-    /// An IO error of `doing` at `at`; a full disk is told apart because it passes.
+    /// An IO error of `doing` at `at`; a full disk is distinguished because it passes.
     pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| match source.kind() {
             // The last is a limit of file sizes (`ulimit -f`).

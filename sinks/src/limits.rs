@@ -26,7 +26,7 @@ pub const COMPARE_PATIENCE: Duration = Duration::from_secs(60);
 /// less often than a store; a disk that has space again is still noticed soon.
 pub const PAUSES: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 
-/// How a sink that failed is tried again.
+/// How a sink that failed is retried.
 pub(crate) fn retry_policy() -> RetryPolicy {
     RetryPolicy { what: "sink", pauses: PAUSES, ..RetryPolicy::default() }
 }
@@ -46,8 +46,8 @@ pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Longest wait for a database to take a connection: a network that drops packets answers nothing.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection to a database is given up when what was sent is not acknowledged for so long. One
-/// that waits for its answer for so long asks whether the server still answers anyone.
+/// A connection to a database is given up when what was sent is not acknowledged for that long. One
+/// that waits for its answer for that long asks whether the server still answers anyone.
 pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest wait for the end of one statement of a server that answers others: sorting a table of some
@@ -63,7 +63,7 @@ pub const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 /// How often whoever waits for the opening of a sink looks for a stop.
 pub const STOP_LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// A connection that nothing was heard from for so long is asked whether it still stands.
+/// A connection that nothing was heard from for that long is asked whether it still stands.
 pub const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Longest wait for the session of a sink that was killed to be gone from its database: one of a

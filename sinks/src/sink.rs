@@ -32,7 +32,7 @@ pub trait Sink: Send {
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>>;
 
     /// After [`Sink::recover`]: the last row that it has of each partition, in order of partitions,
-    /// as far as it knows. The store must have the same rows there, or it was put back to an older
+    /// as far as it knows. The store must have the same rows there, or it was restored to an older
     /// state.
     fn last_rows(&self) -> Vec<Option<Fingerprint>> {
         Vec::new()
@@ -54,8 +54,8 @@ pub trait Sink: Send {
     fn write(&mut self, rows: &Rows<'_>) -> Result<()>;
 
     /// After [`Sink::recover`]: a partition and the end of rows that are there and that the store
-    /// has not shown yet. A sink whose store was put back to an older state compares them as they
-    /// are made again, when its target allows that.
+    /// has not shown yet. A sink whose store was restored to an older state compares them as they
+    /// are recreated, when its target allows that.
     fn ahead(&self) -> Option<(Partition, Offset)> {
         None
     }

@@ -76,7 +76,7 @@ enum Command {
     Group(commands::group::Args),
     /// Show or set the retention of a topic
     Retention(commands::retention::Args),
-    /// Run one job of a server, which starts this by itself
+    /// Run one job of a server, which starts this on its own
     #[command(hide = true)]
     Worker(commands::serve::WorkerArgs),
 }

@@ -37,7 +37,7 @@ impl Consumer {
         Pid::from_child(&self.0)
     }
 
-    /// An error when it has ended by itself.
+    /// An error when it has ended on its own.
     pub fn check(&mut self) -> anyhow::Result<()> {
         match self.0.try_wait()? {
             Some(status) => bail!("the consumer has ended: {status}"),
@@ -52,7 +52,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// After it has ended by itself: an error unless it ended well.
+    /// After it has ended on its own: an error unless it ended well.
     pub fn end(&mut self) -> anyhow::Result<()> {
         let status = self.0.wait()?;
         if !status.success() {

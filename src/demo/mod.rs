@@ -42,7 +42,7 @@ impl DemoFiles {
     }
 }
 
-/// A consumer that was killed and started again.
+/// A consumer that was killed and restarted.
 struct Crash {
     consumer: Consumer,
     /// Messages it had committed, all partitions together.

@@ -62,7 +62,7 @@ impl<T: Clone + Send + 'static> Cached<T> {
     /// long, but who comes when there is none, or none that is new enough.
     ///
     /// # Errors
-    /// Those of `make`. One in the background leaves the value as it is; the next who asks tries again.
+    /// Those of `make`. One in the background leaves the value as it is; the next who asks retries.
     pub fn get_or_stale<E: 'static>(
         self: &Arc<Self>,
         stale: Duration,
@@ -172,7 +172,7 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(cached.newer_than(stale), Some(2));
-        // What fails, or panics, leaves the value, and the next one tries again.
+        // What fails, or panics, leaves the value, and the next one retries.
         assert_eq!(cached.get_or_stale(stale, || Err::<i32, _>("no")), Ok(2));
         while cached.is_refreshing.load(Ordering::Acquire) {
             thread::yield_now();

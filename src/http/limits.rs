@@ -8,7 +8,7 @@ pub const REQUESTS_PER_S: u32 = 100;
 /// Connections at a time: a hundred that stay open, and as many that come and go.
 pub const CONNECTIONS: usize = 200;
 
-/// Connections beyond those that are told so at a time; more are closed without a word.
+/// Connections beyond those that get an answer; more are closed without a word.
 pub const REFUSALS: usize = 32;
 
 /// Streams of events at a time: a hundred pages, which leaves as many connections for requests.
@@ -38,16 +38,16 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that look into stores.
 pub const BLOCKING_THREADS: usize = 4;
 
-/// What is read from numbers in memory is shared for so long.
+/// What is read from numbers in memory is shared for that long.
 pub const METRICS_SHARED: Duration = Duration::from_secs(1);
 
-/// What is read from a store is shared for so long ...
+/// What is read from a store is shared for that long ...
 pub const STATUS_SHARED: Duration = Duration::from_secs(1);
 
-/// ... for so long where thousands of messages are read for it ...
+/// ... for that long where thousands of messages are read for it ...
 pub const SENSORS_SHARED: Duration = Duration::from_secs(5);
 
-/// ... and for so long the newest rows, for charts of several sensors.
+/// ... and for that long the newest rows, for charts of several sensors.
 pub const ROWS_SHARED: Duration = Duration::from_secs(1);
 
 /// Who asks for sensors gets what was read so long ago at once, while newer ones are read in the

@@ -36,7 +36,7 @@ pub struct JobEntry {
     pub why: String,
     /// The newest error, also one that has passed.
     pub last_error: Option<String>,
-    /// How often it was started again by itself.
+    /// How often it was restarted on its own.
     pub restarts: u64,
     /// Its alarms, and what of them has not arrived.
     pub alarms: AlarmCounts,

@@ -82,7 +82,7 @@ impl OneJob {
             since_ms,
             why,
             last_error,
-            // It is started again by whoever runs this process.
+            // It is restarted by whoever runs this process.
             restarts: 0,
             alarms: AlarmCounts::default(),
             numbers,

@@ -67,7 +67,7 @@ fn remote(
         Box::new(move || SinkRunner::open(&spec, &context, &store).map(&of_this_worker));
     let runner = match first {
         Err(error) if stop.is_stopped() => return Err(error),
-        // Its thread says so, and tries again.
+        // Its thread says so, and retries.
         Err(error) if error.kind() == Kind::Retry => None,
         opened => Some(opened?),
     };

@@ -57,7 +57,7 @@ impl RollingFile {
     /// Writes a line, into a new file if that is due.
     ///
     /// # Errors
-    /// Those of the disk. The line may be lost; the next one is tried again.
+    /// Those of the disk. The line may be lost; the next one is retried.
     pub fn write(&mut self, line: &str, now_ms: i64) -> io::Result<()> {
         let is_due = self.bytes + line.len() as u64 > self.most_bytes
             || now_ms.div_euclid(DAY_MS) != self.day;

@@ -47,7 +47,7 @@ impl JobsFolder {
             match file::text_of(&path) {
                 Ok(text) if self.seen.get(&name) == Some(&text) => {}
                 Ok(text) => {
-                    // What was refused is tried again: what was wrong may lie outside of the file.
+                    // What was refused is retried: what was wrong may lie outside of the file.
                     match self.read(server, &name, &text) {
                         true => self.seen.insert(name, text),
                         false => self.seen.remove(&name),

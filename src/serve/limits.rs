@@ -43,7 +43,7 @@ pub const HISTORY_MIN: i64 = 7 * 24 * 60;
 /// How often the rows of a quiet topic are looked for, for alarms on them: a person notices no less.
 pub const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
-/// Pause before topics that could not be followed are tried again.
+/// Pause before topics that could not be followed are retried.
 pub const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long topics may not be followed before that is said: those of a job that has just begun are made

@@ -7,7 +7,7 @@ use crate::job::JobSpec;
 use crate::job::service::RestartPolicy;
 use crate::job::service::restart::Rerun;
 
-/// What one job has for itself, in words.
+/// What one job has for itself, as text.
 #[must_use]
 pub fn places(spec: &JobSpec) -> BTreeSet<String> {
     let store = spec.location().store_url();
@@ -45,7 +45,7 @@ impl Groups {
         Groups { queue: queue_of(spec), group, first: begins_again.then_some(first) }
     }
 
-    /// The group that both have in one of their runs, in words.
+    /// The group that both have in one of their runs, as text.
     #[must_use]
     pub fn shared_with(&self, other: &Groups) -> Option<String> {
         if self.queue != other.queue {

@@ -20,7 +20,7 @@ pub struct ServeSettings {
     pub log_level: Option<String>,
     /// A folder whose job files are the truth.
     pub jobs: Option<PathBuf>,
-    /// Whether its workers work on when it is told to end.
+    /// Whether its workers work on when it is asked to end.
     pub leave_running: bool,
     /// Variables of all jobs.
     pub variables: BTreeMap<String, String>,

@@ -26,8 +26,8 @@ use crate::job::repartition::{InputQueue, StoredFirstStep};
 /// the status is there at once. The doctor compares more, and `verify` all.
 const STATE_BYTES: u64 = 32 << 20;
 
-/// Reads the status of the job at `location`. With `newest`, also how each sensor fares in so many
-/// of the newest messages of each partition.
+/// Reads the status of the job at `location`. With `newest`, also how each sensor fares in that
+/// many of the newest messages of each partition.
 ///
 /// # Errors
 /// When there is no job, or queue or store cannot be read.

@@ -24,7 +24,7 @@ impl Source {
         Source::Server(Client { server, token })
     }
 
-    /// What it is, in words.
+    /// What it is, as text.
     #[must_use]
     pub fn name(&self) -> String {
         match self {

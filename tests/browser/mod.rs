@@ -84,7 +84,7 @@ fn the_page_shows_what_status_shows_live_by_keyboard_and_runs_nothing_foreign() 
         "document.querySelector('h1')?.textContent === 'coast'",
     );
     until_equal(&mut browser, &stage, 3_001);
-    // Data flows, and the page follows by itself.
+    // Data flows, and the page follows on its own.
     stage.stage.generate(&["--records", "1000"]);
     until_equal(&mut browser, &stage, 4_001);
 

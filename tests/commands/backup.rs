@@ -11,7 +11,7 @@ use crate::faults::line::Line;
 use crate::stage::{Stage, let_it_work};
 use crate::truth::int;
 
-/// Takes so many backups at random moments.
+/// Takes that many backups at random moments.
 fn back_up(times: u32) {
     let mut line = Line::new(28, "a backup under load, restored elsewhere, run on and verified");
     let mut dice = Dice::new();

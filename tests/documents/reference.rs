@@ -80,7 +80,7 @@ fn add(text: &mut String, command: &Command, name: &str) {
         for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
             add(text, below, &format!("{name} {}", below.get_name()));
         }
-        // It does something by itself too.
+        // It does something on its own too.
         if !command.is_args_conflicts_with_subcommands_set() {
             return;
         }

@@ -286,7 +286,7 @@ impl Soak {
         self.line.back.push(began.elapsed());
     }
 
-    /// One that was taken for dead is started again; for any other end there is no reason.
+    /// One that was taken for dead is restarted; for any other end there is no reason.
     fn must_run(&mut self, worker: usize) {
         if self.workers[worker].running.is_running() {
             return;

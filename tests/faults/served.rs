@@ -253,7 +253,7 @@ fn a_full_disk_under_the_store_of_a_served_job_is_waited_for() {
     it.until_rows();
     it.until_logged("works again");
     it.trial.line.tries += 1;
-    // It waited, and was not started again for it.
+    // It waited, and was not restarted for it.
     assert!(!it.server().stderr().contains("restarting"), "{}", it.server().stderr());
     it.stop();
     it.trial.prove(load);

@@ -11,7 +11,7 @@ use crate::truth::{self, int};
 const QUEUE: &str = "output/queue.db";
 const STORE: &str = "output/queue.seismic.home.db";
 
-/// Longer than the program waits for a lock (2 s) before it must try again.
+/// Longer than the program waits for a lock (2 s) before it must retry.
 const WHILE: Duration = Duration::from_millis(2_500);
 
 /// Holds the file so that no one else can write. Let go of when it is dropped.

@@ -24,7 +24,7 @@ pub fn run<'a>(stage: &'a Stage, more: &[&'a str]) -> Vec<&'a str> {
     [&RUN[..], &["--topic", &stage.data], more].concat()
 }
 
-/// Records of seven sensors at 20 Hz, for so many seconds from a second on.
+/// Records of seven sensors at 20 Hz, for that many seconds from a second on.
 pub fn records(from_s: i64, seconds: i64) -> impl Iterator<Item = SeismicRecord> {
     (from_s * 20..(from_s + seconds) * 20).flat_map(|n| {
         (0..7).map(move |sensor| SeismicRecord {
@@ -59,7 +59,7 @@ fn windows(stage: &Stage) -> BTreeMap<(String, i64), i64> {
     windows
 }
 
-/// Every window of so many seconds is there, whole.
+/// Every window of that many seconds is there, whole.
 pub fn assert_whole(stage: &Stage, seconds: usize) {
     let windows = windows(stage);
     assert_eq!(windows.len(), 7 * seconds);
@@ -94,7 +94,7 @@ pub fn drain(stage: &Stage) {
     stage.ok(&run(stage, &["--drain"]));
 }
 
-/// Kills a service in the middle of so many stretches of 20 s, each published while it runs, and
+/// Kills a service in the middle of that many stretches of 20 s, each published while it runs, and
 /// has the last one close everything for silence.
 pub fn kill_a_service(stage: &Stage, service: &[&str], stretches: u64) -> Running {
     let mut publisher = Publisher::new(stage);

@@ -15,7 +15,7 @@ use crate::stage::Stage;
 /// Partitions of the inputs.
 const PARTITIONS: u32 = 2;
 
-/// Appends so many messages of five keys to each input.
+/// Appends that many messages of five keys to each input.
 fn publish(queue: &dyn Queue, job: &Job, messages: [u64; 2]) {
     for (input, messages) in job.inputs.iter().zip(messages) {
         let mut producer = queue.producer(input, "p").unwrap();

@@ -23,8 +23,8 @@ fn named(stage: &Stage, name: &str) -> Vec<(u64, u64)> {
     of_it.map(|one| (int(one, "partition"), int(one, "number"))).collect()
 }
 
-/// Two workers, each with half of the partitions. One that stands still keeps them for half a
-/// minute: longer than a slow machine takes to look at what it has not done.
+/// Two workers, each with half of the partitions. One that is frozen keeps them for half a minute:
+/// longer than a slow machine takes to look at what it has not done.
 fn two_workers(trial: &mut Trial) -> [Running; 2] {
     trial.load();
     let worker = "--slots 1 --kafka session.timeout.ms=30000";

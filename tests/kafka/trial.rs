@@ -159,7 +159,7 @@ impl Trial {
         self.stage.spawn(&words(&format!("{JOB} {options}")))
     }
 
-    /// Waits until so many more rows are committed.
+    /// Waits until that many more rows are committed.
     pub fn wait_for_rows(&mut self, more: usize) {
         if self.reader.is_none() {
             wait_until("the result topic", || {

@@ -79,7 +79,7 @@ fn the_doctor_names_each_right_that_an_account_lacks_and_its_remedy() {
     let may_make = found(&stage, "administrator", "rocketmq:none-yet");
     has(&may_make, &["fine: no broker refuses what is needed"]);
 
-    // What is not allowed ends a job at once, and is not tried again forever.
+    // What is not allowed ends a job at once, and is not retried forever.
     let refused = as_account(&stage, "reader-account", &["run", "--topic", "data", "--quiet"]);
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.stderr.contains("seismic"), "{refused}");

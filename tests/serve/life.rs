@@ -114,7 +114,7 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     assert!(said.contains("job coast is submitted, group coast-"), "{said}");
     server.until_read(&stage, "coast", 3_000);
 
-    // The worker dies: it is started again, and an alarm says so, once, although the first try to
+    // The worker dies: it is restarted, and an alarm says so, once, although the first try to
     // deliver it fails.
     let worker = stage.worker();
     let mut counters = Counters::default();

@@ -243,7 +243,7 @@ fn the_rows_of_a_window_become_one_and_verify_adds_them_up_too() {
     let merged = stage.ok(&["read", "seismic-agg-topic", "--merged", "--format", "json"]);
     let windows = merged.lines().count();
     assert!(windows + 100 < in_topic, "{windows} of {in_topic}");
-    // Panes of one window in one transaction, and over several, of which some are made again.
+    // Panes of one window in one transaction, and over several, of which some are recreated.
     for (table, batch_rows) in [("a", 1_000_000), ("b", 7)] {
         let sink = format!("{sink},table={table},batch_rows={batch_rows}");
         for place in failpoints::POSTGRES {

@@ -23,7 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long a question that is asked again and again is worth a word.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
-/// How long a question to a cluster may take. Longer than an election; callers try again.
+/// How long a question to a cluster may take. Longer than an election; callers retry.
 pub const WAIT: Duration = Duration::from_secs(8);
 
 /// How long a running slot waits for the end of a log: its commits and a stop wait as long.
@@ -72,7 +72,7 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long one call of a transaction waits for its answer.
 pub const TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 
-/// A member that says nothing for so long is taken for gone and its partitions go to others.
+/// A member that says nothing for that long is taken for gone and its partitions go to others.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a slot waits for the others of its worker before it begins without them. Longer than
@@ -104,7 +104,7 @@ pub const SPARE_BYTES: usize = 4 << 20;
 /// one more whose last answer is awaited.
 pub const IDLE_CONNECTIONS: usize = 2 * ASKED_AT_ONCE;
 
-/// How long an idle connection is kept. Brokers keep theirs for minutes; who has not read for so
+/// How long an idle connection is kept. Brokers keep theirs for minutes; who has not read for that
 /// long has done what it read for.
 pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
 

@@ -198,7 +198,7 @@ impl Settings {
         given.map_or(limits::SESSION_TIMEOUT, Duration::from_millis)
     }
 
-    /// For commits of messages of at most so many bytes.
+    /// For commits of messages of at most that many bytes.
     pub(crate) fn committing(&self, transactional_id: &str, message_bytes: usize) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("transactional.id", transactional_id);
@@ -227,8 +227,8 @@ impl Settings {
     }
 }
 
-/// Checks how connections are protected, as far as librdkafka would only say so late, or in words
-/// of its own. What is `asked` for and not used is a mistake; an environment may be that of several
+/// Checks how connections are protected, as far as librdkafka would only say so late, or as text of
+/// its own. What is `asked` for and not used is a mistake; an environment may be that of several
 /// clusters.
 fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
     let refuse =
@@ -272,7 +272,7 @@ fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
     }
     if protocol.is_tls && base.get("ssl.ca.location").is_none() && base.get("ssl.ca.pem").is_none()
     {
-        // An OpenSSL that was built with the program knows no authorities of the system by itself.
+        // An OpenSSL that was built with the program knows no authorities of the system on its own.
         base.set("ssl.ca.location", PROBE);
     }
     Ok(())

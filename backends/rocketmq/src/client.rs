@@ -1,8 +1,8 @@
 //! The requests that the backend needs, one function each: routes and topics, sends, pulls,
 //! offsets, heartbeats.
 //!
-//! A client has its own connections, opened on demand and reopened when lost. It never retries by
-//! itself, since whether a retry is safe depends on the request.
+//! A client has its own connections, opened on demand and reopened when lost. It never retries on
+//! its own, since whether a retry is safe depends on the request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Sender};

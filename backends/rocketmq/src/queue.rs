@@ -88,7 +88,7 @@ impl RocketQueue {
         Ok(Box::new(TopicReader::new(self.log(topic)?, group, at).keeping(keeps)))
     }
 
-    /// A call that panicked leaves the client usable: a lost connection is made again.
+    /// A call that panicked leaves the client usable: a lost connection is recreated.
     fn client(&self) -> MutexGuard<'_, Client> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }

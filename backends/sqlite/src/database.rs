@@ -36,7 +36,7 @@ impl Database {
         db.map(|db| Self::around(db, path, at, layout)).transpose()
     }
 
-    /// The file, made with pages of so many bytes if it is missing.
+    /// The file, made with pages of that many bytes if it is missing.
     pub(crate) fn open_or_make(
         path: &Path,
         layout: Layout,

@@ -21,7 +21,7 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// How long ago the oldest message that does not show may have got its time.
+    /// How long ago the oldest message that does not show may have its time.
     pub(crate) fn age(&mut self, db: &Connection) -> Sql<Duration> {
         let now = Instant::now();
         let commits = commits(db)?;

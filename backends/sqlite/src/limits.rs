@@ -20,8 +20,8 @@ pub const CACHE_BYTES: usize = 16 << 20;
 /// Prepared statements kept per SQLite connection: more than we have.
 pub const STATEMENTS: usize = 64;
 
-/// How long a write waits for another process to let go of a queue file: longer than a checkpoint of
-/// the WAL takes and than it needs to get a turn beside a few other producers. Callers try again.
+/// How long a write waits for another process to released a queue file: longer than a checkpoint of
+/// the WAL takes and than it needs to get a turn beside a few other producers. Callers retry.
 pub const QUEUE_BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// The same for a store, which has one owner. Its slots may wait one after the other, and a stop must

@@ -69,9 +69,9 @@ impl MainFile {
             .and_then(|db| db.query_row(sum, [], |row| row.get(0)));
         match read {
             Ok(messages) => Contents::Messages(messages),
-            // The last one is that there is no such table. What does not fit together says nothing: a
-            // checkpoint writes the first page, which has the length, before it makes the file
-            // longer, and may stand still between the two.
+            // The last one is that there is no such table. What does not fit together says nothing:
+            // a checkpoint writes the first page, which has the length, before it makes the file
+            // longer, and may freeze between the two.
             Err(error) => match error.sqlite_error_code() {
                 Some(NotADatabase | Unknown) => Contents::Others,
                 _ => Contents::Unreadable,

@@ -218,7 +218,7 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
     opened.map_err(|fault: Fault| fault.named(at, "opening it"))
 }
 
-/// Opens a file, and makes it with its folders first where it is missing, with pages of so many
+/// Opens a file, and makes it with its folders first where it is missing, with pages of that many
 /// bytes.
 ///
 /// Others may make it at the same moment: SQLite then says that it is busy without waiting, so this

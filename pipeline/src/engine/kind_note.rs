@@ -44,7 +44,7 @@ pub fn note_of(kind: &dyn OperatorKind, stored: &[u8]) -> Result<Vec<u8>, EntryE
     Err(EntryError::OtherKind { found, expected: kind.name() })
 }
 
-/// The last message of each of so many inputs that had its effect, as far as the note says.
+/// The last message of each of that many inputs that had its effect, as far as the note says.
 ///
 /// # Errors
 /// As [`note_of`].

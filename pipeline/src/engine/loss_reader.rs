@@ -47,6 +47,6 @@ pub trait LossReader: Debug + Sync {
     /// Why the record of a dead letter was rejected; `None` as above.
     fn letter(&self, value: &[u8]) -> Option<(LossReason, Offset)>;
 
-    /// The record of a dead letter in words, as far as it can be read.
+    /// The record of a dead letter as text, as far as it can be read.
     fn example(&self, value: &[u8]) -> String;
 }

@@ -146,8 +146,8 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
-    /// How far records of one key may be out of order in event time, ms. With the idle timeout it says
-    /// how close records in two partitions are when they belong into one result.
+    /// How far records of one key may be out of order in event time, ms. With the idle timeout it
+    /// says how close records in two partitions are when they belong in one result.
     fn lateness_ms(&self) -> i64 {
         0
     }

@@ -53,13 +53,13 @@ pub trait RowReader: Debug + Sync {
     /// Whether rows of the output are records that count in no result.
     fn is_dead_letters(&self, place: usize) -> bool;
 
-    /// A row in words, for a person who is to find it in `topic`.
+    /// A row as text, for a person who is to find it in `topic`.
     fn name(&self, place: usize, topic: &str, key: &RowKey) -> String;
 
-    /// What a row holds, in words.
+    /// What a row holds, as text.
     fn show(&self, place: usize, row: &[u8]) -> String;
 
-    /// Where two rows differ, in words for each.
+    /// Where two rows differ, as text for each.
     fn show_difference(&self, place: usize, expected: &[u8], found: &[u8]) -> (String, String);
 
     /// What does not add up between the note `before` the proof began, the note of the last commit,

@@ -180,8 +180,8 @@ pub(crate) struct CheckpointSet {
 }
 
 impl CheckpointSet {
-    /// The operator of a checkpoint, which must work by the job's rules and have the sensors that belong into
-    /// its partition beside the others.
+    /// The operator of a checkpoint, which must work by the job's rules and have the sensors that
+    /// belong in its partition beside the others.
     pub(crate) fn restored(
         &mut self,
         job: JobContext<'_>,

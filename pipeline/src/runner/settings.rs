@@ -96,7 +96,7 @@ pub struct Settings {
     pub accept_loss: bool,
     /// What becomes of it when a sensor is spread over several partitions.
     pub on_spread: OnSpread,
-    /// When the run ends by itself.
+    /// When the run ends on its own.
     pub finish: Finish,
     /// The run ends after the message in which this many records are reached; a further slot may
     /// have begun one more message by then, and ends after that.

@@ -56,8 +56,8 @@ impl Compared {
         self.outputs.iter_mut().try_for_each(|output| output.drain(reporter))
     }
 
-    /// Compares the rest: gives the rows of each of so many outputs that are on both sides, and the
-    /// idle closes.
+    /// Compares the rest: gives the rows of each of that many outputs that are on both sides, and
+    /// the idle closes.
     pub fn finish(
         self,
         outputs: usize,

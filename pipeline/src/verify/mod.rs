@@ -74,7 +74,7 @@ pub fn verify(
     Ok(report)
 }
 
-/// Proves each partition by itself.
+/// Proves each partition on its own.
 fn prove_partitions(of: ProofOf<'_>, complete: bool, findings: &mut Findings<'_>) -> Result<()> {
     let proof = |partition: Partition, after_rescales: bool| {
         let Some(proof) = PartitionProof::new(of, partition, after_rescales)? else {

@@ -273,7 +273,7 @@ impl<'a> PartitionProof<'a> {
         Ok(())
     }
 
-    /// What lies before a fold that began late cannot be made again, but where nothing was deleted
+    /// What lies before a fold that began late cannot be recreated, but where nothing was deleted
     /// it can be counted.
     fn count_before(&self, reporter: &mut DifferenceReporter<'_>) {
         // Without a beginning the journal no longer says what came from another job.

@@ -11,7 +11,7 @@ use crate::stream::{Act, Stream};
 const START: i64 = 1_600_000_000_000;
 const HOUR: i64 = 3_600_000;
 
-/// Most rows of a window when so many kept records come with each live one, both at 100 Hz.
+/// Most rows of a window when that many kept records come with each live one, both at 100 Hz.
 fn most_rows(kept_per_live: i64) -> usize {
     let rules =
         Rules { allowed_lateness_ms: 2 * HOUR, rollups_ms: vec![60_000], ..Rules::default() };

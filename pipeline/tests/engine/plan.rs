@@ -88,13 +88,13 @@ pub struct RecordPlan {
 #[derive(Clone, Copy, Debug)]
 pub enum When {
     Near(i64),
-    /// The edge of a window so many windows away, or where it closes, give or take a ms.
+    /// The edge of a window that many windows away, or where it closes, give or take a ms.
     Edge {
         windows: i64,
         closing: bool,
         nudge: i64,
     },
-    /// Far from the queue's clock: so many maximal jumps, in quarters, give or take some ms.
+    /// Far from the queue's clock: that many maximal jumps, in quarters, give or take some ms.
     Far {
         quarters: i64,
         nudge: i64,

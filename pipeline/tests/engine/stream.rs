@@ -57,7 +57,7 @@ impl Stream {
 }
 
 impl Act {
-    /// Gives it to the engine; `true` when it belongs into the journal.
+    /// Gives it to the engine; `true` when it belongs in the journal.
     pub fn apply(&self, engine: &mut Engine, out: &mut Output) -> bool {
         match self {
             Act::Message(sent) => {

@@ -1,4 +1,4 @@
-//! Runs that end by themselves, and runs that continue where one ended.
+//! Runs that end on their own, and runs that continue where one ended.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

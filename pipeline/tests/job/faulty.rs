@@ -17,7 +17,7 @@ use seismic_queue::{
 pub enum Fate {
     /// It is made.
     Made,
-    /// It is not made, and may be tried again.
+    /// It is not made, and may be retried.
     Busy,
     /// It is made, but no one hears of it.
     MadeUnheard,

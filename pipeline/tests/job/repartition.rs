@@ -163,7 +163,7 @@ fn dead_letters(store: &dyn JobStore, topic: &str) -> Vec<SeismicDeadLetter> {
     values.map(|value| SeismicDeadLetter::decode(&*value).unwrap()).collect()
 }
 
-/// Records of `sensors` sensors, one each `every_ms`, for so long, in order of time.
+/// Records of `sensors` sensors, one each `every_ms`, for that long, in order of time.
 fn records(sensors: usize, every_ms: i64, for_ms: i64) -> impl Iterator<Item = SeismicRecord> {
     (0..for_ms / every_ms).flat_map(move |n| {
         (0..sensors).map(move |sensor| SeismicRecord {

@@ -58,7 +58,7 @@ impl Stage {
         }
     }
 
-    /// Runs the job until it ends by itself.
+    /// Runs the job until it ends on its own.
     pub fn run(&self) -> Result<Metrics> {
         self.run_until(&Arc::new(AtomicBool::new(false)))
     }

@@ -28,7 +28,7 @@ pub enum Action {
     EndDies { slot: u8 },
     /// The slot dies when it next loads what the store knows.
     LoadDies { slot: u8 },
-    /// The source says nothing for so many polls.
+    /// The source says nothing for that many polls.
     Pause { slot: u8, polls: u8 },
     /// kill -9 of the job. Commits under way land first, or never.
     Die { landing: bool },
@@ -52,7 +52,7 @@ pub enum Action {
     Damage { partition: u8, checkpoint: u8 },
     /// The reader that runs throughout reads all there is.
     Read,
-    /// The sink works for so many turns.
+    /// The sink works for that many turns.
     Sink { turns: u8, end: SinkEnd },
 }
 
@@ -63,7 +63,7 @@ pub enum Fate {
     Made,
     /// It is made, and arrives a second time.
     Echoed,
-    /// It is not made, and will be tried again.
+    /// It is not made, and will be retried.
     Busy,
     /// It is made, but no one hears of it.
     MadeUnheard,

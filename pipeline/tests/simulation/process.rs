@@ -33,7 +33,7 @@ pub struct Stage {
     pub kind: Box<dyn OperatorKind>,
     /// Of all runs but the last.
     pub service: Settings,
-    /// Of the last run, which ends by itself.
+    /// Of the last run, which ends on its own.
     pub last: Settings,
     pub budget: RecordBudget,
     /// The oldest offset of a partition's log, where one that was never committed begins.

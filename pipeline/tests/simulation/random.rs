@@ -20,7 +20,7 @@ impl Random {
         from + i64::from(self.below((to - from + 1) as u32))
     }
 
-    /// `true` so many times in a hundred.
+    /// `true` that many times in a hundred.
     pub fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }

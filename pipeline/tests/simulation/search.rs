@@ -15,7 +15,7 @@ use crate::world::{self, Told};
 /// Runs of a history that failed, to make it shorter.
 const TRIES: usize = 3_000;
 
-/// One in so many histories happens twice, and must leave the same trace.
+/// One in that many histories happens twice, and must leave the same trace.
 const REPEATED: u64 = 10;
 
 /// What at least one history in two hundred must have: a search that does not get there is none.

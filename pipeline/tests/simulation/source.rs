@@ -13,7 +13,7 @@ use crate::ground::{Ground, HERE, Known};
 /// How a call fails.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fault {
-    /// It may be tried again.
+    /// It may be retried.
     Busy,
     /// The process dies here.
     Dead,

@@ -258,7 +258,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Retention may let go of what a reader without a hold has not read.
+    /// Retention may released what a reader without a hold has not read.
     fn housekeep(&mut self) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
         self.rows.read();
@@ -322,7 +322,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// Steps until the process is over by itself.
+/// Steps until the process is over on its own.
 fn finish(process: &mut Process<'_>) -> Result<(), String> {
     for step in 0..ENOUGH {
         if process.is_over() {

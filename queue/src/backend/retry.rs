@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Kind, Result, limits};
 
-/// How what may pass is tried again.
+/// How what may pass is retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// What fails and works again, for people: `the store`.
@@ -67,7 +67,7 @@ impl RetryPolicy {
     }
 }
 
-/// The failures in a row of what a policy has tried again, for loops that do more than try.
+/// The failures in a row of what a policy has retried, for loops that do more than try.
 #[derive(Debug)]
 pub struct Retries {
     policy: RetryPolicy,

@@ -165,7 +165,7 @@ pub fn widened(at: &str, topic: &Topic, now: u32) -> Error {
     Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy: Box::new(remedy) }
 }
 
-/// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose inputs have got
+/// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose inputs have
 /// partitions.
 pub fn widened_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     same_job(at, &stored.with_partitions(stored.partitions().max(asked.partitions())), asked)

@@ -16,7 +16,7 @@ fn three_commits(committer: &mut dyn Committer) {
     commit(committer, vec![share(P0, 3, &["a4"]), share(P1, 3, &["b3", "b4"])]).unwrap();
 }
 
-/// Takes a task back to checkpoint 1, with so many of its rows.
+/// Takes a task back to checkpoint 1, with that many of its rows.
 fn back(partition: Partition, rows: u64) -> Rewind {
     let keyed = vec![KeyedCut { output: 0, partition: Partition(1), rows }];
     let (number, note, outputs) = (4, b"note 1".to_vec(), vec![0, 2]);

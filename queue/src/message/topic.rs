@@ -10,7 +10,7 @@ use crate::{Error, Partition, Result, limits};
 pub struct Topic {
     /// Name, see [`Topic::check_name`].
     pub name: String,
-    /// Given once at creation: a topic deleted and made again has another one.
+    /// Given once at creation: a topic deleted and recreated has another one.
     pub id: String,
     /// Number of partitions, from 1 to [`limits::PARTITIONS`].
     pub partitions: u32,

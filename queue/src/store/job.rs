@@ -9,7 +9,7 @@ use crate::Topic;
 pub struct Job {
     /// Name of the group.
     pub group: String,
-    /// The topics that are read, with their ids: one deleted and made again is another topic. At
+    /// The topics that are read, with their ids: one deleted and recreated is another topic. At
     /// least one, and all with the same number of partitions: task `p` of the job reads partition
     /// `p` of each of them.
     pub inputs: Vec<Topic>,

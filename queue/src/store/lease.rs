@@ -43,7 +43,7 @@ pub trait Lease: Send + Sync {
 
 /// The lease of a worker among several that share a job.
 pub trait SharedLease: Send + Sync {
-    /// As whom the slot of that index, of so many of this worker, reads.
+    /// As whom the slot of that index, of that many of this worker, reads.
     fn member(&self, index: usize, slots: usize) -> Result<Member>;
 
     /// The committer of a member.

@@ -76,7 +76,7 @@ pub struct OutputView {
     pub span: Span,
     /// Offsets that rewinds took out: nothing is there, nor will be.
     pub cuts: Vec<Span>,
-    /// What the newest commit noted of it, where a topic may be put back without the positions.
+    /// What the newest commit noted of it, where a topic may be restored without the positions.
     pub last: Option<LastRow>,
 }
 

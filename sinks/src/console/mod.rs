@@ -137,7 +137,7 @@ impl<W: Write + Send> Sink for Console<W> {
         self.out.write_all(&self.lines).and_then(|()| self.out.flush()).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::BrokenPipe => Error::Closed { at: "the console" },
-                // Part of the batch may be out, so it cannot be tried again.
+                // Part of the batch may be out, so it cannot be retried.
                 _ => Error::Io { at: "the console".into(), doing: "printing", source: error },
             }
         })

@@ -141,8 +141,8 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<FileName>> {
     Ok(names)
 }
 
-/// Flushes a file to the disk. A failure is never one that may be tried again, whatever its reason:
-/// the system may have dropped what it could not write.
+/// Flushes a file to the disk. A failure is never one that may be retried, whatever its reason: the
+/// system may have dropped what it could not write.
 pub(crate) fn sync(file: &File, at: &Path) -> Result<()> {
     failpoints::pass_io(failpoints::FSYNC)
         .and_then(|()| file.sync_all())

@@ -113,8 +113,8 @@ pub struct Csv {
     committed: bool,
     /// Encoded rows of one batch, so that each batch is one write.
     encoded: Vec<u8>,
-    /// After a failure that leaves open what is on the disk nothing is tried again: a second fsync
-    /// may say `Ok` for pages that the first one lost.
+    /// After a failure that leaves open what is on the disk nothing is retried: a second fsync may
+    /// say `Ok` for pages that the first one lost.
     broken: bool,
 }
 

@@ -17,7 +17,8 @@ pub(super) struct LineFormat {
     fields: Vec<usize>,
     /// The column with the time.
     time: usize,
-    /// What a millisecond is in the precision that is asked for: times so many, divided by so many.
+    /// What a millisecond is in the precision that is asked for: times that many, divided by that
+    /// many.
     scale: (i64, i64),
 }
 

@@ -45,7 +45,7 @@ pub(super) const PATIENCE: Patience = Patience {
 pub(super) enum Trouble {
     /// What the server or the connection says.
     Said(PgError),
-    /// Nothing came for so long.
+    /// Nothing came for that long.
     Silent(Duration),
     /// The process has no files or memory left.
     System(io::Error),

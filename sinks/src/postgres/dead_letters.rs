@@ -20,7 +20,7 @@ pub(super) struct DeadLetter {
     pub(super) message: Vec<u8>,
 }
 
-/// Adds rows that were refused. One that is there is from before the position was put back.
+/// Adds rows that were refused. One that is there is from before the position was restored.
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
     target: &Target,

@@ -17,7 +17,7 @@ struct Found {
     name: String,
     of_type: Type,
     type_name: String,
-    /// Whether a row must have a value, and none is made by itself.
+    /// Whether a row must have a value, and none is made on its own.
     must_be_given: bool,
     /// Whether the server makes its values.
     is_made: bool,

@@ -143,7 +143,7 @@ impl Session {
     }
 }
 
-/// The older connection of another sink at this place, in words.
+/// The older connection of another sink at this place, as text.
 fn other(list: &str, whose: &str, ours: &str) -> Option<String> {
     let field = |line: &str, name: &str| -> Option<String> {
         let mut fields = line.split(' ').filter_map(|field| field.split_once('='));

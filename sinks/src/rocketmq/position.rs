@@ -9,7 +9,7 @@ use crate::position::mark::SinkMark;
 use crate::{Result, SinkSpec};
 
 /// Newest messages of each queue that are looked at. The last row is among them, unless someone has
-/// just taken the sink over so many times.
+/// just taken the sink over that many times.
 const NEWEST: u64 = 64;
 
 /// The rows of the job that wrote the newest messages.

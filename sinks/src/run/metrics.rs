@@ -38,7 +38,7 @@ pub struct SinkMetricsSnapshot {
     pub flush_time: Duration,
     /// Failures: several in a row are one, until a call succeeds.
     pub errors: u64,
-    /// Calls that failed and were tried again.
+    /// Calls that failed and were retried.
     pub retries: u64,
     /// Rows that its target did not take and that were passed over.
     pub refused: u64,

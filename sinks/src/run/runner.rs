@@ -262,8 +262,8 @@ impl SinkRunner {
         }
     }
 
-    /// Passes over a row that the sink's target does not take; what may pass is tried again. `false` when a
-    /// stop came first: the sink is of no use then, and the rows come again.
+    /// Passes over a row that the sink's target does not take; what may pass is retried. `false`
+    /// when a stop came first: the sink is of no use then, and the rows come again.
     fn pass_over_patiently(
         &mut self,
         (partition, offset): (Partition, Offset),

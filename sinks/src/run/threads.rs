@@ -154,7 +154,7 @@ impl SinkThreads {
 /// Runs a sink to its end. One that can be opened again ends early only when it fails while what is
 /// committed is to be shown once more. Where another one has its place it waits for that one's end:
 /// its lock and its position keep two from writing, and whoever lost its connection to a server
-/// that started again, or failed over, continues from the position that the server has.
+/// that restarted, or failed over, continues from the position that the server has.
 fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<()> {
     let SinkStart { spec, mut runner, open, .. } = start;
     let Some(mut open) = open else {

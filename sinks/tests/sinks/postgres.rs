@@ -75,7 +75,7 @@ fn a_commit_whose_answer_is_lost_counts_once() {
     proxy.lose_answer_to("COMMIT");
     let error = sink.sync().unwrap_err();
     assert_eq!((error.kind(), proxy.lost()), (Kind::Retry, 1), "{error}");
-    // More rows come before it is tried again.
+    // More rows come before it is retried.
     write(&mut sink, &batch(Partition(0), Offset(2), &[row(0, 2)])).unwrap();
     write(&mut sink, &batch(Partition(1), Offset(0), &[row(1, 0)])).unwrap();
     patiently(|| sink.sync());

@@ -67,7 +67,7 @@ fn a_script_whose_answer_is_lost_counts_once_whatever_it_adds_up() {
         proxy.lose_answer_to("EVAL");
         let error = sink.sync().unwrap_err();
         assert_eq!((error.kind(), proxy.lost()), (Kind::Retry, 1), "{error}");
-        // More rows come before it is tried again.
+        // More rows come before it is retried.
         write(&mut sink, &batch(Partition(1), Offset(0), &rows[..3])).unwrap();
         patiently(|| sink.sync());
         let asked: Vec<String> = asked.iter().map(|word| word.replace('k', "k1")).collect();

@@ -65,7 +65,7 @@ pub(super) fn row() -> Value {
     ])
 }
 
-/// What a job was told, by key; a value may be of any type.
+/// The configuration of a job, by key; a value may be of any type.
 pub(super) fn values() -> Value {
     let one = object(&[("value", json!({})), ("source", text())]);
     json!({ "type": "object", "additionalProperties": one })

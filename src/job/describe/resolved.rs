@@ -29,7 +29,7 @@ struct ResolvedValue {
     key: &'static str,
     value: Value,
     source: String,
-    /// The default in words, where there is no value.
+    /// The default as text, where there is no value.
     default: Option<String>,
 }
 
@@ -95,7 +95,7 @@ fn own_topic(spec: &JobSpec, service: &Service) -> Option<String> {
     [&spec.topic, &spec.result_topic, &spec.dead_topic].contains(&&topic).then_some(topic)
 }
 
-/// Why the job cannot have so many workers.
+/// Why the job cannot have that many workers.
 fn fault_of_workers(spec: &JobSpec, service: &Service) -> Option<String> {
     let store = spec.location().store_url();
     let RestartPolicy { rerun, checkpoint, .. } = &service.restart;

@@ -82,7 +82,7 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What one text becomes: its value, and where its variables came from, in words.
+/// What one text becomes: its value, and where its variables came from, as text.
 type Filled = Result<(String, Vec<String>), String>;
 
 /// The texts of one file that have variables, filled.
@@ -133,7 +133,7 @@ impl FilledTexts {
         &self.unused
     }
 
-    /// Replaces the texts with variables in `value`; where those came from, in words.
+    /// Replaces the texts with variables in `value`; where those came from, as text.
     ///
     /// # Errors
     /// Why a variable has no value, with the name that may be meant.

@@ -18,7 +18,7 @@ use crate::job::spec::JobSpec;
 use crate::remedy::notice_with_remedy;
 
 /// Partitions are read in step to within this part of the lateness: what is left is for the records
-/// of a feed, which are not in order by themselves.
+/// of a feed, which are not in order on their own.
 const PART_OF_LATENESS: i64 = 4;
 
 /// The largest such bound, ms: an hour of lateness needs no pieces of minutes.

@@ -30,17 +30,17 @@ pub struct Alarms {
     pub clock_offset: Duration,
     /// The job has failed.
     pub failure: bool,
-    /// The job has died and is started again.
+    /// The job has died and is restarted.
     pub restart: bool,
     /// The newest checkpoint is older than this.
     pub checkpoint_age: Duration,
     /// What is read last has waited longer than this.
     pub lag: Duration,
-    /// Nothing was read for so long.
+    /// Nothing was read for that long.
     pub no_data: Duration,
     /// More percent of the records of a minute than this became dead letters; 0: off.
     pub dead_letter_percent: u64,
-    /// A sink has not written for so long although there are rows.
+    /// A sink has not written for that long although there are rows.
     pub sink_stuck: Duration,
     /// Less than 5 % or 1 GiB of a disk that the job needs is free.
     pub disk: bool,
@@ -72,7 +72,7 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Whether anyone is told.
+    /// Whether alarms have a target.
     #[must_use]
     pub fn has_target(&self) -> bool {
         let named = [&self.webhook, &self.slack, &self.command];

@@ -26,7 +26,7 @@ pub struct Service {
     pub name: Option<JobName>,
     /// What the job is for.
     pub description: String,
-    /// By which jobs are told apart.
+    /// Which distinguish jobs.
     pub tags: Tags,
     /// Another version of the program, which runs the job.
     pub engine: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub struct Service {
     pub priority: u8,
     /// What each of its workers may take.
     pub resources: Resources,
-    /// When it is started again.
+    /// When it is restarted.
     pub restart: RestartPolicy,
     /// Where and how much it logs.
     pub logs: Logs,

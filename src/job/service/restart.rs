@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// What `[restart]` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestartPolicy {
-    /// Whether it is started again at all.
+    /// Whether it is restarted at all.
     pub retry: bool,
     /// Automatic starts within any hour; `None`: as many as it takes.
     pub max_per_hour: Option<u32>,
@@ -21,7 +21,7 @@ pub struct RestartPolicy {
     pub start_timeout: Option<Duration>,
     /// Longest run of a job that is bounded.
     pub run_timeout: Option<Duration>,
-    /// Whether a start or run that took too long is tried again.
+    /// Whether a start or run that took too long is retried.
     pub retry_on_timeout: bool,
     /// Where an automatic start begins.
     pub rerun: Rerun,

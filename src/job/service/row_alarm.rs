@@ -17,7 +17,7 @@ pub struct RowAlarm {
     pub topic: String,
     /// Which rows, as `where` of a sink; empty: each.
     pub condition: String,
-    /// How often it is told in a minute at most.
+    /// How often it is raised per minute at most.
     pub max_per_minute: u32,
 }
 
@@ -44,7 +44,7 @@ impl RowAlarm {
         RowDecoder::new(&self.topic, Schema::windows()).filtered(&self.condition)
     }
 
-    /// What it is about, in words.
+    /// What it is about, as text.
     #[must_use]
     pub fn subject(&self) -> String {
         match &*self.condition {

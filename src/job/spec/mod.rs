@@ -226,7 +226,7 @@ impl JobSpec {
         }
     }
 
-    /// Whether the job ends by itself.
+    /// Whether the job ends on its own.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
         self.drain || self.until_caught_up || self.max_records.is_some()

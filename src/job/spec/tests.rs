@@ -44,7 +44,7 @@ fn the_help_names_the_defaults_that_hold() {
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Array(all) if all.len() == 1 => all[0].as_str().unwrap().to_owned(),
             serde_json::Value::Number(number) => number.to_string(),
-            // What the default depends on is said in words.
+            // What the default depends on is said as text.
             _ => continue,
         };
         assert_eq!(default, held, "{key}");

@@ -20,7 +20,7 @@ pub struct Look<'a> {
     pub state: State,
     /// Why.
     pub why: &'a str,
-    /// How often it was started again by itself.
+    /// How often it was restarted on its own.
     pub restarts: u64,
     /// Its newest error.
     pub last_error: Option<&'a str>,

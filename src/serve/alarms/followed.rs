@@ -140,7 +140,7 @@ impl Followed {
         let mut all = lock(found);
         let known = all.places.get(name).filter(|known| known.len() == spans.len());
         let next: Vec<u64> = match known {
-            // What was deleted since then, or is of a topic that was made again, is not there.
+            // What was deleted since then, or is of a topic that was recreated, is not there.
             Some(known) => known
                 .iter()
                 .zip(&spans)

@@ -93,7 +93,7 @@ fn follow_until(job: &str, wanted: &Wanted, found: &Mutex<Found>, is_over: &Atom
         }
         let queue = store.as_ref().map(|store| store.topics());
         let (mut has_read, mut has_failed) = (false, false);
-        // Each by itself: one that is missing keeps no other one.
+        // Each on its own: one that is missing keeps no other one.
         for topic in &mut topics {
             match topic.turn(job, wanted, found, queue) {
                 Ok(read) => has_read |= read,

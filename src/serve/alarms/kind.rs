@@ -10,7 +10,7 @@ use serde::Serialize;
 pub enum Kind {
     /// The job has failed.
     Failure,
-    /// It has died and is started again.
+    /// It has died and is restarted.
     Restart,
     /// Its newest checkpoint is old.
     Checkpoint,

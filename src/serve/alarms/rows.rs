@@ -17,7 +17,7 @@ const MINUTE_MS: i64 = 60_000;
 pub struct Matched {
     /// How many.
     pub count: u64,
-    /// The first of them in words, at most [`QUOTED`].
+    /// The first of them as text, at most [`QUOTED`].
     pub quoted: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Matched {
     }
 }
 
-/// When one alarm was told, and what was not told yet.
+/// When one alarm was raised, and what was not reported yet.
 #[derive(Clone, Debug, Default)]
 pub struct Teller {
     told: VecDeque<i64>,
@@ -38,7 +38,7 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Takes in what was found since the last time; the text that is to be told now.
+    /// Takes in what was found since the last time; the text that is to be reported now.
     pub fn see(&mut self, now_ms: i64, alarm: &RowAlarm, found: Matched) -> Option<String> {
         self.waiting.add(found);
         // The clock may have been set back: what lies ahead was not within this minute.
@@ -54,7 +54,7 @@ impl Teller {
         Some(format!("{rows} of {}: {}{more}", alarm.subject(), quoted.join("; ")))
     }
 
-    /// Whether something was found that is not told yet.
+    /// Whether something was found that is not reported yet.
     #[must_use]
     pub fn has_waiting(&self) -> bool {
         self.waiting.count > 0

@@ -31,7 +31,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it has failed so lately that it is not tried again yet.
+    /// Whether it has failed so lately that it is not retried yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.newest.is_some_and(|at| at.elapsed() < limits::FOLLOW_AGAIN)
     }

@@ -43,7 +43,7 @@ struct Watched {
     keeper: Keeper,
     disk: Option<Option<String>>,
     follower: Option<Follower>,
-    /// When each alarm on rows was told.
+    /// When each alarm on rows was raised.
     tellers: Vec<Teller>,
     /// How far rows are followed as it is stored, and when that was done.
     places: Places,
@@ -73,7 +73,7 @@ impl Watched {
         }
     }
 
-    /// What is wrong with rows, and what is told again of an alarm that is raised.
+    /// What is wrong with rows, and what is repeated about a raised alarm.
     fn judge_rows(
         &mut self,
         now_ms: i64,

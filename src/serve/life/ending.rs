@@ -43,7 +43,7 @@ impl Ending {
         matches!(self, Ending::Exited { code: 0, .. })
     }
 
-    /// What must be done before another start can help; `None`: a start may help by itself.
+    /// What must be done before another start can help; `None`: a start may help on its own.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {

@@ -81,7 +81,7 @@ impl Life {
         &self.saved.standing
     }
 
-    /// Takes in what has happened; what is to be done, in this order, once the life is stored.
+    /// Applies an input; returns the actions, in order, for after the life is stored.
     pub fn step(&mut self, now_ms: i64, input: Input) -> Vec<Act> {
         match input {
             Input::Start => self.start(now_ms),
@@ -239,8 +239,8 @@ impl Life {
         self.saved.yields.as_ref().map_or(Level::Full, |(level, _)| *level)
     }
 
-    /// What a running worker is to be told that says whether it is slowed, if that is not as it is to be:
-    /// what it was told may not have arrived.
+    /// What a running worker is to be reported that says whether it is slowed, if that is not as it
+    /// is to be: what it was told may not have arrived.
     #[must_use]
     pub fn mends_slowed(&self, is_slowed: bool) -> Option<bool> {
         let saved = &self.saved;

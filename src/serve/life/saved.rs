@@ -21,7 +21,7 @@ pub struct Saved {
     pub in_a_row: u32,
     /// Automatic starts so far.
     pub restarts_total: u64,
-    /// When it is to be started again.
+    /// When it is to be restarted.
     pub restart_at_ms: Option<i64>,
     /// Whether a worker is there, or about to be.
     pub has_worker: bool,

@@ -30,7 +30,7 @@ pub enum State {
     Draining,
     /// Reads nothing until it is resumed.
     Paused,
-    /// Has ended, and will be started again.
+    /// Has ended, and will be restarted.
     Restarting,
     /// Has done its bounded work.
     Finished,

@@ -144,7 +144,7 @@ fn a_pause_keeps_the_worker_also_through_its_death() {
     assert_eq!(job.standing().state, State::Paused);
     assert!(job.standing().why.contains("keeps its partitions"), "{:?}", job.standing());
     job.step(3, Input::Reported(Doing::Paused));
-    // A worker that was not told yet is told again.
+    // A worker that was not reported yet is told again.
     assert_eq!(job.step(4, Input::Reported(Doing::Running)), [Act::Pause]);
     job.step(5, Input::Ended(Ending::Killed { signal: 9 }));
     assert_eq!(job.standing().state, State::Restarting);
@@ -305,7 +305,7 @@ enum Happening {
     Dies(u8),
     Reports(u8),
     Yields(u8),
-    /// The server is started again: what is not stored is gone.
+    /// The server is restarted: what is not stored is gone.
     ServerRestarts,
 }
 
@@ -347,7 +347,7 @@ fn input(of: &Happening) -> Option<Input> {
 }
 
 proptest! {
-    /// Whatever happens, and however often the server is started again, no hour has more automatic
+    /// Whatever happens, and however often the server is restarted, no hour has more automatic
     /// starts than the budget, there is never a second worker, and a job at rest has none.
     #[test]
     fn the_budget_holds_and_there_is_one_worker(

@@ -67,7 +67,7 @@ impl Level {
     }
 }
 
-/// A job that someone wants to run, also while it is started again.
+/// A job that someone wants to run, also while it is restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Its name.
@@ -117,7 +117,7 @@ pub struct Step {
     pub name: String,
     /// How much of it is to work.
     pub level: Level,
-    /// Why, in words.
+    /// Why, as text.
     pub why: String,
 }
 
@@ -191,7 +191,7 @@ impl Pressure {
     }
 }
 
-/// The priority below which jobs yield, and what is short, in words.
+/// The priority below which jobs yield, and what is short, as text.
 fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
     let highest = jobs.iter().map(|job| job.priority).max()?;
     // A job that yields is behind because it does.

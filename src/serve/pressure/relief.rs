@@ -81,8 +81,7 @@ impl Relief {
 }
 
 impl Seen {
-    /// The job of these workers, if someone wants one of them to run: also while it is started
-    /// again.
+    /// The job of these workers, if someone wants one of them to run: also while it is restarted.
     #[must_use]
     pub fn of(workers: &[&ServedJob]) -> Option<Seen> {
         let job = workers.first()?;

@@ -46,7 +46,7 @@ pub struct Delivery {
     pub error: Option<String>,
     /// `waiting` or `undelivered`.
     pub state: String,
-    /// The target in words.
+    /// The target as text.
     #[serde(rename = "target")]
     pub to: String,
     /// The jobs that it is about.
@@ -310,7 +310,7 @@ pub fn delivered(db: &Connection, id: i64) -> anyhow::Result<()> {
     Ok(db.execute("DELETE FROM deliveries WHERE id = ?1", [id]).map(drop)?)
 }
 
-/// A delivery has failed: it is tried again at `next_ms`, or given up.
+/// A delivery has failed: it is retried at `next_ms`, or given up.
 ///
 /// # Errors
 /// Those of SQLite.

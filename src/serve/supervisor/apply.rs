@@ -88,7 +88,7 @@ impl Supervisor {
             job.stored.life = job.life.saved().clone();
             let stored = prepared.and_then(|()| self.state.save(&job.stored, has_changed));
             if let Err(error) = stored {
-                // What is not stored is not done; it is tried again with the next tick.
+                // What is not stored is not done; it is retried with the next tick.
                 (job.stored.life, job.stored.begin, job.stored.description) = older;
                 job.resolve_again();
                 let is_bounded = job.spec.as_ref().is_some_and(|spec| spec.is_bounded());

@@ -15,7 +15,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// The one that started this process; it is told that the server serves.
+    /// The one that started this process; it is notified that the server is ready.
     #[must_use]
     pub fn told_ready() -> Manager {
         let systemd = Systemd::of_environment();

@@ -78,7 +78,7 @@ impl Supervisor {
         self.sender.clone()
     }
 
-    /// What the server was told.
+    /// The settings of the server.
     #[must_use]
     pub fn settings(&self) -> &ServeSettings {
         &self.settings
@@ -95,8 +95,8 @@ impl Supervisor {
         &mut self.state
     }
 
-    /// Works until it is told to end and, unless workers are to be left running, all have ended. It tells
-    /// `each_turn` that it lives, also while it ends.
+    /// Works until its end is requested and, unless workers are to be left running, all have ended.
+    /// It tells `each_turn` that it lives, also while it ends.
     pub fn run(
         mut self,
         mut each_turn: impl FnMut(&Supervisor),

@@ -45,7 +45,7 @@ impl Supervisor {
         let folder = self.folder_of(&name);
         let it = folder.identity();
         let adopted = match &it {
-            // In a container, process ids start again at 1: no worker outlives its server.
+            // In a container, process ids restart at 1: no worker outlives its server.
             Ok(it) if folder.is_locked() && it.is_alive() && std::process::id() != 1 => {
                 self.adopt(&name)
             }

@@ -25,7 +25,7 @@ pub fn limit_memory(resources: &Resources) -> io::Result<()> {
     Ok(())
 }
 
-/// How many threads of the job read and compute, of so many that it asks for, on so many cores.
+/// How many threads of the job read and compute, of that many that it asks for, on that many cores.
 #[must_use]
 pub fn slots(resources: &Resources, asked: Option<usize>, cores: usize) -> Option<usize> {
     let most = resources.cpus().map(|cpus| (cpus.ceil() as usize).max(1))?;

@@ -72,7 +72,7 @@ impl Description {
         Ok(Resolved::of(JobOptions::default(), file)?.to_json())
     }
 
-    /// What the file says in the run after so many from scratch.
+    /// What the file says in the run after that many from scratch.
     fn read(&self, rerun: u32) -> JobFile {
         let given = Given {
             line: self.variables.clone().into_iter().collect(),
@@ -156,7 +156,7 @@ pub struct Order {
     /// Where this start begins.
     #[serde(default)]
     pub begin: Begin,
-    /// Whether it reads nothing until it is told to.
+    /// Whether it reads nothing until it is asked to.
     #[serde(default)]
     pub is_paused: bool,
     /// Whether its sinks write nothing until they are told to.

@@ -25,7 +25,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// That of a job in this process, with so many slots.
+    /// That of a job in this process, with that many slots.
     #[must_use]
     pub fn of(job: &JobObserver, slots: u64, sink_lags: &SinkLags) -> Report {
         let state = match job.state() {

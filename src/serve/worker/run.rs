@@ -138,7 +138,7 @@ fn ask_for_lags(
     let mut look = move || {
         let numbers = job.numbers();
         let rows: u64 = numbers.sinks.iter().map(|sink| sink.rows).sum();
-        // Nothing has changed of a job that stands still.
+        // Nothing has changed of a job that is frozen.
         let now = (numbers.commits, rows);
         if numbers.sinks.is_empty() || numbers.commits == 0 || seen == Some(now) {
             return;

@@ -14,14 +14,14 @@ const READS: Duration = Duration::from_millis(250);
 /// windows. A pause is no silence anyway: nothing is closed while one lasts.
 const RESTS: Duration = Duration::from_millis(750);
 
-/// What a worker is told of it.
+/// What a worker knows of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Told {
     is_paused: bool,
     is_slowed: bool,
 }
 
-/// Has the job of a worker read as much as it is told.
+/// Has the job of a worker read as much as it is allowed.
 #[derive(Clone)]
 pub struct Throttle {
     job: JobObserver,
@@ -52,13 +52,13 @@ impl Throttle {
         self.tell(|told| told.is_slowed = is_slowed);
     }
 
-    /// Whether it was told to read nothing. That it rests is no pause.
+    /// Whether it is to read nothing. That it rests is no pause.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         lock(&self.told.0).is_paused
     }
 
-    /// Whether it was told to read a part of the time.
+    /// Whether it is to read a part of the time.
     #[must_use]
     pub fn is_slowed(&self) -> bool {
         lock(&self.told.0).is_slowed

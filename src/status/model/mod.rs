@@ -100,7 +100,7 @@ pub struct SinkStatus {
     pub sink: String,
     /// Rows that it has not written yet.
     pub lag: u64,
-    /// That it has rows which the store does not have, in words.
+    /// That it has rows which the store does not have, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<String>,
 }

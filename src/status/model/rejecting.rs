@@ -14,7 +14,7 @@ pub struct RejectingStatus {
     pub sensor: Option<String>,
     /// Records lost, of that sensor or of the job ...
     pub rejected: u64,
-    /// ... of so many, among the newest ones.
+    /// ... of that many, among the newest ones.
     pub records: u64,
     /// In words, with an example and what to do about it.
     pub words: String,

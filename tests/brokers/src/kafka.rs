@@ -298,7 +298,7 @@ fn archive(version: &str, class_path: &str) -> PathBuf {
     let mut node = node(ports[0], &properties, class_path, &stored);
     node.record(&new);
     if fs::rename(new, &stored).is_err() {
-        // The JVM cannot make one. It passes over an empty one, and we do not try again.
+        // The JVM cannot make one. It passes over an empty one, and we do not retry.
         fs::write(&stored, "").expect("the build folder can be written");
     }
     stored

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
-/// Ports that no system gives to outgoing connections by itself (Linux: from 32,768 on): one of
+/// Ports that no system gives to outgoing connections on its own (Linux: from 32,768 on): one of
 /// those could take a port between the time it is found here and the time a broker binds it.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 5_500;

@@ -162,7 +162,7 @@ impl Postgres {
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
         if self.process.is_some() {
-            // Children that stand still would stay.
+            // Children that freeze would stay.
             self.thaw();
         }
         if let Some(mut process) = self.process.take() {
@@ -170,7 +170,7 @@ impl Postgres {
         }
     }
 
-    /// Has it answer nothing until [`Postgres::thaw`]: all its processes stand still.
+    /// Has it answer nothing until [`Postgres::thaw`]: all its processes freeze.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
@@ -193,8 +193,8 @@ impl Postgres {
                     self.process = Some(process);
                     return;
                 }
-                // The children of a server that was killed end by themselves, and until then it
-                // does not start.
+                // The children of a server that was killed end on their own, and until then it does
+                // not start.
                 if process.ended().is_some() {
                     break;
                 }

@@ -22,12 +22,12 @@ const END_TXN: u16 = 26;
 const OPEN: u8 = 0;
 const CUT: u8 = 1;
 const FROZEN: u8 = 2;
-/// Only what clients send stands still.
+/// Only what clients send is frozen.
 const MUTE: u8 = 3;
-/// Only what the server answers stands still.
+/// Only what the server answers is frozen.
 const DEAF: u8 = 4;
 
-/// A request that was on its way for so long is late: every client has given it up.
+/// A request that was on its way for that long is late: every client has given it up.
 const LATE: Duration = Duration::from_secs(7);
 
 /// Frames on their way in one direction of a connection.
@@ -36,7 +36,7 @@ const ON_THE_WAY: usize = 4_096;
 /// What is taken at once of a connection without frames.
 const PIECE: usize = 64 << 10;
 
-/// How calls are told apart.
+/// How calls are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Kafka,
@@ -128,7 +128,7 @@ impl Proxy {
         thread::spawn(move || {
             while !ours.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
-                    // A server that is gone closes the connection; the client tries again.
+                    // A server that is gone closes the connection; the client retries.
                     Ok((client, _)) => {
                         ours.connections.fetch_add(1, Ordering::Relaxed);
                         drop(connect(client, server, &ours));
@@ -182,7 +182,7 @@ impl Proxy {
         self.wire.state.store(DEAF, Ordering::SeqCst);
     }
 
-    /// From now on every frame is on its way for so long, in both directions.
+    /// From now on every frame is on its way for that long, in both directions.
     pub fn slow_down(&self, latency: Duration) {
         self.wire.latency_ms.store(latency.as_millis() as u64, Ordering::SeqCst);
     }
@@ -212,12 +212,14 @@ impl Proxy {
         *lock(&self.wire.is_doomed) = Some(Box::new(has_it));
     }
 
-    /// Breaks the connection of the request after so many more, which does not arrive. Later ones pass.
+    /// Breaks the connection of the request after that many more, which does not arrive. Later ones
+    /// pass.
     pub fn break_after_requests(&self, requests: u32) {
         self.wire.requests_left.store(requests.into(), Ordering::SeqCst);
     }
 
-    /// Breaks the connection of the answer after so many more, which does not arrive. Later ones pass.
+    /// Breaks the connection of the answer after that many more, which does not arrive. Later ones
+    /// pass.
     pub fn break_after_answers(&self, answers: u32) {
         self.wire.answers_left.store(answers.into(), Ordering::SeqCst);
     }
@@ -334,8 +336,8 @@ struct Frame {
     due: Instant,
 }
 
-/// Forwards frames, which stand still while the wire is `frozen`, until an end is closed or
-/// `passes` says that this one is lost.
+/// Forwards frames, which freeze while the wire is `frozen`, until an end is closed or `passes`
+/// says that this one is lost.
 fn forward(
     from: &TcpStream,
     to: &TcpStream,

@@ -28,7 +28,7 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Of so many nodes.
+    /// Of that many nodes.
     pub(crate) fn free(nodes: usize) -> Vec<Doors> {
         let ports = ports::free(3 * nodes);
         let of = |ports: &[u16]| Doors { scram: ports[0], plain: ports[1], certificate: ports[2] };

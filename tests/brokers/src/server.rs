@@ -1,4 +1,4 @@
-//! One Java server of a cluster: started, ended by a crash or cleanly, frozen, started again.
+//! One Java server of a cluster: started, ended by a crash or cleanly, frozen, restarted.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

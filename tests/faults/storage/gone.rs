@@ -24,7 +24,7 @@ fn a_log_that_is_gone_under_the_position_is_refused() {
     assert!(stderr.contains(" gone"), "{stderr}");
     assert!(stderr.contains(DATA), "it names the topic: {stderr}");
     trial.line.tries += 1;
-    // The backup of the log is put back: nothing was lost meanwhile.
+    // The backup of the log is restored: nothing was lost meanwhile.
     remove_queue(&trial);
     fs::write(trial.stage.path(QUEUE), whole).unwrap();
     trial.prove_records(None);

@@ -69,7 +69,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The fault's number in the list, and what is done, in words for the table.
+    /// The fault's number in the list, and what is done, as text for the table.
     pub fn new(fault: u32, what: &str) -> Self {
         Trial {
             stage: Stage::new(),
@@ -183,7 +183,7 @@ impl Trial {
         consumer
     }
 
-    /// Waits until there are more rows than so many.
+    /// Waits until there are more rows than that many.
     pub fn wait_for_rows(&mut self, consumer: &mut Running, before: u64) {
         wait_until("new rows", || {
             assert!(consumer.is_running(), "it ended: {}", consumer.stderr());

@@ -146,7 +146,7 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
     was_refused(trial, &findings);
 }
 
-/// The job reads so many records in all, and every row is right.
+/// The job reads that many records in all, and every row is right.
 fn goes_on(stage: &Stage, read: u64) {
     let has = int(&stage.status(), "read");
     let more = (read - has).to_string();

@@ -178,7 +178,7 @@ unsafe fn bytes<'a>(start: *const std::ffi::c_void, len: usize) -> &'a [u8] {
     unsafe { slice::from_raw_parts(start.cast::<u8>(), len) }
 }
 
-/// What the cluster calls a topic for good: one deleted and made again has another id. `Ok(None)`
+/// What the cluster calls a topic for good: one deleted and recreated has another id. `Ok(None)`
 /// when there is no such topic. Answered by `broker`, or by any.
 pub(crate) fn topic_id<C: ClientContext>(
     client: &Client<C>,

@@ -1,7 +1,7 @@
-//! What goes wrong when a cluster is first spoken to, in words: which address, and why.
+//! What goes wrong when a cluster is first spoken to, as text: which address, and why.
 //!
-//! librdkafka tries again forever and says why only in its log, so that is kept here. Where TLS is
-//! the reason it says little; then a connection of our own finds out more.
+//! librdkafka retries forever and says why only in its log, so that is kept here. Where TLS is the
+//! reason it says little; then a connection of our own finds out more.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{self, RecvTimeoutError};

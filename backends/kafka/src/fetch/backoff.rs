@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use seismic_queue::{Retries, RetryPolicy};
 
-/// When to try again.
+/// When to retry.
 #[derive(Debug)]
 pub(super) struct Backoff {
     retries: Retries,

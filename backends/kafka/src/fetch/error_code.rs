@@ -15,7 +15,7 @@ pub(super) fn code(error: i16) -> Code {
     RDKafkaRespErr::try_from(i32::from(error)).map_or(Code::Unknown, Code::from)
 }
 
-/// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
+/// Whether who reads must hear of it: what passes is retried, but a topic may be gone for good.
 pub(super) fn is_reported(code: Code) -> bool {
     !may_pass(code) || is_unknown(code)
 }

@@ -23,7 +23,7 @@ impl SlotNames {
         SlotNames { group: group.to_owned(), named, held: Mutex::default() }
     }
 
-    /// A name for the slot of that index, of so many, in this process.
+    /// A name for the slot of that index, of that many, in this process.
     pub(crate) fn member(&self, index: usize, slots: usize) -> Result<Member> {
         let (slot, is_named) = match &self.named {
             Some(name) => (format!("{name}-{index}"), true),

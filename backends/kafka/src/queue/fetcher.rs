@@ -186,7 +186,7 @@ impl Fetcher {
         done.map_err(self.cluster.failed("pausing the reading of partitions"))
     }
 
-    /// What an error of a partition means; what may pass is tried again silently.
+    /// What an error of a partition means; what may pass is retried silently.
     fn failure(&mut self, partition: Partition, code: Code) -> Result<()> {
         let Some(&wanted) = self.next.get(&partition) else { return Ok(()) };
         let topic = self.topic.name.clone();
@@ -245,7 +245,7 @@ impl Reader for Fetcher {
 }
 
 impl AssignableReader for Fetcher {
-    /// Partitions that cannot be read now are tried again while they are read.
+    /// Partitions that cannot be read now are retried while they are read.
     fn check_reachable(&mut self, _: &[Partition]) -> Result<()> {
         Ok(())
     }

@@ -109,7 +109,7 @@ impl KafkaCommitter {
         if let Err(error) = client.init_transactions(limits::TRANSACTION_WAIT) {
             let needs = vec![("Write", Resource::TransactionalId(id))];
             let error = self.cluster().failed_on(DOING, needs)(error);
-            // Nothing was begun, so whatever it is may be tried again, by another client.
+            // Nothing was begun, so whatever it is may be retried, by another client.
             return Err(match error.kind() {
                 Kind::Fatal => {
                     tracing::debug!("{error}");

@@ -81,7 +81,7 @@ impl<'a> JobTopic<'a> {
     }
 
     /// Writes down that a group is over. A worker that starts in the same moment works on until it
-    /// is stopped, and is refused when it starts again.
+    /// is stopped, and is refused when it restarts.
     pub(crate) fn end(&self, group: &str) -> Result<()> {
         self.append(Kind::Over, group, &[])
     }

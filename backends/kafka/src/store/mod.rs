@@ -201,7 +201,7 @@ impl JobStore for KafkaStore {
         }
         let (_, stored) = JobTopic::new(&self.cluster).agree(job)?;
         validate::same_job(&self.name(), &stored, job)?;
-        // Before a topic that is missing is made again.
+        // Before a topic that is missing is recreated.
         match self.context() {
             Ok((_, context)) => self.compare_outputs(&context)?,
             Err(Error::StoreMissing { .. }) => {}

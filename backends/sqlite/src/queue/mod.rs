@@ -67,7 +67,7 @@ impl SqliteQueue {
         Ok(self.opened.get_or_init(|| database))
     }
 
-    /// The file, made with pages of so many bytes if it is missing.
+    /// The file, made with pages of that many bytes if it is missing.
     pub(crate) fn make(&self, page_bytes: usize) -> Result<&Arc<Database>> {
         if self.opened.get().is_none() {
             let database = Database::open_or_make(&self.path, self.layout, page_bytes)?;

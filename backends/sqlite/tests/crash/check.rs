@@ -54,7 +54,7 @@ fn recovers<S: Subject>(path: &Path, a: &Moment<Op<S>>, b: &Moment<Op<S>>, image
     let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(sound, "ok", "{}", context());
     drop(db);
-    // A caller without an answer tries again.
+    // A caller without an answer retries.
     if let Act::Op(op) = &b.act {
         subject.apply(op);
         assert_eq!(S::look(path), b.content, "again, {}", context());

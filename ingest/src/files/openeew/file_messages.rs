@@ -46,7 +46,7 @@ struct Pending {
 }
 
 impl FileMessages {
-    /// Opens a file. Of a packed one so many bytes may be read ahead.
+    /// Opens a file. Of a packed one that many bytes may be read ahead.
     pub(crate) fn open(at: &Path, ahead: usize) -> Result<Self> {
         Ok(FileMessages {
             lines: Lines::open(at, limits::LINE_BYTES)?,

@@ -24,7 +24,7 @@ pub(super) struct FileItems {
 }
 
 impl FileItems {
-    /// Opens a file behind that line, which was read before. Of a packed one so many bytes may be
+    /// Opens a file behind that line, which was read before. Of a packed one that many bytes may be
     /// read ahead.
     pub(super) fn open(options: &Options, at: &Path, behind: u64, ahead: usize) -> Result<Self> {
         let mut reader = ItemReader::open(options.format, &options.read, at)?;

@@ -87,7 +87,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// A line gave something: these bytes, so many messages and records.
+    /// A line gave something: these bytes, that many messages and records.
     pub(crate) fn accept(
         &mut self,
         (line, is_whole): (u64, bool),

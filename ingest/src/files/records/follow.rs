@@ -60,7 +60,7 @@ struct Passed {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Why {
-    /// It cannot be read. It is tried again when it has changed.
+    /// It cannot be read. It is retried when it has changed.
     Failed,
     /// Another file has all of it. It is looked at again when it has changed, or the other is gone.
     Copy,

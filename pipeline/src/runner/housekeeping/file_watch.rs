@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::runner::job::JobContext;
 use crate::{Result, failpoints};
 
-/// How often. A job may commit into a deleted file for so long, and what it committed then is
+/// How often. A job may commit into a deleted file for that long, and what it committed then is
 /// done again by the next run.
 const EVERY: Duration = Duration::from_millis(500);
 

@@ -92,7 +92,7 @@ fn warn_unless_busy(outcome: Result<()>) {
 /// Holds the log, applies retention and prunes the journal once.
 ///
 /// # Errors
-/// When queue or store fail; it may be tried again.
+/// When queue or store fail; it may be retried.
 pub fn housekeep_once(job: JobContext<'_>) -> Result<()> {
     let JobContext { queue, store, lease, .. } = job;
     hold_log_now(queue, store, job.job)?;

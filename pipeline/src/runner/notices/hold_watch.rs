@@ -35,12 +35,12 @@ pub(crate) fn watch(job: JobContext<'_>, metrics: &Metrics, is_over: &AtomicBool
 /// What is open in one topic.
 #[derive(Default)]
 struct HoldWatch {
-    /// Where each open transaction begins, since when that is known, and whether it was told.
+    /// Where each open transaction begins, since when that is known, and whether it was reported.
     open: BTreeMap<Partition, (Offset, Instant, bool)>,
 }
 
 impl HoldWatch {
-    /// What is to be told now.
+    /// The notices that are due.
     fn look(&mut self, queue: &dyn Queue, topic: &Topic, now: Instant) -> Vec<HeldBack> {
         let found = match queue.open_transactions(topic) {
             Ok(found) => found,
@@ -60,7 +60,7 @@ impl HoldWatch {
             .collect()
     }
 
-    /// Those that have been there long enough and were not told yet.
+    /// Those that have been there long enough and were not reported yet.
     fn due(&mut self, found: Vec<OpenTransaction>, now: Instant) -> Vec<OpenTransaction> {
         self.open.retain(|partition, _| found.iter().any(|it| it.partition == *partition));
         let mut due = Vec::new();

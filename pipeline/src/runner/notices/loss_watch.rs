@@ -15,14 +15,14 @@ use crate::limits;
 use crate::runner::notices::losses::Losses;
 use crate::runner::notices::notice::Notice;
 
-/// When each reason was told last.
+/// When each reason was last reported.
 #[derive(Debug, Default)]
 pub struct LossWatch {
     told: Mutex<BTreeMap<LossReason, Duration>>,
 }
 
 impl LossWatch {
-    /// Whether a reason is to be told now; then it counts as told.
+    /// Whether a reason is to be reported now; then it counts as reported.
     fn is_to_tell(&self, reason: LossReason, now: Duration) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = told
@@ -64,7 +64,7 @@ impl SlotLosses {
         self.read += records;
     }
 
-    /// What is to be told now, if it is time to ask, or if this is the last time.
+    /// The notices that are due, if it is time to ask, or if this is the last time.
     pub fn judge<'a>(
         &mut self,
         watch: &LossWatch,

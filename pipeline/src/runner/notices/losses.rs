@@ -27,7 +27,7 @@ pub struct Losses {
 #[derive(Clone, Debug, Default)]
 struct Lost {
     records: u64,
-    /// One of them in words.
+    /// One of them as text.
     example: String,
 }
 
@@ -81,7 +81,7 @@ impl Losses {
         }
     }
 
-    /// Counts a dead letter that stands for so many.
+    /// Counts a dead letter that stands for that many.
     pub fn add_letter(
         &mut self,
         key: &[u8],
@@ -152,7 +152,7 @@ impl Losses {
     }
 }
 
-/// Whether so many of so many records are more than chance and one bad minute.
+/// Whether that many of that many records are more than chance and one bad minute.
 fn is_too_much(rejected: u64, records: u64) -> bool {
     let is_enough = rejected >= limits::FEWEST_LOST;
     let is_everything = rejected == records && rejected >= limits::FEWEST_LOST_OF_ALL;

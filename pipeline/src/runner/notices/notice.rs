@@ -128,9 +128,9 @@ pub struct RejectedRecords {
     pub total: u64,
     /// Records of all sensors, and of none, that were rejected for it ...
     pub rejected: u64,
-    /// ... of so many.
+    /// ... of that many.
     pub read: u64,
-    /// One of them in words.
+    /// One of them as text.
     pub example: String,
 }
 

@@ -119,7 +119,7 @@ impl SpreadWatch {
                     .is_none_or(|asked| now.saturating_sub(asked) >= limits::SPREAD_ASKED_EVERY))
     }
 
-    /// Asks operators about the candidates. What is to be told of them.
+    /// Asks operators about the candidates. The notices about them.
     ///
     /// # Errors
     /// [`Error::Spread`] when the job is to end for a spread sensor.
@@ -238,8 +238,8 @@ pub(crate) fn are_close(times: &[&(i64, i64)], reach_ms: i64) -> bool {
 }
 
 impl Found {
-    /// What is to be told, if there is more than before: at once the first time, and then not too
-    /// often.
+    /// What is to be reported, if there is more than before: at once the first time, and then not
+    /// too often.
     fn tell(&mut self, now: Duration, is_last: bool) -> Option<(Vec<SpreadSensor>, u64)> {
         let (is_time, before) = match self.told {
             None => (true, 0),

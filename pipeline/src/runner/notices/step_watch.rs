@@ -10,10 +10,10 @@ use crate::runner::notices::notice::{ClockSteps, Notice};
 /// Steps of the clocks that one slot has.
 #[derive(Debug, Default)]
 pub struct StepWatch {
-    /// Those not told yet, as far as they would be named, and how many there are.
+    /// Those not reported yet, as far as they would be named, and how many there are.
     named: Vec<ClockStep>,
     total: u64,
-    /// When some were told last, and how long to wait from then on.
+    /// When some were last reported, and how long to wait from then on.
     told: Option<(Duration, Duration)>,
 }
 
@@ -25,7 +25,7 @@ impl StepWatch {
         self.named.extend(steps.into_iter().take(room));
     }
 
-    /// What is to be told now, or if this is the last time.
+    /// The notice that is due, or everything if this is the last time.
     pub fn tell(&mut self, now: Duration, is_last: bool) -> Option<Notice> {
         if self.total == 0 {
             return None;

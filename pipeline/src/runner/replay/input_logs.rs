@@ -39,7 +39,7 @@ pub(crate) trait Watch {
     /// The next message of an input. It has its effect, or is in a loss that was accepted.
     fn message(&mut self, _input: usize, _message: Message<'_>) {}
 
-    /// The operator has applied so many messages of a batch.
+    /// The operator has applied that many messages of a batch.
     fn applied(&mut self, operator: &mut dyn Operator, count: u64) -> Result<()>;
 }
 
@@ -133,7 +133,7 @@ impl Cursor {
                 break;
             }
             watch.message(input, message);
-            // One in an accepted loss is back when the log was put back to an older state.
+            // One in an accepted loss is back when the log was restored to an older state.
             if message.offset >= operator.next(input) {
                 operator.apply_message(input, message);
                 count += 1;

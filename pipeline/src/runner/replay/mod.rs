@@ -74,8 +74,8 @@ impl Replay {
         Ok(offset < self.until)
     }
 
-    /// Does the message again. One that lies in an accepted loss was never done: the log was put
-    /// back to an older state since.
+    /// Does the message again. One that lies in an accepted loss was never done: the log was
+    /// restored to an older state since.
     pub fn step(&mut self, message: Message<'_>, operator: &mut dyn Operator) {
         if message.offset < operator.position() {
             return;

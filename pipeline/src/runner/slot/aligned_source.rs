@@ -81,9 +81,9 @@ struct Stamp {
 /// of a slow feed are as far apart.
 const UNCONFIRMED_MS: i64 = 60_000;
 
-/// As soon as so many bytes of a partition are held, no more is fetched of it: half of what a batch
-/// may be, so that one that is as large as they come is enough, and small ones are not fetched one by
-/// one.
+/// As soon as that many bytes of a partition are held, no more is fetched of it: half of what a
+/// batch may be, so that one that is as large as they come is enough, and small ones are not
+/// fetched one by one.
 const HELD_BYTES: usize = seismic_queue::limits::BATCH_BYTES / 2;
 
 impl AlignedSource {
@@ -249,7 +249,7 @@ impl AlignedPartition {
         Some(held.stamps[held.at..].iter().take_while(is_before).count().max(1))
     }
 
-    /// The next messages of the first batch, which has so many.
+    /// The next messages of the first batch, which has that many.
     fn cut_piece(&mut self, count: usize, spare: &mut Vec<Batch>) -> Batch {
         let held = self.held.front_mut().expect("it was counted");
         let is_over = count == held.rest();

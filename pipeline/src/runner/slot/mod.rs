@@ -45,9 +45,9 @@ pub struct Slot<'a> {
     waiting_since: Option<Duration>,
     /// When a commit was handed over last.
     handed_over: Duration,
-    /// How often the engines were made again.
+    /// How often the engines were recreated.
     rebuilt: u64,
-    /// Whether they are being made again.
+    /// Whether they are being recreated.
     is_rebuilding: bool,
     /// Whether it has taken a turn.
     has_begun: bool,
@@ -55,7 +55,7 @@ pub struct Slot<'a> {
     has_place: bool,
     /// What its commits lose.
     losses: SlotLosses,
-    /// Steps of clocks that are to be told.
+    /// Steps of clocks that are to be reported.
     steps: StepWatch,
     /// Rows of keyed outputs of an aligned job.
     reading_order: ReadingOrder,

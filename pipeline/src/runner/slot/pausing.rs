@@ -24,7 +24,7 @@ impl Slot<'_> {
         };
         match done {
             Ok(()) => self.is_paused = is_wanted,
-            // It is tried again with the next turn.
+            // It is retried with the next turn.
             Err(error) if error.kind() == Kind::Retry => tracing::warn!("{error}; trying again"),
             Err(error) => return Err(error.into()),
         }

@@ -48,7 +48,7 @@ impl ReadingOrder {
         }
     }
 
-    /// Throws everything away: the engines are made again.
+    /// Throws everything away: the engines are recreated.
     pub fn clear(&mut self) {
         self.blocks.clear();
     }

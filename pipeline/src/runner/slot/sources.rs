@@ -28,7 +28,7 @@ struct Further {
 }
 
 impl Sources {
-    /// Of a job with so many inputs, the first of which has its source.
+    /// Of a job with that many inputs, the first of which has its source.
     #[must_use]
     pub fn new(first: Box<dyn Source>, inputs: usize) -> Self {
         let further = (1..inputs).map(|_| Further::default()).collect();

@@ -113,7 +113,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     while slot.step().unwrap() {}
 }
 
-/// Fails so many commits in a way of which the outcome is unknown, and makes the others.
+/// Fails that many commits in a way of which the outcome is unknown, and makes the others.
 struct Failing {
     left: usize,
     failed: Option<Commit>,

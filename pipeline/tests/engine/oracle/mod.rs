@@ -94,7 +94,7 @@ impl Sensor {
         self.clock = Some(self.clock.map_or(time, |clock| clock.max(time)));
     }
 
-    /// Number of a row of a window or span from `start` on that had so many in this era.
+    /// Number of a row of a window or span from `start` on that had that many in this era.
     fn pane(&mut self, start: i128, rows: i32, rules: &Rules) -> i32 {
         let again = self.again_until.is_some_and(|until| start < until);
         if again || (rows > 0 && late::allows(rules)) {
@@ -489,7 +489,7 @@ impl Oracle {
         (std::mem::take(&mut self.rows), std::mem::take(&mut self.dead))
     }
 
-    /// Where the records went; what is open is counted anew.
+    /// Where the records went; what is open is counted again.
     pub fn totals(&self) -> Totals {
         let windows = |sensor: &'_ Sensor| {
             sensor.windows.values().chain(sensor.late.windows()).cloned().collect()

@@ -17,7 +17,7 @@ pub struct ServiceKey {
     pub name: &'static str,
     /// What it does.
     pub help: &'static str,
-    /// What holds without it, in words.
+    /// What holds without it, as text.
     pub default: Option<&'static str>,
     /// A value in TOML.
     pub example: &'static str,

@@ -1,4 +1,4 @@
-//! The table `[restart]`: when a job is started again, and from where.
+//! The table `[restart]`: when a job is restarted, and from where.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ pub struct SinkNumbers {
     pub flushes: u64,
     /// Errors.
     pub errors: u64,
-    /// Calls that failed and were tried again.
+    /// Calls that failed and were retried.
     pub retries: u64,
     /// Rows that it has not written yet; `None` for one that keeps no position.
     pub lag_rows: Option<u64>,

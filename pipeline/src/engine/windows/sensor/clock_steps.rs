@@ -245,7 +245,7 @@ impl Sensor {
         }
     }
 
-    /// Number of the row of a span that is closed, which has had so many rows in this era.
+    /// Number of the row of a span that is closed, which has had that many rows in this era.
     pub fn span_pane(&mut self, start_ms: i64, rows: u32, rules: &Rules) -> u32 {
         match &mut self.irregular {
             Some(irregular) if start_ms < irregular.again_until_ms => irregular.next_pane(),

@@ -103,7 +103,8 @@ impl LatePanes {
             Some(late) if late.window.start_ms == start_ms => late.window.add_rejects(counts),
             _ => match &mut self.pending {
                 Some(pending) if pending.start_ms == start_ms => pending.counts.add(counts),
-                // Backfill begins anew further back, so of two windows the later to be heard of counts.
+                // Backfill begins again further back, so of two windows the later to be heard of
+                // counts.
                 pending => *pending = Some(PendingRejects { start_ms, counts: *counts }),
             },
         }
@@ -240,7 +241,7 @@ impl From<&LatePanes> for state::LatePanes {
         let spans =
             (0..).zip(&late.spans).filter_map(|(level, span)| Some((level, span.as_ref()?)));
         state::LatePanes {
-            // It begins anew with the next window, so what it was before is nothing to be kept.
+            // It begins again with the next window, so what it was before is nothing to be kept.
             clock_ms: if late.is_empty() { 0 } else { late.clock_ms },
             windows: late.windows.iter().map(state::LateWindow::from).collect(),
             pending: late.pending.as_ref().map(state::PendingRejects::from),
