@@ -151,10 +151,10 @@ impl<'a> InternalRecords<'a> {
 
     fn read_pack(bytes: &'a [u8]) -> Option<Self> {
         let (_, mut rest) = bytes.split_first()?;
-        let partition = Partition(u32::try_from(take(&mut rest)?).ok()?);
-        let offset = take(&mut rest)?;
-        let append_ms = unzigzag(take(&mut rest)?);
-        let last = Position { offset, append_ms, behind_ms: take(&mut rest)? };
+        let partition = Partition(u32::try_from(read_varint(&mut rest)?).ok()?);
+        let offset = read_varint(&mut rest)?;
+        let append_ms = unzigzag(read_varint(&mut rest)?);
+        let last = Position { offset, append_ms, behind_ms: read_varint(&mut rest)? };
         let records = InternalRecords { single: None, partition, last, rest };
         // Nothing of a message counts before all of it is known to be readable.
         let mut all = records.clone();
