@@ -26,7 +26,7 @@
 use seismic_queue::{Offset, Partition};
 
 use crate::engine::repartition::envelope::{
-    Envelope, RecordPosition, VERSION, put, take, unzigzag, zigzag,
+    Envelope, RecordPosition, VERSION, put, read_varint, unzigzag, zigzag,
 };
 use crate::limits;
 
