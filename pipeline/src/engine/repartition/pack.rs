@@ -169,17 +169,17 @@ impl<'a> InternalRecords<'a> {
     #[inline]
     fn take_next(&mut self) -> Option<Envelope<'a>> {
         let rest = &mut self.rest;
-        let step = take(rest)?;
+        let step = read_varint(rest)?;
         let index = match step & HAS_INDEX {
             0 => 0,
-            _ => u32::try_from(take(rest)?).ok()?,
+            _ => u32::try_from(read_varint(rest)?).ok()?,
         };
         self.last.offset = self.last.offset.checked_add(step >> 2)?;
         if step & HAS_TIMES != 0 {
-            self.last.append_ms = self.last.append_ms.wrapping_add(unzigzag(take(rest)?));
-            self.last.behind_ms = take(rest)?;
+            self.last.append_ms = self.last.append_ms.wrapping_add(unzigzag(read_varint(rest)?));
+            self.last.behind_ms = read_varint(rest)?;
         }
-        let length = usize::try_from(take(rest)?).ok()?;
+        let length = usize::try_from(read_varint(rest)?).ok()?;
         let (record, after) = rest.split_at_checked(length)?;
         *rest = after;
         let Position { offset, append_ms, behind_ms } = self.last;
