@@ -26,6 +26,6 @@ mod spread;
 pub mod stop;
 pub mod storage;
 
-use storage::disk;
+use storage::{disk, gone};
 use trial::turn;
 pub use trial::{dice, line, publisher};

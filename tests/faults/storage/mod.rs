@@ -2,6 +2,6 @@
 
 pub mod disk;
 mod fsync;
-mod gone;
+pub mod gone;
 mod restored;
 mod torn;
