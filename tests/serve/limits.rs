@@ -11,7 +11,7 @@ use super::{ServeStage, http_get, url_of};
 use crate::stage::{STOP, wait_until};
 
 const JOB: &str = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\nslots = 4\n\
-                   [resources]\ncpus = 0.5\nmemory_mb = 512\n[restart]\ninterval_s = 0\n";
+                   priority = 2\n[resources]\ncpus = 0.5\nmemory_mb = 512\n[restart]\ninterval_s = 0\n";
 
 /// A cgroup whose controllers were handed on to this test; gone when it is dropped.
 struct Delegated(PathBuf);
@@ -62,6 +62,14 @@ impl Drop for Delegated {
     }
 }
 
+/// By how much a process stands back.
+fn niceness(pid: u32) -> i64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The 17th value behind the name, which may have spaces: see proc(5).
+    let behind = stat.rsplit_once(')').unwrap().1;
+    behind.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
 /// Soft limit of the memory that a process may write, bytes.
 fn data_limit(pid: u32) -> Option<u64> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
@@ -78,6 +86,8 @@ fn where_there_are_no_cgroups_a_worker_limits_itself_and_the_server_says_so() {
     let url = url_of(&server);
     stage.wait_for_state("coast", "running");
     assert_eq!(data_limit(stage.worker()), Some(512 << 20));
+    let of_server = niceness(server.pid());
+    assert_eq!(niceness(stage.worker()) - of_server, (19 - of_server).min(9));
     let said = server.stderr();
     assert!(
         said.contains("no cgroups for [resources]: ") && said.contains("limit themselves"),
@@ -97,6 +107,22 @@ fn where_there_are_no_cgroups_a_worker_limits_itself_and_the_server_says_so() {
     stage.stage.ok(&["job", "list", "--server", &url]);
     server.stop_within(Signal::TERM, STOP).ok();
     stage.left_workers().into_iter().for_each(|pid| stage.kill(pid));
+}
+
+#[test]
+fn a_worker_that_wants_more_memory_than_it_may_have_ends_and_it_is_said_why() {
+    let of_many = ["--records", "400000", "--sensors", "200000", "--pack", "20"];
+    let stage = ServeStage::with_records(&of_many);
+    let job = JOB.replace("memory_mb = 512", "memory_mb = 64");
+    stage.write_job("coast.toml", &format!("{job}max_per_hour = 1\n"));
+    // Limited by itself, also where a cgroup might be made.
+    let server = stage.serve(&["--leave-running"]);
+    stage.wait_for_state("coast", "failed");
+    let why = stage.life("coast")["standing"]["why"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("more memory than [resources] memory_mb lets it have"), "{why}");
+    let logs = stage.stage.ok(&["job", "logs", "coast", "--server", &url_of(&server)]);
+    assert!(logs.contains("memory allocation of "), "{logs}");
+    server.stop_within(Signal::TERM, STOP).ok();
 }
 
 #[test]

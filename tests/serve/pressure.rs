@@ -80,7 +80,8 @@ fn sinks_of_a_job_that_is_paused_are_paused_next_and_write_the_rest_when_they_re
     });
     assert!(logged("sinks write again") && logged("job report has 4 partitions here"));
     let rows = job("report")["numbers"]["counts"]["windows"].as_u64().unwrap();
-    assert!(target.received().len() as u64 >= rows, "{} of {rows}", target.received().len());
+    let lines = || target.received().iter().map(|(_, body)| body.lines().count()).sum::<usize>();
+    wait_until(&format!("all {rows} rows are there"), || lines() as u64 >= rows);
     server.stop_within(Signal::TERM, STOP).ok();
     stage.stage.ok(&["verify", "--complete", "--job", "jobs/report.toml"]);
 }

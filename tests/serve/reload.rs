@@ -88,7 +88,7 @@ fn without_a_target_only_a_failure_is_an_alarm() {
     let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n[restart]\ninterval_s = 0\n\
                max_retries = 1\n[alarms]\nclear_s = 1\n";
     stage.write_job("coast.toml", job);
-    let server = stage.serve(&[]);
+    let server = stage.serve(&["--log-format", "json", "--log-file", "server.log"]);
     stage.wait_for_state("coast", "running");
     let first = stage.worker();
     stage.kill(first);
@@ -102,5 +102,10 @@ fn without_a_target_only_a_failure_is_an_alarm() {
     let alarms = stage.stage.ok(&["job", "alarms", "coast", "--server", &url_of(&server)]);
     assert!(alarms.contains("coast  failure: ") && !alarms.contains("restart: "), "{alarms}");
     assert!(!server.stderr().contains("alarm restart"), "{}", server.stderr());
+    // The server's own log is JSON, on stderr and in a file.
+    let written = fs::read_to_string(stage.stage.path("server.log")).unwrap();
+    let line = written.lines().find(|line| line.contains("alarm failure")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["level"], "warn");
     server.stop_within(Signal::TERM, STOP).ok();
 }

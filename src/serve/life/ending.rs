@@ -71,6 +71,10 @@ impl fmt::Display for Ending {
             Ending::Killed { signal: 9 } => f.write_str(
                 "the worker was killed (signal 9), by a person or because memory ran out",
             ),
+            Ending::Killed { signal: 6 } => f.write_str(
+                "the worker aborted (signal 6), as where it wants more memory than [resources] \
+                 memory_mb lets it have: the end of `seismic job logs` says why",
+            ),
             Ending::Killed { signal } => write!(f, "the worker was killed by signal {signal}"),
             Ending::Vanished => f.write_str(
                 "the worker is gone without last words: it was killed, or the machine was restarted",

@@ -1,4 +1,4 @@
-//! Limits that a worker sets itself if there is no cgroup.
+//! Limits that a worker sets itself if there is no cgroup, and its niceness.
 //!
 //! Memory: `RLIMIT_DATA`, which counts private writable memory (heap, stacks, private mappings; see
 //! getrlimit(2)). `RLIMIT_AS` would count the address space, including files mapped for reading,
@@ -6,7 +6,7 @@
 
 use std::io;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit, nice, setrlimit};
 
 use crate::job::service::Resources;
 
@@ -25,6 +25,29 @@ pub fn limit_memory(resources: &Resources) -> io::Result<()> {
     Ok(())
 }
 
+/// Priority of a job that says nothing.
+const USUAL: u8 = 5;
+
+/// Steps of niceness for each priority below that one: at the lowest, 15 of 19.
+const NICE_STEPS: i32 = 3;
+
+/// Has this process stand back for others from the start where its job is of a low priority: pressure is
+/// known only when it has lasted.
+///
+/// # Errors
+/// Those of the system.
+pub fn stand_back(priority: u8) -> io::Result<()> {
+    let steps = niceness(priority);
+    if steps > 0 {
+        nice(steps)?;
+    }
+    Ok(())
+}
+
+fn niceness(priority: u8) -> i32 {
+    i32::from(USUAL.saturating_sub(priority)) * NICE_STEPS
+}
+
 /// How many threads of the job read and compute, of that many that it asks for, on that many cores.
 #[must_use]
 pub fn slots(resources: &Resources, asked: Option<usize>, cores: usize) -> Option<usize> {
@@ -35,6 +58,11 @@ pub fn slots(resources: &Resources, asked: Option<usize>, cores: usize) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_of_low_priorities_stand_back_and_all_others_are_alike() {
+        assert_eq!([0, 1, 4, 5, 9].map(niceness), [15, 12, 3, 0, 0]);
+    }
 
     #[test]
     fn a_job_has_no_more_slots_than_it_may_have_cores() {

@@ -84,6 +84,9 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     })?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     order.fit(&mut spec, cores);
+    if let Err(error) = limit::stand_back(service.priority) {
+        tracing::warn!("its priority does not hold while it works: {error}");
+    }
     if !order.has_cgroup {
         if let Err(error) = limit_memory(&service.resources) {
             tracing::warn!("[resources] memory_mb does not hold: {error}");
