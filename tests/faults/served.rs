@@ -200,7 +200,7 @@ fn sigterm_of_a_server_under_load_and_in_a_commit_makes_the_last_commits_of_its_
 
 #[test]
 fn a_log_that_is_gone_or_another_one_fails_a_served_job_until_it_is_there_again() {
-    let what = "log truncated under the position of a served job, and its topic made again";
+    let what = "log truncated under the position of a served job, and its topic recreated";
     let mut it = Served::new(Trial::new(19, what));
     let load = it.trial.load();
     it.write_job("");
@@ -221,7 +221,7 @@ fn a_log_that_is_gone_or_another_one_fails_a_served_job_until_it_is_there_again(
     remove_queue(&it.trial);
     it.trial.stage.generate(&["--records", "1000"]);
     it.start();
-    it.until_failed("made again");
+    it.until_failed("deleted and recreated");
     it.trial.line.tries += 1;
     assert_eq!(it.trial.rows(), before);
     assert!(!it.server().stderr().contains("restarting"), "{}", it.server().stderr());
