@@ -46,7 +46,9 @@ faults='1|kill -9 of the worker at every kill point and at random times
 29|file written over under a running job
 30|offsets that a tool has reset
 31|signals of terminals and supervisors
-32|a store that is busy while somebody looks'
+32|a store that is busy while somebody looks
+34|TLS and logins that do not fit
+36|advertised listeners that clients cannot reach'
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {

@@ -337,8 +337,8 @@ impl Diagnose for Forgetful {
         self.0.open_transactions(topic)
     }
 
-    fn look_at(&self, transaction: &mut OpenTransaction) {
-        self.0.look_at(transaction);
+    fn look_at(&self, transactions: &mut [OpenTransaction]) {
+        self.0.look_at(transactions);
     }
 
     fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {

@@ -80,18 +80,18 @@ fn needs(subject: &Subject) -> Vec<Need> {
 
 /// Transactions that hang in a topic.
 fn hanging(queue: &dyn Queue, topic: &Topic) -> Vec<Finding> {
-    let open = match queue.open_transactions(topic) {
+    let mut open = match queue.open_transactions(topic) {
         Ok(open) => open,
         Err(error) => return vec![failed(&error)],
     };
-    let hangs = |mut transaction: OpenTransaction| {
-        queue.look_at(&mut transaction);
+    queue.look_at(&mut open);
+    let hangs = |transaction: OpenTransaction| {
         let since_ms = transaction.since_ms?;
         let hangs = transaction.age_ms(now_ms()) >= Some(HANGS_MS);
         let remedy = in_words(&transaction.remedy());
         hangs.then(|| Finding::problem(said(&transaction, since_ms), remedy))
     };
-    open.into_iter().filter_map(hangs).collect()
+    open.into_iter().flat_map(OpenTransaction::each).filter_map(hangs).collect()
 }
 
 fn missing(topic: &str) -> Finding {

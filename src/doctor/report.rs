@@ -22,7 +22,8 @@ pub struct Section {
 /// A finding for what could not be examined.
 pub(super) fn failed(error: &Error) -> Finding {
     let remedy = error.remedy().map_or("as it says".to_owned(), |it| remedy::in_words(&it));
-    Finding::problem(error.to_string(), remedy)
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    Finding::problem(format!("{error}{}", cause.unwrap_or_default()), remedy)
 }
 
 impl Report {

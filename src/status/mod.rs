@@ -44,7 +44,7 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
         input.is_still(&topic, &queue.name())?;
         if spans.is_empty() {
             open = for_a_while(|| queue.open_transactions(&topic))?;
-            open.iter_mut().for_each(|transaction| queue.look_at(transaction));
+            queue.look_at(&mut open);
         }
         spans.push(for_a_while(|| queue.spans(&topic))?);
         pinned.extend(for_a_while(|| RetentionLag::of(queue, &topic, false))?);

@@ -75,8 +75,8 @@ impl RepartitionStatus {
             .map(|(number, (view, span))| PartitionOfInput::new(number, view, *span))
             .collect();
         let mut open = for_a_while(|| queue.open_transactions(&input))?;
-        for transaction in &mut open {
-            queue.look_at(transaction);
+        queue.look_at(&mut open);
+        for transaction in &open {
             if let Some(partition) = partitions.get_mut(transaction.partition.0 as usize) {
                 partition.hold_back(transaction);
             }
@@ -94,7 +94,7 @@ impl RepartitionStatus {
             lost_messages: counts.lost_messages,
             lag: partitions.iter().map(|partition| partition.lag).sum(),
             held_back: partitions.iter().map(|partition| partition.held_back).sum(),
-            open_transactions: open.iter().filter_map(OpenTransactionStatus::of).collect(),
+            open_transactions: OpenTransactionStatus::all(&open),
             partitions,
         })
     }

@@ -96,7 +96,7 @@ fn counts(status: &JobStatus) -> String {
     let counts = &status.counts;
     let mut text = format!(
         "\n{} records read = {} in {} closed windows + {} open + {} late + {} rejected; lag {} \
-         messages\n",
+         messages",
         count(counts.read),
         count(counts.closed),
         count(counts.windows),
@@ -107,11 +107,12 @@ fn counts(status: &JobStatus) -> String {
     );
     if status.held_back > 0 {
         text += &format!(
-            "of these {} are waiting to be read, and {} are held back by open transactions\n",
+            ", of which {} are waiting to be read, and {} are held back by open transactions",
             count(status.lag.saturating_sub(status.held_back)),
             count(status.held_back),
         );
     }
+    text += "\n";
     for transaction in &status.open_transactions {
         text += &format!("{}\n", transaction.words);
     }

@@ -105,8 +105,14 @@ fn full() -> Stdio {
 fn output_that_cannot_be_written_is_an_error_of_the_command_and_no_panic() {
     let stage = Stage::with_records(&["--records", "1000"]);
     stage.ok(&["run", "--drain"]);
-    let commands: [&[&str]; 5] =
-        [&["status"], &["status", "--json"], &["verify"], &["read", DATA], &["checkpoint", "list"]];
+    let commands: [&[&str]; 6] = [
+        &["status"],
+        &["status", "--json"],
+        &["verify"],
+        &["read", DATA],
+        &["checkpoint", "list"],
+        &["run", "--help"],
+    ];
     for args in commands {
         let mut command = stage.command(args);
         let output = command.stdout(full()).stderr(Stdio::piped()).output().unwrap();

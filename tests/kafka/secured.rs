@@ -197,9 +197,13 @@ fn what_our_own_reading_does_not_honour_has_librdkafka_read() {
 #[test]
 #[ignore = "more on brokers: .ci/run"]
 fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
+    let what =
+        "TLS and logins: wrong password, another authority, name or kind of listener, expired";
+    let mut line = Line { place: "Kafka", ..Line::new(34, what) };
+    let mut longest = Duration::ZERO;
     let Some(secured) = Secured::new() else { return };
     let doors = secured.kafka.doors();
-    let (scram, plain) = (doors.scram(), doors.plain());
+    let (scram, plain, expired) = (doors.scram(), doors.plain(), doors.expired());
     let open = secured.kafka.address();
     let ca = format!("ssl.ca.location={}", secured.kafka.certificates().join("ca.pem").display());
     let stranger = secured.kafka.certificates().join("stranger.pem");
@@ -213,6 +217,7 @@ fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
         (&*scram, &[protocol, mechanism, alice, &ca][..], "wrong", "invalid credentials"),
         (&*scram, &[protocol, mechanism, "sasl.username=nobody", &ca], "x", "invalid credentials"),
         (&*scram, &[protocol, mechanism, alice, &stranger], PASSWORD.1, "no authority in ssl.ca"),
+        (&*expired, &[protocol, mechanism, alice, &ca], PASSWORD.1, "certificate expired"),
         (&*localhost, &[protocol, mechanism, alice, &ca], PASSWORD.1, "localhost"),
         (&*scram, &[], "", "security.protocol"),
         (&*plain, &[], "", "security.protocol"),
@@ -244,7 +249,11 @@ fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
         assert!(first.contains(host), "{settings:?} {done}");
         assert!(took < Duration::from_secs(30), "{settings:?} took {took:?}: {done}");
         assert!(password.is_empty() || !done.stderr.contains(&format!("{password}\n")), "{done}");
+        longest = longest.max(took);
+        line.tries += 1;
     }
+    line.measured.push(format!("named after {} ms at most", longest.as_millis()));
+    line.print();
 }
 
 /// All that `run` needs, and nothing else, in the words of docs/kafka.md.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use seismic_brokers::{Flush, RocketMq};
 use serde_json::Value;
 
+use crate::faults::line::Line;
 use crate::stage::{ROWS, Stage, wait_until};
 
 /// A stage whose queue is the shared broker, with topics of its own.
@@ -70,6 +71,8 @@ fn rows_of_a_run_come_back_to_rocketmq_each_once() {
 #[test]
 #[ignore = "more on brokers: .ci/run"]
 fn a_sink_ahead_of_a_store_that_was_put_back_waits_compares_and_goes_on() {
+    let what = "an older store put back beside the topic of its RocketMQ sink";
+    let mut line = Line { place: "RocketMQ", ..Line::new(27, what) };
     let Some(mut cluster) = Cluster::new() else { return };
     cluster.stage.place.extend(["--store", "sqlite:store.db"].map(str::to_owned));
     let sink = cluster.sink();
@@ -102,6 +105,8 @@ fn a_sink_ahead_of_a_store_that_was_put_back_waits_compares_and_goes_on() {
     records("3", "2026-01-01T00:04:00Z");
     cluster.stage.ok(&cluster.run(&sink, &["--drain"]));
     assert_eq!(cluster.verify()["sinks"][0]["rows"].as_u64().unwrap(), cluster.rows().len() as u64);
+    line.tries += 1;
+    line.print();
 }
 
 #[test]

@@ -42,6 +42,18 @@ impl ClusterAddress {
     }
 }
 
+/// Where a broker listens that is given without a port.
+pub(crate) const PORT: &str = ":9092";
+
+/// A given address as `host:port`.
+pub(crate) fn with_port(broker: &str) -> String {
+    let broker = broker.trim();
+    let broker = broker.rsplit("://").next().unwrap_or(broker);
+    // An IPv6 address in brackets has colons of its own.
+    let has_port = broker.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if has_port && !broker.ends_with(']') { broker.to_owned() } else { format!("{broker}{PORT}") }
+}
+
 impl fmt::Display for ClusterAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "kafka://{}", self.brokers)?;
@@ -66,6 +78,15 @@ mod tests {
     fn urls_read_back_as_written() {
         for text in ["kafka://h:9092", "kafka://a:1,b:2", "kafka://a:1/group"] {
             assert_eq!(ClusterAddress::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_broker_without_a_port_is_at_kafkas() {
+        for (given, at) in
+            [("h", "h:9092"), (" h:1", "h:1"), ("[::1]", "[::1]:9092"), ("[::1]:2", "[::1]:2")]
+        {
+            assert_eq!(with_port(given), at);
         }
     }
 

@@ -1,13 +1,12 @@
 //! Kafka in the list of backends: what a cluster's address opens.
 
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::address::ClusterAddress;
+use crate::address::{ClusterAddress, with_port};
 use crate::queue::KafkaQueue;
 use crate::store::KafkaStore;
+use seismic_queue::backend::reach::any_takes_connections;
 use seismic_queue::backend::{Address, Backend, Capabilities};
 use seismic_queue::{JobStore, Queue, Result};
 
@@ -41,29 +40,7 @@ impl Address for ClusterAddress {
 
     /// One broker is enough.
     fn is_reachable(&self, wait: Duration) -> bool {
-        let takes_connections = move |broker: &str| {
-            let Ok(mut places) = broker.to_socket_addrs() else { return false };
-            places.any(|place| TcpStream::connect_timeout(&place, wait).is_ok())
-        };
-        let (to, answers) = mpsc::channel();
-        for broker in self.brokers.split(',').map(str::to_owned) {
-            let to = to.clone();
-            // Names may take longer to look up than anyone waits here.
-            let ask = move || {
-                let _ = to.send(takes_connections(&broker));
-            };
-            drop(thread::Builder::new().name("kafka reach".to_owned()).spawn(ask));
-        }
-        drop(to);
-        let until = Instant::now() + wait;
-        while let Ok(is_there) =
-            answers.recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            if is_there {
-                return true;
-            }
-        }
-        false
+        any_takes_connections(self.brokers.split(',').map(with_port), wait)
     }
 
     fn with_settings(&self, settings: &[(String, String)]) -> Option<Arc<dyn Address>> {

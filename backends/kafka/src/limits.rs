@@ -134,5 +134,15 @@ pub const LISTEN: Duration = Duration::from_micros(300);
 /// less often it was a transaction that took too long.
 pub const FENCED_TIMES: u32 = 3;
 
+/// Open transactions of a partition that are named besides its oldest one: whoever has more will see
+/// the next ones when these are over.
+pub const TRANSACTIONS_BEHIND: usize = 3;
+
+/// Bytes asked of a partition of which one message is wanted, which may come in a long batch.
+pub const LOOKED_AT_BYTES: usize = 64 << 10;
+
+/// How much longer than [`BROKER_WAIT`] that may take for each partition.
+pub const LOOKED_AT_WAIT: Duration = Duration::from_millis(10);
+
 /// How many partitions are asked for at once. Each takes a connection of its own meanwhile.
 pub const ASKED_AT_ONCE: usize = 8;

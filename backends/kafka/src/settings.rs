@@ -67,6 +67,9 @@ impl Settings {
         base.set("reconnect.backoff.max.ms", "1000");
         base.set("socket.timeout.ms", "6000");
         base.set("socket.keepalive.enable", "true");
+        // Its own way back to the given addresses has no pause where all of them refuse connections,
+        // and takes a core. Ours is `Cluster::look_at_given`.
+        base.set("metadata.recovery.strategy", "none");
         for (key, value) in &address.options {
             if SECRET.iter().any(|part| key.contains(part)) {
                 let variable = format!("{VARIABLE}{}", key.replace('.', "_").to_uppercase());
@@ -112,6 +115,11 @@ impl Settings {
             }
         }
         Security::of(|key| self.get(key))
+    }
+
+    /// The addresses that the caller gave, with commas between them.
+    pub(crate) fn brokers(&self) -> &str {
+        self.base.get("bootstrap.servers").unwrap_or_default()
     }
 
     /// A setting of every client, also a secret one.

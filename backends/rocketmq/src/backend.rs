@@ -1,9 +1,12 @@
 //! RocketMQ in the list of backends: what the address of its nameservers opens.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::client::Client;
 use crate::nameservers::Nameservers;
 use crate::queue::RocketQueue;
+use seismic_queue::backend::reach::{any_takes_connections, first_within};
 use seismic_queue::backend::{Address, Backend, Capabilities};
 use seismic_queue::{Error, JobStore, Queue, Result};
 
@@ -35,5 +38,20 @@ impl Address for Nameservers {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { is_shared: true, retains_by_itself: true, ..Capabilities::default() }
+    }
+
+    /// A broker is enough that a nameserver knows and that takes connections: nameservers alone have
+    /// no messages, and forget a broker when its connection ends.
+    fn is_reachable(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let is_encrypted = self.is_encrypted;
+        let each = self.names.clone();
+        let masters = first_within(each, wait, move |name: &String| {
+            let nameserver = Nameservers { names: vec![name.clone()], is_encrypted };
+            let cluster = Client::new(&nameserver).and_then(|mut client| client.cluster()).ok()?;
+            Some(cluster.masters).filter(|masters| !masters.is_empty())
+        });
+        let left = until.saturating_duration_since(Instant::now());
+        masters.is_some_and(|masters| any_takes_connections(masters.into_values(), left))
     }
 }

@@ -289,7 +289,7 @@ impl Diagnose for RocketQueue {
         Ok(Vec::new())
     }
 
-    fn look_at(&self, _transaction: &mut OpenTransaction) {}
+    fn look_at(&self, _transactions: &mut [OpenTransaction]) {}
 }
 
 /// Name of the consumer group of a holder.

@@ -1,5 +1,7 @@
 //! Mapping of SQLite errors.
 
+use std::path::Path;
+
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
@@ -52,6 +54,7 @@ impl Fault {
 /// The error for `doing` something with the file `at`.
 pub(crate) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> Error {
     let file = at.to_owned();
+    let source = system_error::looked_up(source, Path::new(at.trim_start_matches("sqlite:")));
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Full { at: file, doing },
         // The WAL's index could not grow: the same cause, said differently.

@@ -19,6 +19,8 @@ mod main_file;
 mod queue;
 #[cfg(unix)]
 mod read_only;
+#[cfg(unix)]
+mod refusal;
 mod schema;
 mod store;
 mod system_error;

@@ -1,4 +1,4 @@
-//! Files on read-only media: a backup on a disc, a read-only mount.
+//! Files that cannot be written: a backup on a disc, a read-only mount, a folder of another user.
 //!
 //! A file in WAL mode needs an index file next to it, which SQLite must be able to create. Where it
 //! cannot, the file is opened as immutable. This is correct only as long as there is no WAL next to
@@ -13,11 +13,21 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use crate::error::Sql;
+use crate::refusal::{folder_of, is_refused};
 use seismic_queue::Error;
 
-/// Whether nothing beside the file can be made.
-pub(crate) fn is_on_read_only_media(path: &Path) -> bool {
-    statvfs(path).is_ok_and(|media| media.f_flag.contains(StatVfsMountFlags::RDONLY))
+/// Whether nothing beside the file can be made, and nobody writes to it.
+pub(crate) fn is_at_rest(path: &Path) -> bool {
+    let is_read_only =
+        statvfs(path).is_ok_and(|media| media.f_flag.contains(StatVfsMountFlags::RDONLY));
+    // Whoever writes to it as another user has a WAL, also an empty one.
+    is_read_only || (is_refused(folder_of(path)) && !wal_of(path).exists())
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    PathBuf::from(wal)
 }
 
 /// Opens a file as one that does not change.
@@ -25,12 +35,10 @@ pub(crate) fn is_on_read_only_media(path: &Path) -> bool {
 /// # Errors
 /// When commits are in a WAL beside it.
 pub(crate) fn open(path: &Path, at: &str) -> Sql<Connection> {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    let wal = PathBuf::from(wal);
+    let wal = wal_of(path);
     if fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
         let why = format!(
-            "its file system is read-only, and {} holds commits that are not in the file yet: \
+            "it cannot be written, and {} holds commits that are not in the file yet: \
              copy both to where files can be made, and look there",
             wal.display()
         );

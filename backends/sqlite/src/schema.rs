@@ -210,7 +210,7 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
     let opened = connect(path, layout, OpenFlags::empty()).and_then(&identified);
     #[cfg(unix)]
     let opened = opened.or_else(|fault| {
-        if fault.code().is_some() && read_only::is_on_read_only_media(path) {
+        if fault.code().is_some() && read_only::is_at_rest(path) {
             return identified(prepared(read_only::open(path, at)?, layout)?);
         }
         Err(fault)

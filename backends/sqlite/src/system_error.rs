@@ -5,14 +5,40 @@
 //! the failed call.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use rusqlite::{Error, ErrorCode, ffi};
+
+#[cfg(unix)]
+use crate::refusal::refused;
 
 /// The error with the system's words, where it is one of the system's. A write for which there is
 /// no room becomes [`ErrorCode::DiskFull`], whatever the limit is: SQLite itself knows only
 /// `ENOSPC`.
 pub(crate) fn added(error: Error) -> Error {
     explained(error, &io::Error::last_os_error())
+}
+
+/// The error with what the system says of the file at `path` and its folder, where SQLite itself found
+/// that it may not write, and no call of the system had to say so.
+#[cfg(unix)]
+pub(crate) fn looked_up(error: Error, path: &Path) -> Error {
+    let Error::SqliteFailure(code, words) = error else { return error };
+    let is_said = words.as_ref().is_some_and(|words| words.contains("os error"));
+    if is_said || !matches!(code.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly) {
+        return Error::SqliteFailure(code, words);
+    }
+    let Some((place, system)) = refused(path) else {
+        return Error::SqliteFailure(code, words);
+    };
+    let words = words.unwrap_or_else(|| code.to_string());
+    let words = format!("{words}: {} cannot be written: {system}", place.display());
+    Error::SqliteFailure(code, Some(words))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn looked_up(error: Error, _: &Path) -> Error {
+    error
 }
 
 fn explained(error: Error, system: &io::Error) -> Error {
@@ -70,6 +96,13 @@ mod tests {
         assert!(words.contains("unable to open"), "{words}");
         assert!(words.contains("Too many open files"), "{words}");
         assert!(words.contains("ulimit -n"), "{words}");
+    }
+
+    #[test]
+    fn a_file_that_may_be_written_is_not_explained_by_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = looked_up(failure(ffi::SQLITE_READONLY), &folder.path().join("f.db"));
+        assert!(!error.to_string().contains("os error"), "{error}");
     }
 
     #[test]

@@ -225,8 +225,8 @@ impl Diagnose for Losing {
         self.inner.open_transactions(topic)
     }
 
-    fn look_at(&self, transaction: &mut OpenTransaction) {
-        self.inner.look_at(transaction);
+    fn look_at(&self, transactions: &mut [OpenTransaction]) {
+        self.inner.look_at(transactions);
     }
 }
 

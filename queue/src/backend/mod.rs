@@ -15,6 +15,7 @@ pub mod decompress;
 pub mod disk;
 pub mod file_lock;
 pub mod polling_reader;
+pub mod reach;
 pub mod retry;
 mod url;
 pub mod validate;

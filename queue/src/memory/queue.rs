@@ -209,5 +209,5 @@ impl Diagnose for Memory {
         Ok(Vec::new())
     }
 
-    fn look_at(&self, _transaction: &mut OpenTransaction) {}
+    fn look_at(&self, _transactions: &mut [OpenTransaction]) {}
 }

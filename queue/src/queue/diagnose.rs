@@ -38,8 +38,9 @@ pub trait Diagnose {
     /// When the place cannot be asked.
     fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>>;
 
-    /// Looks since when a transaction is open, and whose it is, as far as that can be known.
-    fn look_at(&self, transaction: &mut OpenTransaction);
+    /// Looks since when transactions of one topic are open, whose they are, and which others are open
+    /// behind them, as far as that can be known.
+    fn look_at(&self, transactions: &mut [OpenTransaction]);
 
     /// Whether who we are may do what is needed here, as far as someone watches over that. Nothing
     /// is written or made to find out.

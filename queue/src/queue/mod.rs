@@ -14,7 +14,7 @@ mod source;
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
 pub use hold::{HeldBack, Hold};
 pub use import_log::{Before, ImportLog, NoteChange, Standing};
-pub use open_transaction::OpenTransaction;
+pub use open_transaction::{OpenTransaction, TransactionBehind};
 pub use producer::{Append, Appended, Producer};
 pub use reader::{Event, Reader};
 pub use retention::{Policy, Retained, Retention};

@@ -20,9 +20,39 @@ pub struct OpenTransaction {
     pub since_ms: Option<i64>,
     /// The id that the queue gave its producer, where it says so.
     pub producer: Option<i64>,
+    /// Others of the partition that are open behind its first message, oldest first, as far as
+    /// somebody looked.
+    pub behind: Vec<TransactionBehind>,
+}
+
+/// An open transaction behind the first message of an older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionBehind {
+    /// Its first message.
+    pub first: Offset,
+    /// As in [`OpenTransaction`].
+    pub since_ms: Option<i64>,
+    /// As in [`OpenTransaction`].
+    pub producer: Option<i64>,
 }
 
 impl OpenTransaction {
+    /// This one and those behind it, each as what holds the partition back when those before it are
+    /// over.
+    pub fn each(self) -> impl Iterator<Item = OpenTransaction> {
+        let OpenTransaction { topic, partition, end, first, since_ms, producer, behind } = self;
+        let oldest = TransactionBehind { first, since_ms, producer };
+        std::iter::once(oldest).chain(behind).map(move |it| OpenTransaction {
+            topic: topic.clone(),
+            partition,
+            first: it.first,
+            end,
+            since_ms: it.since_ms,
+            producer: it.producer,
+            behind: Vec::new(),
+        })
+    }
+
     /// How long it has been open, ms.
     #[must_use]
     pub fn age_ms(&self, now_ms: i64) -> Option<i64> {

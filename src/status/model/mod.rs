@@ -171,7 +171,7 @@ impl JobStatus {
             partition.held_back = transaction.held_from(Offset(position)).min(partition.lag);
         }
         self.held_back = self.partitions.iter().map(|partition| partition.held_back).sum();
-        self.open_transactions = open.iter().filter_map(OpenTransactionStatus::of).collect();
+        self.open_transactions = OpenTransactionStatus::all(open);
     }
 }
 

@@ -27,8 +27,14 @@ pub struct OpenTransactionStatus {
 }
 
 impl OpenTransactionStatus {
+    /// Those that hang of these, which were looked at, and of those behind them.
+    pub fn all(open: &[OpenTransaction]) -> Vec<Self> {
+        let each = open.iter().cloned().flat_map(OpenTransaction::each);
+        each.filter_map(|open| OpenTransactionStatus::of(&open)).collect()
+    }
+
     /// One that was looked at; `None` where it does not hang.
-    pub fn of(open: &OpenTransaction) -> Option<Self> {
+    fn of(open: &OpenTransaction) -> Option<Self> {
         let since_ms = open.since_ms.filter(|_| open.age_ms(now_ms()) >= Some(HANGS_MS))?;
         Some(OpenTransactionStatus {
             topic: open.topic.clone(),

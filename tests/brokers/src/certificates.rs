@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// PEM files in a folder: `ca.pem`; `server.pem` and `server.key` of 127.0.0.1 and `client.pem` and
-/// `client.key`, both signed by it; `stranger.pem`, an authority that signed nothing.
+/// `client.key`, both signed by it; `expired.pem` and `expired.key`, those of a server in 2020;
+/// `stranger.pem`, an authority that signed nothing.
 #[derive(Debug)]
 pub struct Certificates {
     folder: PathBuf,
@@ -23,10 +24,14 @@ impl Certificates {
         let (ca, text) = authority("tests");
         certificates.write("ca.pem", &text);
         certificates.write("stranger.pem", &authority("a stranger").1);
-        for name in ["server", "client"] {
+        for name in ["server", "client", "expired"] {
             let key = KeyPair::generate().expect("ring makes keys");
             let mut params = of(name, &["127.0.0.1"]);
             params.is_ca = IsCa::ExplicitNoCa;
+            if name == "expired" {
+                (params.not_before, params.not_after) =
+                    (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 12, 31));
+            }
             let signed = params.signed_by(&key, &ca).expect("the parameters are fine");
             certificates.write(&format!("{name}.pem"), &signed.pem());
             certificates.write(&format!("{name}.key"), &key.serialize_pem());

@@ -25,14 +25,20 @@ pub struct Doors {
     scram: u16,
     plain: u16,
     certificate: u16,
+    expired: u16,
 }
 
 impl Doors {
     /// Of that many nodes.
     pub(crate) fn free(nodes: usize) -> Vec<Doors> {
-        let ports = ports::free(3 * nodes);
-        let of = |ports: &[u16]| Doors { scram: ports[0], plain: ports[1], certificate: ports[2] };
-        ports.chunks(3).map(of).collect()
+        let ports = ports::free(4 * nodes);
+        let of = |ports: &[u16]| Doors {
+            scram: ports[0],
+            plain: ports[1],
+            certificate: ports[2],
+            expired: ports[3],
+        };
+        ports.chunks(4).map(of).collect()
     }
 
     /// TLS and a login by SCRAM as `alice` (password `alice-secret`) or `mallory`.
@@ -53,22 +59,35 @@ impl Doors {
         address(self.certificate)
     }
 
+    /// As [`Doors::scram`], with a certificate that ended in 2020.
+    #[must_use]
+    pub fn expired(&self) -> String {
+        address(self.expired)
+    }
+
     /// The settings of a node, with these doors besides.
     pub(crate) fn opened_in(&self, settings: &str, certificates: &Path) -> String {
         let read = |name: &str| {
             fs::read_to_string(certificates.join(name)).expect("the certificates were made")
         };
         // Kafka takes key and certificates from one file.
-        let key = certificates.join("server-both.pem");
-        fs::write(&key, read("server.key") + &read("server.pem")).expect("the folder is ours");
-        let (key, ca) = (key.display(), certificates.join("ca.pem"));
+        let both = |name: &str| {
+            let both = certificates.join(format!("{name}-both.pem"));
+            let text = read(&format!("{name}.key")) + &read(&format!("{name}.pem"));
+            fs::write(&both, text).expect("the folder is ours");
+            both.display().to_string()
+        };
+        let (key, expired, ca) = (both("server"), both("expired"), certificates.join("ca.pem"));
         let mut listeners = String::new();
-        for (name, port) in
-            [("SCRAM", self.scram), ("PLAIN", self.plain), ("CERTIFICATE", self.certificate)]
-        {
+        for (name, port) in [
+            ("SCRAM", self.scram),
+            ("PLAIN", self.plain),
+            ("CERTIFICATE", self.certificate),
+            ("EXPIRED", self.expired),
+        ] {
             write!(listeners, ",{name}://127.0.0.1:{port}").expect("memory takes all");
         }
-        let kinds = ",SCRAM:SASL_SSL,PLAIN:SASL_PLAINTEXT,CERTIFICATE:SSL";
+        let kinds = ",SCRAM:SASL_SSL,PLAIN:SASL_PLAINTEXT,CERTIFICATE:SSL,EXPIRED:SASL_SSL";
         let mut text = String::new();
         for line in settings.lines() {
             let more = match line.split_once('=').map(|(key, _)| key) {
@@ -92,6 +111,10 @@ listener.name.certificate.ssl.client.auth=required
 listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.scram.scram-sha-256.sasl.jaas.config={scram}
 listener.name.scram.scram-sha-512.sasl.jaas.config={scram}
+listener.name.expired.ssl.keystore.type=PEM
+listener.name.expired.ssl.keystore.location={expired}
+listener.name.expired.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.expired.scram-sha-512.sasl.jaas.config={scram}
 listener.name.plain.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
 listener.name.plain.scram-sha-256.sasl.jaas.config={scram}
 listener.name.plain.plain.sasl.jaas.config={plain} user_alice=\"alice-secret\";

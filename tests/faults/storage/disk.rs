@@ -11,8 +11,9 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::faults::line::Line;
 use crate::faults::trial::Trial;
-use crate::stage::{Stage, wait_until};
+use crate::stage::{DATA, ROWS, Stage, wait_until};
 
 /// Larger than any of the files of a short trial, WAL included.
 const MIB: u32 = 96;
@@ -32,6 +33,12 @@ impl Disk {
         }
         println!("skipped: no disk can be mounted here");
         None
+    }
+
+    /// Lets nobody write to it any more.
+    fn protect(&self) {
+        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Leaves no byte free.
@@ -119,4 +126,40 @@ fn commits_and_csv_files_without_space_are_tried_again_until_there_is_some() {
         }
     }
     trial.prove(load);
+}
+
+#[test]
+fn a_backup_on_a_read_only_disk_is_read_and_verified_and_nobody_runs_there() {
+    let what = "queue, store and CSV folder on a read-only disk: read, status, doctor, verify, run";
+    let mut line = Line::new(35, what);
+    let stage = Stage::with_records(&[]);
+    stage.ok(&["run", "--drain", "--quiet", "--sink", "csv:output/csv"]);
+    let Some(disk) = Disk::mount(&stage, "media", MIB) else { return };
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(stage.path("output/.")).arg(stage.path("media"));
+    assert!(copy.status().unwrap().success());
+    disk.protect();
+    let place = ["--queue".to_owned(), "sqlite:media/queue.db".to_owned()];
+    let run = |args: &[&str]| stage.start(stage.command_at(args, &place)).wait();
+    for (args, words) in [
+        (&["read", DATA, "--max", "1"][..], "1"),
+        (&["read", ROWS, "--max", "1"], "1"),
+        (&["status"], "3,000"),
+        (&["verify", "--complete", "--sink", "csv:media/csv"], "verified: 3,000 records"),
+        (&["checkpoint", "list"], ""),
+        (&["retention", DATA], ""),
+    ] {
+        let done = run(args).ok();
+        assert!(done.stdout.contains(words), "{done}");
+        line.tries += 1;
+    }
+    let doctor = run(&["doctor"]);
+    assert!(doctor.stdout.contains("Read-only"), "{doctor}");
+    for args in [&["run", "--drain"][..], &["generate", "--records", "1"]] {
+        let done = run(args);
+        assert_eq!(done.code, Some(1), "{done}");
+        assert!(done.stderr.to_lowercase().contains("read-only"), "{done}");
+        line.tries += 1;
+    }
+    line.print();
 }

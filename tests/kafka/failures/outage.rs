@@ -51,6 +51,30 @@ fn one_of_three_brokers_is_killed_under_load() {
     trial.prove();
 }
 
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_job_whose_brokers_all_refuse_connections_takes_next_to_nothing() {
+    let what = "the only broker is gone for 10 s, and every address refuses connections";
+    let Some(mut trial) = Trial::of(5, what) else { return };
+    trial.load();
+    let mut worker = trial.worker("");
+    trial.wait_for_rows(50);
+    trial.kafka.nodes[0].kill();
+    let before = trial.wait_for_quiet();
+    let (began, spent) = (Instant::now(), worker.cpu());
+    let_it_work(Duration::from_secs(10));
+    let share = (worker.cpu() - spent).as_secs_f64() / began.elapsed().as_secs_f64();
+    assert!(share < 0.5, "{:.0} % of a core is taken while no broker is there", 100.0 * share);
+    trial.kafka.nodes[0].restart();
+    trial.flows_beyond(before, Instant::now());
+    trial.wait_for_rows(200);
+    assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    let taken = format!("{:.0} % of a core meanwhile", 100.0 * share);
+    trial.line.as_mut().expect("it is of a fault").measured.push(taken);
+    trial.prove();
+}
+
 /// How long a stop may take while nothing answers: what `docs/guarantees.md` says.
 const DOWN_LIMIT: Duration = Duration::from_secs(5);
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,9 +13,9 @@ use rdkafka::groups::GroupMemberInfo;
 use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
-use super::connection::{Quiet, make_with, number, partition, refused};
+use super::connection::{Quiet, is_without_brokers, make_with, number, partition, refused};
 use super::native;
-use super::opening::{Listening, heard, wait_for_answer};
+use super::opening::{Listening, wait_for_answer};
 use crate::ClusterAddress;
 use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::examine::Replicas;
@@ -29,6 +30,8 @@ use seismic_queue::{Error, GroupMember, Kind, Offset, Partition, Result, Span, T
 pub(crate) struct Cluster {
     pub(crate) at: String,
     pub(crate) settings: Settings,
+    /// The addresses that the caller gave.
+    given: Arc<str>,
     asking: Arc<BaseConsumer<Listening>>,
     /// Asks where open transactions begin; made when that is asked first.
     settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
@@ -54,15 +57,15 @@ impl Cluster {
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
         let (settled, idle, led) = (Arc::default(), Arc::default(), Arc::default());
-        let cluster = Cluster { at, settings, asking, settled, idle, led };
+        let given = settings.brokers().into();
+        let cluster = Cluster { at, settings, given, asking, settled, idle, led };
         wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
         Ok(cluster)
     }
 
     /// Names the place of an error.
     pub(crate) fn failed(&self, doing: &'static str) -> impl Fn(KafkaError) -> Error {
-        let at = self.at.clone();
-        move |source| error_kind::call_failed(at.clone(), doing, source)
+        self.failed_on(doing, Vec::new())
     }
 
     /// As [`Cluster::failed`], for a call that needs these rights.
@@ -71,8 +74,25 @@ impl Cluster {
         doing: &'static str,
         needs: Vec<Right>,
     ) -> impl Fn(KafkaError) -> Error {
-        let at = self.at.clone();
-        move |source| error_kind::call_failed_on(at.clone(), doing, source, &needs)
+        let (at, given, asking) =
+            (self.at.clone(), Arc::clone(&self.given), Arc::clone(&self.asking));
+        move |source| {
+            hear(&asking, &given);
+            error_kind::call_failed_on(at.clone(), doing, source, &needs)
+        }
+    }
+
+    /// Hears what a client has to say, so that it looks for brokers where the caller said that they
+    /// are when all are gone that it has learned of.
+    pub(crate) fn hear<C: ConsumerContext>(&self, client: &BaseConsumer<C>) {
+        hear(client, &self.given);
+    }
+
+    /// Has a client that has lost all brokers try the addresses that the caller gave too: brokers may
+    /// come back there. librdkafka tries them as it tries the others, at most once a second each, until
+    /// one answers, and then knows only those that this one names.
+    pub(crate) fn look_at_given<C: ClientContext>(&self, client: &Client<C>) {
+        native::add_brokers(client, &self.given);
     }
 
     /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
@@ -103,8 +123,9 @@ impl Cluster {
                     if !std::mem::replace(&mut has_looked, true) && !needs.is_empty() {
                         self.may(doing, &needs)?;
                     }
+                    self.hear(&self.asking);
                     if !is_told && begun.elapsed() > limits::SILENCE {
-                        let why = match heard(&self.asking) {
+                        let why = match self.asking.context().last() {
                             Some(failure) => format!("{error}; {}: {}", failure.at, failure.why),
                             None => error.to_string(),
                         };
@@ -188,7 +209,8 @@ impl Cluster {
 
     /// Who leads the partitions of a topic, as some broker knows it.
     pub(crate) fn leaders(&self, topic: &str) -> std::result::Result<Leaders, KafkaError> {
-        let found = self.asking.fetch_metadata(Some(topic), limits::END_WAIT)?;
+        let found = self.asking.fetch_metadata(Some(topic), limits::END_WAIT);
+        let found = found.inspect_err(|_| self.hear(&self.asking))?;
         let error =
             found.topics().iter().find_map(MetadataTopic::error).map(RDKafkaErrorCode::from);
         let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
@@ -344,7 +366,9 @@ impl Cluster {
             asked.add_partition(&topic.name, number(partition));
         }
         asked.set_all_offsets(RdOffset::from_raw(END)).map_err(&failed)?;
-        let answer = self.settled()?.offsets_for_times(asked, limits::END_WAIT).map_err(&failed)?;
+        let client = self.settled()?;
+        let answer = client.offsets_for_times(asked, limits::END_WAIT);
+        let answer = answer.inspect_err(|_| self.hear(client)).map_err(&failed)?;
         let end = |partition: Partition| {
             let found = answer.find_partition(&topic.name, number(partition));
             let end = found.and_then(|found| u64::try_from(found.offset().to_raw()?).ok());
@@ -390,12 +414,25 @@ impl Cluster {
         // A topic that was just made, or a leader that was lost, takes a moment.
         let needs = vec![on_topic("Describe", &topic.name)];
         let answer = self.insist_on("asking for offsets", needs, || {
-            let answer = client.offsets_for_times(asked.clone(), limits::WAIT)?;
+            let answer = client.offsets_for_times(asked.clone(), limits::WAIT);
+            let answer = answer.inspect_err(|_| self.hear(client))?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)
         })?;
         let raw = answer.elements().into_iter().map(|element| element.offset().to_raw());
         Ok(raw.map(|raw| raw.and_then(|raw| u64::try_from(raw).ok()).map(Offset)).collect())
+    }
+}
+
+/// See [`Cluster::hear`].
+fn hear<C: ConsumerContext>(client: &BaseConsumer<C>, given: &str) {
+    // Each poll hears at most one line.
+    for _ in 0..limits::LINES_HEARD {
+        if let Some(Err(error)) = client.poll(Duration::ZERO)
+            && is_without_brokers(&error)
+        {
+            native::add_brokers(client.client(), given);
+        }
     }
 }
 

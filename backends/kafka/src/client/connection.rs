@@ -163,6 +163,11 @@ pub(crate) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     }
 }
 
+/// Whether a client has lost the last broker that it knew of.
+pub(crate) fn is_without_brokers(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(Code::AllBrokersDown)
+}
+
 /// A setting that librdkafka does not take.
 pub(crate) fn refused(error: KafkaError) -> Error {
     match error {

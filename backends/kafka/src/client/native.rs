@@ -274,6 +274,14 @@ pub(crate) fn membership<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Opti
     }
 }
 
+/// Tells the client of brokers besides those that it has learned of; `host:port`, with commas between
+/// several. What it knows already changes nothing.
+pub(crate) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &str) {
+    let brokers = CString::new(brokers).expect("addresses have no zero byte");
+    // SAFETY: `client` keeps the instance alive; the call copies the C string.
+    unsafe { rd::rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) };
+}
+
 /// Metadata of the offset at place `i`. Others may have written anything there; the safe call
 /// panics when it is not text.
 pub(crate) fn metadata(list: &TopicPartitionList, i: usize) -> Vec<u8> {

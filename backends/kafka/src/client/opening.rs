@@ -15,13 +15,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::metadata::Metadata;
 
 use super::connection::log;
+use crate::address::with_port;
 use crate::limits;
 use crate::security::OpenError;
 use crate::settings::Settings;
 use seismic_queue::{Error, Kind, Result};
-
-/// Where brokers listen when no one says.
-const KAFKAS_PORT: &str = ":9092";
 
 /// What librdkafka calls a connection that failed, in its log.
 const FAILED: &str = "FAIL";
@@ -153,7 +151,7 @@ pub(crate) fn wait_for_answer(
 }
 
 /// Hears what the client has to say, and why a connection failed last.
-pub(crate) fn heard(asking: &BaseConsumer<Listening>) -> Option<Failure> {
+fn heard(asking: &BaseConsumer<Listening>) -> Option<Failure> {
     // Each poll hears at most one line.
     for _ in 0..limits::LINES_HEARD {
         drop(asking.poll(Duration::ZERO));
@@ -223,12 +221,8 @@ fn check_advertised(found: &Metadata, settings: &Settings, at: &str) -> Result<(
 /// Whether a broker's `host:port` is an address that the caller gave, of which an empty one says
 /// nothing.
 fn is_given(settings: &Settings, broker: &str) -> bool {
-    let bootstrap = settings.given().get("bootstrap.servers").copied().unwrap_or_default();
-    let is_it = |given: &str| {
-        let given = given.rsplit("://").next().unwrap_or(given);
-        given == broker || broker.strip_suffix(KAFKAS_PORT) == Some(given)
-    };
-    broker.is_empty() || bootstrap.split(',').map(str::trim).any(is_it)
+    let is_it = |given: &str| with_port(given) == broker;
+    broker.is_empty() || settings.brokers().split(',').any(is_it)
 }
 
 fn reach(host: &str, port: u16) -> std::result::Result<(), String> {

@@ -27,7 +27,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{log, make_with, partition};
+use crate::client::connection::{is_without_brokers, log, make_with, partition};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::error_kind::{Resource, is_denied, on_topic};
@@ -200,6 +200,9 @@ impl GroupSource {
             // librdkafka would ask forever.
             if is_denied(&error) {
                 return Err(failed(error));
+            }
+            if is_without_brokers(&error) {
+                self.cluster.look_at_given(self.consumer.client());
             }
             tracing::debug!("{error}");
         }

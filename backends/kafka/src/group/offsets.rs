@@ -72,7 +72,8 @@ impl GroupOffsets {
         for &partition in partitions {
             asked.add_partition(&topic.name, number(partition));
         }
-        let found = self.consumer.committed_offsets(asked, wait)?;
+        let found = self.consumer.committed_offsets(asked, wait);
+        let found = found.inspect_err(|_| self.cluster.hear(&self.consumer))?;
         found.elements().iter().try_for_each(|element| element.error())?;
         Ok(found)
     }
@@ -94,15 +95,18 @@ impl GroupOffsets {
                 .add_partition_offset(&topic.name, number(partition), offset)
                 .map_err(&failed)?;
         }
-        self.cluster.insist_on(doing, needs, || self.consumer.commit(&offsets, CommitMode::Sync))
+        self.cluster.insist_on(doing, needs, || self.commit_now(&offsets))
     }
 
     /// Commits offsets with their metadata, in `topic` and others, of a group without members.
     pub(crate) fn commit_list(&self, topic: &Topic, offsets: &TopicPartitionList) -> Result<()> {
         let needs = self.needs("Read", topic);
-        self.cluster.insist_on("committing offsets", needs, || {
-            self.consumer.commit(offsets, CommitMode::Sync)
-        })
+        self.cluster.insist_on("committing offsets", needs, || self.commit_now(offsets))
+    }
+
+    fn commit_now(&self, offsets: &TopicPartitionList) -> std::result::Result<(), KafkaError> {
+        let done = self.consumer.commit(offsets, CommitMode::Sync);
+        done.inspect_err(|_| self.cluster.hear(&self.consumer))
     }
 }
 

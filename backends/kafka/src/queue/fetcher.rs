@@ -19,14 +19,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{Quiet, make_with, number, partition};
+use crate::client::connection::{Quiet, is_without_brokers, make_with, number, partition};
 use crate::client::native::{Inbox, Item};
 use crate::error_kind::{is_unknown, may_pass, on_topic};
 use crate::fetch::Fetch;
 use crate::limits;
 use seismic_queue::backend::assigned_source::AssignableReader;
 use seismic_queue::backend::validate;
-use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Reader, Result, Topic};
+use seismic_queue::{Batch, Error, Event, Kind, Message, Offset, Partition, Reader, Result, Topic};
 
 /// Reads what it was started on.
 pub(crate) struct Fetcher {
@@ -146,13 +146,17 @@ impl Fetcher {
             std::thread::sleep(wait);
             return Ok(());
         }
-        let Fetcher { source, next, ready, brokers, .. } = self;
+        let Fetcher { cluster, source, next, ready, brokers, .. } = self;
         let mut filling = Filling { next, ready, brokers, spare, batch: None, broker: None };
         let unreadable = match source {
             MessageSource::Ours(fetch) => fetch.poll(wait, |item| filling.add(item)).err(),
             MessageSource::Librdkafka(Some(inbox)) => {
-                // Nothing comes here but what librdkafka wants to log.
-                inbox.consumer().poll(Duration::ZERO);
+                // Nothing comes here but what librdkafka wants to log, and that no broker is there.
+                if let Some(Err(error)) = inbox.consumer().poll(Duration::ZERO)
+                    && is_without_brokers(&error)
+                {
+                    cluster.look_at_given(inbox.consumer().client());
+                }
                 inbox.poll(wait, |item| filling.add(item));
                 None
             }
@@ -199,6 +203,14 @@ impl Fetcher {
                 }
                 Err(Error::OffsetBeyond { topic, partition, wanted, end })
             }
+            Code::BadCompression => {
+                let longest = self.config.get("receive.message.max.bytes").unwrap_or_default();
+                let (at, longest) = (self.cluster.at.clone(), longest.to_owned());
+                Err(Error::backend(
+                    Kind::Fatal,
+                    NotUnpacked { at, topic, partition, wanted, longest },
+                ))
+            }
             code if is_unknown(code) => self.check_topic(),
             code if may_pass(code) => Ok(()),
             code => {
@@ -222,6 +234,20 @@ impl Fetcher {
             }
         }
     }
+}
+
+/// A batch that librdkafka cannot unpack.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{at}: the batch with offset {wanted} of partition {partition} of topic {topic:?} cannot be \
+     unpacked: it is damaged, or longer than receive.message.max.bytes, which is {longest}"
+)]
+struct NotUnpacked {
+    at: String,
+    topic: String,
+    partition: Partition,
+    wanted: Offset,
+    longest: String,
 }
 
 impl Reader for Fetcher {

@@ -286,8 +286,8 @@ impl Diagnose for KafkaQueue {
         self.cluster.open_transactions(topic)
     }
 
-    fn look_at(&self, transaction: &mut OpenTransaction) {
-        self.cluster.look_at(transaction);
+    fn look_at(&self, transactions: &mut [OpenTransaction]) {
+        self.cluster.look_at(transactions);
     }
 
     fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -22,7 +22,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 
 use super::producer_recovery::ProducerRecovery;
 use crate::client::cluster::Cluster;
-use crate::client::connection::{cause_of, connect, listen, log, make_with, number};
+use crate::client::connection::{
+    cause_of, connect, is_without_brokers, listen, log, make_with, number,
+};
 use crate::error_kind::on_topic;
 use crate::limits;
 use seismic_queue::backend::append_dedup::recognised;
@@ -48,6 +50,15 @@ struct LiveClient {
     sent_by_partition: BTreeMap<Partition, SentRange>,
 }
 
+impl LiveClient {
+    /// Looks where the caller said that brokers are, when all others are gone.
+    fn look_for_brokers(&self, cluster: &Cluster) {
+        if self.client.context().has_lost_brokers() {
+            cluster.look_at_given(self.client.client());
+        }
+    }
+}
+
 /// One partition.
 struct SentRange {
     /// Sequence number of the first message that this client was given.
@@ -65,6 +76,8 @@ struct DeliveryReports {
     /// End of the log behind the newest of them.
     ends: Vec<AtomicU64>,
     failed: Mutex<Option<KafkaError>>,
+    /// All brokers are gone that the client knew of, and nothing was done about it yet.
+    is_without_brokers: AtomicBool,
 }
 
 impl ClientContext for DeliveryReports {
@@ -74,6 +87,9 @@ impl ClientContext for DeliveryReports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
+        if is_without_brokers(&error) {
+            self.is_without_brokers.store(true, Ordering::Relaxed);
+        }
         if error.rdkafka_error_code() == Some(Code::Fatal) {
             self.fail(error);
         }
@@ -99,11 +115,17 @@ impl ProducerContext for DeliveryReports {
 impl DeliveryReports {
     fn new(topic: &Topic) -> DeliveryReports {
         let zeros = || topic.all().map(|_| AtomicU64::new(0)).collect();
-        DeliveryReports { durable: zeros(), ends: zeros(), failed: Mutex::new(None) }
+        let (failed, is_without_brokers) = (Mutex::new(None), AtomicBool::new(false));
+        DeliveryReports { durable: zeros(), ends: zeros(), failed, is_without_brokers }
     }
 
     fn fail(&self, error: KafkaError) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Whether the client has lost all brokers since this was asked last.
+    fn has_lost_brokers(&self) -> bool {
+        self.is_without_brokers.swap(false, Ordering::Relaxed)
     }
 
     fn failure(&self) -> Option<KafkaError> {
@@ -185,10 +207,14 @@ impl KafkaProducer {
                     return Err(self.busy());
                 }
                 listen(&live.client);
+                if live.client.context().has_lost_brokers() {
+                    self.cluster.look_at_given(live.client.client());
+                }
             }
             sent_range.sent += 1;
         }
         live.client.poll(Duration::ZERO);
+        live.look_for_brokers(&self.cluster);
         Ok(())
     }
 
@@ -211,6 +237,7 @@ impl KafkaProducer {
                 return Err(self.busy());
             }
             listen(&live.client);
+            live.look_for_brokers(&self.cluster);
         }
     }
 

@@ -18,7 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{Quiet, make_with, number};
+use crate::client::connection::{Quiet, is_without_brokers, make_with, number};
 use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
@@ -82,6 +82,8 @@ impl ProducerRecovery {
             note.set_offset(offset).map_err(&failed)?;
             note.set_metadata(sequence.to_string());
         }
+        // What became of the note before, and whether brokers are there.
+        self.cluster.hear(&self.consumer);
         self.cluster.insist_on(NOTING, self.needs("Read"), || self.consumer.commit(&notes, mode))
     }
 
@@ -91,7 +93,8 @@ impl ProducerRecovery {
         let found = self.cluster.insist_on("asking how far a producer is", needs, || {
             let mut asked = TopicPartitionList::new();
             asked.add_partition(&self.topic.name, number(partition));
-            let found = self.consumer.committed_offsets(asked, limits::WAIT)?;
+            let found = self.consumer.committed_offsets(asked, limits::WAIT);
+            let found = found.inspect_err(|_| self.cluster.hear(&self.consumer))?;
             found.elements().iter().try_for_each(|element| element.error())?;
             Ok(found)
         })?;
@@ -122,6 +125,9 @@ impl ProducerRecovery {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) if is_without_brokers(&error) => {
+                    self.cluster.look_at_given(self.consumer.client());
+                }
                 Some(Err(_)) | None if heard.elapsed() < limits::WAIT => {}
                 Some(Err(error)) => return Err(failed(error)),
                 None => return Err(failed(KafkaError::Global(Code::OperationTimedOut))),

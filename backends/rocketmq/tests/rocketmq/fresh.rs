@@ -186,8 +186,8 @@ impl Diagnose for Prefixed {
         self.queue.open_transactions(&self.inner(topic))
     }
 
-    fn look_at(&self, transaction: &mut OpenTransaction) {
-        self.queue.look_at(transaction);
+    fn look_at(&self, transactions: &mut [OpenTransaction]) {
+        self.queue.look_at(transactions);
     }
 }
 

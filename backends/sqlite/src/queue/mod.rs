@@ -254,5 +254,5 @@ impl Diagnose for SqliteQueue {
         Ok(Vec::new())
     }
 
-    fn look_at(&self, _transaction: &mut OpenTransaction) {}
+    fn look_at(&self, _transactions: &mut [OpenTransaction]) {}
 }
