@@ -2,8 +2,8 @@
 //! looks only at what a user can see: exit codes, stdout, stderr and files.
 //!
 //! One target, because each further one would link SQLite again. Kills here are real `kill -9` at
-//! random times and deaths at named points of a commit, a start or a sink; `faults/` has one file for
-//! each family of them.
+//! random times and deaths at named points of a commit, a start or a sink; `faults/` has one file
+//! for each family of them.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "tests that skip say so")]
 #![allow(clippy::unwrap_used, reason = "tests may")]

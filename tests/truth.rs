@@ -255,8 +255,8 @@ pub fn difference_of_csv(stage: &Stage, folder: &str) -> (u64, u64) {
     compare(&in_topic, &csv_rows(stage, folder))
 }
 
-/// Rows of the result topic that a topic of RocketMQ does not have for those who read it by the rule,
-/// and rows that it should not have. Each partition's must be in order.
+/// Rows of the result topic that a topic of RocketMQ does not have for those who read it by the
+/// rule, and rows that it should not have. Each partition's must be in order.
 pub fn difference_of_topic(stage: &Stage, topic: &str) -> (u64, u64) {
     compare(&values(&stage.read(ROWS)), &rows_by_the_rule(stage, topic))
 }

@@ -42,8 +42,8 @@ macro_rules! errors {
 }
 
 errors! {
-    /// What went wrong. Messages name the place; [`Error::remedy`] has what to do about it, causes are in
-    /// `source()`.
+    /// What went wrong. Messages name the place; [`Error::remedy`] has what to do about it, causes
+    /// are in `source()`.
     #[derive(Debug, thiserror::Error)]
     #[allow(missing_docs)]
     pub enum Error {

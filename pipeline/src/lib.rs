@@ -10,8 +10,8 @@
 //!  verify/      replays log and journal with an operator, and compares with the store
 //! ```
 //!
-//! An operator is a pure function of (log, journal); a slot is the one loop around it. [`run`] spreads
-//! the partitions of a job over slots; [`verify::verify`] proves what they committed.
+//! An operator is a pure function of (log, journal); a slot is the one loop around it. [`run`]
+//! spreads the partitions of a job over slots; [`verify::verify`] proves what they committed.
 
 mod engine;
 mod error;

@@ -104,18 +104,18 @@ pub const PINNED_TOLD_EVERY: Duration = Duration::from_secs(600);
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 
-/// How far a repartition reads one partition ahead of the slowest, ms of append time, whatever event
-/// times say: a backlog is published within that, partition by partition, and what was appended
-/// later than that was measured later.
+/// How far a repartition reads one partition ahead of the slowest, ms of append time, whatever
+/// event times say: a backlog is published within that, partition by partition, and what was
+/// appended later than that was measured later.
 pub const AHEAD_OF_SLOWEST_MS: i64 = 60_000;
 
-/// Bytes of a message of an internal topic that holds several records: about a hundred of them, which
-/// leaves a fiftieth of what a message costs to each. Whoever looks at the newest messages of a topic
-/// reads no more for that than of packs of foreign producers.
+/// Bytes of a message of an internal topic that holds several records: about a hundred of them,
+/// which leaves a fiftieth of what a message costs to each. Whoever looks at the newest messages of
+/// a topic reads no more for that than of packs of foreign producers.
 pub const PACK_BYTES: usize = 4 << 10;
 
-/// Longest record that shares such a message, bytes: three times what a sensor sends. Longer ones save
-/// nothing.
+/// Longest record that shares such a message, bytes: three times what a sensor sends. Longer ones
+/// save nothing.
 pub const PACKED_RECORD_BYTES: usize = 1 << 10;
 
 /// How often the first step of a job that repartitions its input is asked how far it is.

@@ -1,4 +1,5 @@
-//! Adds up rows of one window, or of one span of a roll-up: the panes of one era of a sensor's clock.
+//! Adds up rows of one window, or of one span of a roll-up: the panes of one era of a sensor's
+//! clock.
 //!
 //! With n the count, S = n · mean, Q = n · rms² and A = n · rsam:
 //!

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How long to wait for a file lock before another process counts as its owner. A child process holds
-/// copies of its parent's locks between fork and exec, which takes a while on a busy machine.
+/// How long to wait for a file lock before another process counts as its owner. A child process
+/// holds copies of its parent's locks between fork and exec, which takes a while on a busy machine.
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// How often such a lock is tried.
@@ -67,8 +67,8 @@ pub const DISK_FULL_BYTES: u64 = 128 << 20;
 /// With less space than this someone should look.
 pub const DISK_LOW_BYTES: u64 = 2 << 30;
 
-/// How long who looks once asks again for what may pass: longer than a broker takes that is restarted
-/// cleanly, and no longer than a person waits.
+/// How long who looks once asks again for what may pass: longer than a broker takes that is
+/// restarted cleanly, and no longer than a person waits.
 pub const LOOK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// First and longest pause between tries of something that may pass. Whoever is back is found

@@ -124,8 +124,8 @@ pub enum Remedy {
     OtherFolder,
     /// Use an empty folder for the sink: it writes the rows again.
     EmptyFolder,
-    /// Restore the store that was there beside the sink, or have the sink begin elsewhere: it writes
-    /// the rows again.
+    /// Restore the store that was there beside the sink, or have the sink begin elsewhere: it
+    /// writes the rows again.
     RestoreStore,
     /// Restore the sink's file, or use an empty folder: the sink writes the rows again.
     RestoreFile,
@@ -139,7 +139,8 @@ pub enum Remedy {
     OtherTable,
     /// Alter the table so that it takes the row.
     MendRow,
-    /// Alter the table or bucket so that it takes the rows, or give the sink none that it does not take.
+    /// Alter the table or bucket so that it takes the rows, or give the sink none that it does not
+    /// take.
     LeaveRowsOut,
     /// Use another topic for the sink: it writes the rows again.
     OtherSinkTopic,

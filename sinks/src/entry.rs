@@ -45,8 +45,8 @@ pub struct Entry {
     pub name: fn(&SinkSpec) -> String,
     /// Whether rows can be passed over: by the option `where`, and by `seismic sink skip`.
     pub passes_over: bool,
-    /// Whether it keeps rows that its target refuses itself, where `on_data_error` says so; else the
-    /// store keeps their places.
+    /// Whether it keeps rows that its target refuses itself, where `on_data_error` says so; else
+    /// the store keeps their places.
     pub keeps_refused: bool,
     /// Whether it writes to a server of its own, which may be down while the job runs.
     pub is_remote: bool,
@@ -191,7 +191,8 @@ impl SinkSpec {
         }
     }
 
-    /// Longest time from writing a row until it is durable. 0 is no limit, where the sink allows it.
+    /// Longest time from writing a row until it is durable. 0 is no limit, where the sink allows
+    /// it.
     #[must_use]
     pub fn flush_every(&self) -> Duration {
         match self.number("flush_ms") {
@@ -206,8 +207,8 @@ impl SinkSpec {
         self.text("where")
     }
 
-    /// Whether a row that its target refuses for its content is passed over and its place kept in the
-    /// store, instead of stopping the sink.
+    /// Whether a row that its target refuses for its content is passed over and its place kept in
+    /// the store, instead of stopping the sink.
     pub(crate) fn passes_over_refused(&self) -> bool {
         let is_wanted = self.option("on_data_error").is_some();
         !self.entry.keeps_refused && is_wanted && self.text("on_data_error") == "dead-letter"

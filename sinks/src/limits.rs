@@ -14,8 +14,8 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// for its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
-/// How often a sink that writes nothing for a while looks whether it is to write again: it is held for
-/// seconds at least, and an order to stop wakes it.
+/// How often a sink that writes nothing for a while looks whether it is to write again: it is held
+/// for seconds at least, and an order to stop wakes it.
 pub const HELD_LOOK: Duration = Duration::from_millis(50);
 
 /// Longest wait for the next rows of a topic when a sink is compared with it: brokers that start
@@ -50,8 +50,8 @@ pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// that waits for its answer for that long asks whether the server still answers anyone.
 pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longest wait for the end of one statement of a server that answers others: sorting a table of some
-/// hundred million rows takes less.
+/// Longest wait for the end of one statement of a server that answers others: sorting a table of
+/// some hundred million rows takes less.
 pub const STATEMENT_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Longest wait of those who only look at a database, as `seismic status` does for each sink.
@@ -82,18 +82,18 @@ pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
 /// own to find.
 pub const REFUSED_ROWS: usize = 100;
 
-/// Rows that a sink may pass over, and the bytes of each one's reason: together they fit one state of
-/// a sink in every store. More is no accident of single rows.
+/// Rows that a sink may pass over, and the bytes of each one's reason: together they fit one state
+/// of a sink in every store. More is no accident of single rows.
 pub const SKIPPED_ROWS: usize = 1_000;
 /// See [`SKIPPED_ROWS`].
 pub const SKIP_REASON_BYTES: usize = 96;
 
-/// Keys of a Redis sink that a comparison holds in memory, each with its last row: some hundred bytes,
-/// and what [`COMPARED_BYTES`] bounds.
+/// Keys of a Redis sink that a comparison holds in memory, each with its last row: some hundred
+/// bytes, and what [`COMPARED_BYTES`] bounds.
 pub const KEYS_COMPARED: usize = 1_000_000;
 
-/// Names and values of these keys that a comparison holds in memory, in bytes: lists and sets grow with
-/// every row.
+/// Names and values of these keys that a comparison holds in memory, in bytes: lists and sets grow
+/// with every row.
 pub const COMPARED_BYTES: usize = 1 << 30;
 
 /// Sensors of a map: some hundred MB of memory and a file that no map shows.

@@ -38,8 +38,8 @@ pub trait Sink: Send {
         Vec::new()
     }
 
-    /// After [`Sink::recover`]: removes the rows of a partition from `first` on, which a rewind took
-    /// back, and begins there again; `false` where it cannot remove rows.
+    /// After [`Sink::recover`]: removes the rows of a partition from `first` on, which a rewind
+    /// took back, and begins there again; `false` where it cannot remove rows.
     ///
     /// # Errors
     /// When that fails; then nothing was removed.

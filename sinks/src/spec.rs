@@ -85,7 +85,8 @@ impl SinkSpec {
 /// Parameters of addresses whose values are secret.
 const SECRETS: [&str; 5] = ["password", "p", "token", "authKey", "api_key"];
 
-/// A sink as it was given, with stars where it has a password: that of a user before `@`, or a parameter.
+/// A sink as it was given, with stars where it has a password: that of a user before `@`, or a
+/// parameter.
 pub fn without_password(words: &str) -> String {
     let mut shown = words.to_owned();
     let begin = login_begins(words);

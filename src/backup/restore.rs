@@ -26,8 +26,8 @@ pub fn check(backup: &Path) -> anyhow::Result<(Manifest, Location)> {
     Ok((manifest, Location { queue, store, group, kafka: Vec::new() }))
 }
 
-/// Copies a backup to where `options` say and its CSV folders to `csv`, in their order. Nothing that
-/// is there is written over. Returns also where the job is now.
+/// Copies a backup to where `options` say and its CSV folders to `csv`, in their order. Nothing
+/// that is there is written over. Returns also where the job is now.
 ///
 /// # Errors
 /// [`Usage`] for another group than that of the backup, whose name is in the store. When the backup

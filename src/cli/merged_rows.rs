@@ -16,8 +16,8 @@ use crate::cli::exit::Usage;
 /// Windows with several rows that are remembered: about 300 MB.
 const MOST: usize = 1_000_000;
 
-/// Sensor, start, end, era and partition: what a spread sensor has of a window in two partitions is not
-/// what panes are.
+/// Sensor, start, end, era and partition: what a spread sensor has of a window in two partitions is
+/// not what panes are.
 type Key = (String, i64, i64, i32, i32);
 
 /// Windows with several rows in a part of a partition.
@@ -97,8 +97,8 @@ impl MergedRows {
         }
     }
 
-    /// What is printed for a row: the row, or what it and its further panes say together; `None` when
-    /// that was printed before.
+    /// What is printed for a row: the row, or what it and its further panes say together; `None`
+    /// when that was printed before.
     pub fn value<'a>(&mut self, value: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let plain = Some(Cow::Borrowed(value));
         if self.rows.is_empty() {

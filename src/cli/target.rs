@@ -35,8 +35,8 @@ pub struct JobFileArg {
 /// The file of a server.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ServerFileArg {
-    /// File of a server, as `seismic serve --config` has it: its variables, defaults and connections
-    /// count below what the job file says
+    /// File of a server, as `seismic serve --config` has it: its variables, defaults and
+    /// connections count below what the job file says
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -52,7 +52,8 @@ pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut
     sections.push(Section { of: format!("store {url}"), findings });
 }
 
-/// That a sink has rows which the store does not have. A store that cannot be looked at has said so.
+/// That a sink has rows which the store does not have. A store that cannot be looked at has said
+/// so.
 pub(super) fn sink_ahead(location: &Location, spec: &SinkSpec) -> Option<Finding> {
     let store = location.open_store().ok()?;
     let view = store.view().ok()?;

@@ -17,8 +17,8 @@ pub(super) fn job(spec: &JobSpec, input: Topic) -> Job {
     Job::plain(&spec.group, input, topics)
 }
 
-/// Opens all sinks: one that cannot work stops the run before it has begun. One whose server does not
-/// answer now is opened while the job runs: nothing waits for it, and it catches up.
+/// Opens all sinks: one that cannot work stops the run before it has begun. One whose server does
+/// not answer now is opened while the job runs: nothing waits for it, and it catches up.
 pub(super) fn sinks(
     store: &Arc<dyn JobStore>,
     spec: &JobSpec,

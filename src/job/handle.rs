@@ -159,8 +159,8 @@ impl JobHandle {
     /// what is committed.
     ///
     /// # Errors
-    /// Why it failed; the state is [`JobState::Failed`] then. Also when it was not waited for, and had
-    /// not committed all that it had read.
+    /// Why it failed; the state is [`JobState::Failed`] then. Also when it was not waited for, and
+    /// had not committed all that it had read.
     pub fn join(mut self) -> anyhow::Result<Option<JobReport>> {
         let thread = self.thread.take().expect("it is taken only here, and this consumes it");
         let mut check_at: Option<Instant> = None;

@@ -31,8 +31,8 @@ pub struct JobOptions {
     /// Topic of dead letters, in the job store [default: seismic-dead-topic]
     #[arg(long, value_name = "NAME")]
     pub dead_topic: Option<String>,
-    /// Where results go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE or, on the queue's own
-    /// cluster, rocketmq:TOPIC; repeatable [default: console]
+    /// Where results go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE or, on the queue's
+    /// own cluster, rocketmq:TOPIC; repeatable [default: console]
     #[arg(long, value_name = "SINK", value_parser = SinkValue)]
     pub sink: Vec<SinkSpec>,
     /// Where a group without progress starts: earliest, latest, an offset or a time
@@ -46,8 +46,8 @@ pub struct JobOptions {
     /// [default: 500ms]
     #[arg(long, value_name = "DURATION")]
     pub lateness: Option<TimeSpan>,
-    /// How long after that late records still count, in further rows of their window, in event time of
-    /// the sensor [default: 0ms]
+    /// How long after that late records still count, in further rows of their window, in event time
+    /// of the sensor [default: 0ms]
     #[arg(long, value_name = "DURATION")]
     pub allowed_lateness: Option<TimeSpan>,
     /// Close the windows of a sensor that has been silent this long; 0: never [default: 2s]
@@ -93,8 +93,8 @@ pub struct JobOptions {
     /// its own: warn and continue, or stop [default: warn]
     #[arg(long, value_enum)]
     pub spread: Option<Spread>,
-    /// First bring the records of each sensor into one partition, in an internal topic of the job: for
-    /// an input whose producers use no keys, or different partitioners
+    /// First bring the records of each sensor into one partition, in an internal topic of the job:
+    /// for an input whose producers use no keys, or different partitioners
     #[arg(long)]
     pub repartition: bool,
     /// Threads that read and compute; at most one per partition is used [default: one per core]
@@ -107,8 +107,8 @@ pub struct JobOptions {
     /// Longest time that a row waits for its commit [default: 20ms]
     #[arg(long, value_name = "DURATION")]
     pub commit_interval: Option<TimeSpan>,
-    /// Longest time between two checkpoints of a partition that has new records, 100ms to 1h; one is also
-    /// taken when a replay would take longer than five of them [default: 5s]
+    /// Longest time between two checkpoints of a partition that has new records, 100ms to 1h; one
+    /// is also taken when a replay would take longer than five of them [default: 5s]
     #[arg(long, value_name = "DURATION")]
     pub checkpoint_interval: Option<TimeSpan>,
     /// Stop after the message in which this many records are reached; each further slot may finish
@@ -309,7 +309,8 @@ impl JobOptions {
         set
     }
 
-    /// Leaves out switches and lists that are set elsewhere, where false or nothing is a value, too.
+    /// Leaves out switches and lists that are set elsewhere, where false or nothing is a value,
+    /// too.
     pub(super) fn leave_out(&mut self, is_set: impl Fn(&str) -> bool) {
         let JobOptions { drain, until_caught_up, repartition, quiet, .. } = self;
         for (key, switch) in [

@@ -50,7 +50,8 @@ impl Location {
     }
 }
 
-/// The store beside another one; `None` for what is no file: there, the default one of the group is.
+/// The store beside another one; `None` for what is no file: there, the default one of the group
+/// is.
 fn beside(store: &Url) -> Option<Url> {
     let file = store.file()?;
     let part = |part: Option<&std::ffi::OsStr>| part.map(|it| it.to_string_lossy().into_owned());

@@ -27,7 +27,8 @@ pub struct ServeConfig {
     /// What job files call `connection:NAME`.
     #[serde(rename = "connection")]
     pub connections: Connections,
-    /// Folders in which submitted jobs may have files; empty: the folder that the server was started in.
+    /// Folders in which submitted jobs may have files; empty: the folder that the server was
+    /// started in.
     pub roots: Vec<PathBuf>,
     /// Commands that alarms may run, by name: each a program and its arguments.
     pub commands: BTreeMap<String, Vec<String>>,

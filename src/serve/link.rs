@@ -128,8 +128,8 @@ impl Link {
         Ok(pidfd_send_signal(&*self.pidfd, Signal::KILL)?)
     }
 
-    /// Whether it can pause. A worker of an older version cannot; one that has not said who it is is
-    /// of this one.
+    /// Whether it can pause. A worker of an older version cannot; one that has not said who it is
+    /// is of this one.
     #[must_use]
     pub fn can_pause(&self) -> bool {
         self.speaks(PAUSES)

@@ -24,8 +24,8 @@ pub fn places(spec: &JobSpec) -> BTreeSet<String> {
     sinks.chain([store, format!("group {} on {queue}", spec.group)]).collect()
 }
 
-/// Names of groups that a job has for itself: its own and, of one that begins from scratch again, those of
-/// all its runs, as `coast`, `coast-2` and `coast-3`.
+/// Names of groups that a job has for itself: its own and, of one that begins from scratch again,
+/// those of all its runs, as `coast`, `coast-2` and `coast-3`.
 #[derive(Debug)]
 pub struct Groups {
     queue: String,
@@ -83,7 +83,8 @@ fn file(sink: &seismic_sinks::SinkSpec) -> Option<PathBuf> {
     (sink.entry().file)(sink)
 }
 
-/// A path from the root, without `.` and `..`; symbolic links of the part that is there are followed.
+/// A path from the root, without `.` and `..`; symbolic links of the part that is there are
+/// followed.
 #[must_use]
 pub fn absolute(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

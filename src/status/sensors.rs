@@ -18,8 +18,8 @@ use crate::time::show_ms;
 /// A clock that is wrong by more than this, and by more than its own spread, is reported.
 const WRONG_CLOCK_MS: i64 = 5_000;
 
-/// Newest messages of each partition from which clocks are judged: some seconds of them say at what pace
-/// they come.
+/// Newest messages of each partition from which clocks are judged: some seconds of them say at what
+/// pace they come.
 const CLOCK_MESSAGES: u64 = 1_000;
 
 /// Examines the newest `last` messages of each partition, and at the dead letters made of them.
@@ -75,8 +75,8 @@ fn see_messages(
     Ok(all)
 }
 
-/// How far the clocks of sensors are behind that are wrong by more than chance, ms, from few messages:
-/// whoever asks does so again and again.
+/// How far the clocks of sensors are behind that are wrong by more than chance, ms, from few
+/// messages: whoever asks does so again and again.
 pub fn wrong_clocks(
     location: &Location,
     store: &dyn JobStore,

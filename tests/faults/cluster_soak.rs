@@ -1,15 +1,15 @@
 //! Fault 25 on Kafka: everything at random, for an hour. `.ci/run --long` runs it;
-//! `SEISMIC_SOAK_SECONDS` says how long; with `SEISMIC_SOAK_BROKERS=1` a machine that has other work
-//! runs one broker only.
+//! `SEISMIC_SOAK_SECONDS` says how long; with `SEISMIC_SOAK_BROKERS=1` a machine that has other
+//! work runs one broker only.
 //!
 //! Three brokers with TLS, SCRAM and rights, a topic of 64 partitions, zstd, and three workers that
 //! come and go. It goes in stretches. In each one random harm is done under load to workers, to the
 //! producer and to one broker at a time; then load and workers stop, the log is drained, and the
 //! stretch is proved by the plain reckoning. At the end `verify` proves all of it, and a reader of
 //! committed rows, which ran throughout, must have seen every row once. In between `status` and
-//! `doctor` must answer. A worker that is stopped must end well, and neither the workers' memory nor
-//! the reader's may grow: that of a worker from when it has warmed up to its end, that of the reader
-//! from the first proof to the last.
+//! `doctor` must answer. A worker that is stopped must end well, and neither the workers' memory
+//! nor the reader's may grow: that of a worker from when it has warmed up to its end, that of the
+//! reader from the first proof to the last.
 
 use std::time::{Duration, Instant};
 
@@ -111,7 +111,8 @@ impl Worker {
         Worker { running, memory: Memory::new(), was_suspended: false }
     }
 
-    /// Its end, after a signal: one that was stopped has done its work, or was fenced after a sleep.
+    /// Its end, after a signal: one that was stopped has done its work, or was fenced after a
+    /// sleep.
     fn end(self, signal: Signal) -> Memory {
         let Worker { running, memory, was_suspended } = self;
         running.signal(signal);
@@ -138,7 +139,8 @@ struct Soak {
     /// Append time from which the stretch counts.
     moment: String,
     reader_memory: Memory,
-    /// Of workers whose life is over: how many, the most that one had, and grew by once it was warm.
+    /// Of workers whose life is over: how many, the most that one had, and grew by once it was
+    /// warm.
     lives: (u64, u64, u64),
     kafka: Kafka,
 }

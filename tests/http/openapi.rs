@@ -61,7 +61,8 @@ pub struct Tour<'a> {
     pub is_last: &'a dyn Fn(&str) -> bool,
 }
 
-/// Calls every route that is described, rightly and wrongly; each answer must be as it is described.
+/// Calls every route that is described, rightly and wrongly; each answer must be as it is
+/// described.
 pub fn call_every_route(client: &Client, tour: &Tour<'_>) -> usize {
     let document = client.get("/api/v1/openapi.json").json(200);
     assert_eq!(document["openapi"], "3.1.0");

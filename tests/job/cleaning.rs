@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::stage::{DEAD, ROWS, Stage};
 use crate::truth::{int, text};
 
-/// A strong second between two quiet ones, 25 samples each, of a sensor whose range is exceeded in it;
-/// and a sensor in counts of its digitiser.
+/// A strong second between two quiet ones, 25 samples each, of a sensor whose range is exceeded in
+/// it; and a sensor in counts of its digitiser.
 fn stage() -> Stage {
     let stage = Stage::new();
     let mut lines = "sensor_id,collect_timestamp,longitude,latitude,seismic_amplitude,phase_type,\

@@ -80,8 +80,8 @@ fn a_clock_that_is_set_back_is_followed_into_further_rows() {
 
 #[test]
 fn a_backfill_after_an_outage_reaches_the_results_and_merged_rows_are_whole() {
-    // An hour of one record a second, sent after the record that came once the station was back, and
-    // mixed with live ones.
+    // An hour of one record a second, sent after the record that came once the station was back,
+    // and mixed with live ones.
     let live = |i: i64| START + HOUR + 1_000 * i;
     let mut times = vec![START, live(0)];
     for i in 0..1_800 {

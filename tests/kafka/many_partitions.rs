@@ -1,5 +1,6 @@
-//! A job of 256 partitions. What is counted is connections: each costs a handshake and a login where
-//! brokers want them, and a client or a connection for each partition made `verify` take minutes.
+//! A job of 256 partitions. What is counted is connections: each costs a handshake and a login
+//! where brokers want them, and a client or a connection for each partition made `verify` take
+//! minutes.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! `--repartition` of a topic of Kafka: the internal topic is one of the cluster, one worker at a time
-//! brings sensors together, and all of them make windows.
+//! `--repartition` of a topic of Kafka: the internal topic is one of the cluster, one worker at a
+//! time brings sensors together, and all of them make windows.
 
 use rustix::process::Signal;
 use seismic_pipeline::failpoints::HOUSEKEEPING_DUE;
@@ -148,7 +148,8 @@ fn a_worker_that_reads_all_partitions_and_sleeps_leaves_them_to_another_one_and_
     sleeper.signal(Signal::CONT);
     ended_with(&sleeper.wait(), 4);
     line.tries += 1;
-    // The heir reads meanwhile, and a second that comes to one partition after the other is in time.
+    // The heir reads meanwhile, and a second that comes to one partition after the other is in
+    // time.
     (40..60).for_each(|from_s| publish(&mut publisher, records(from_s, 1)));
     all_but_the_last(60);
     ended_with(&heir.stop_within(Signal::TERM, STOP_LIMIT), 0);

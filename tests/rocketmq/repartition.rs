@@ -1,4 +1,5 @@
-//! `--repartition` of a topic of RocketMQ: the internal topic lies in a file beside the job's store.
+//! `--repartition` of a topic of RocketMQ: the internal topic lies in a file beside the job's
+//! store.
 
 use std::fmt::Write as _;
 use std::fs;

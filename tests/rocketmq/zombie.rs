@@ -41,8 +41,8 @@ fn a_sink_that_wakes_up_after_another_took_its_place_is_fenced_and_ends_with_cod
     trial.prove(load);
 }
 
-/// Stops a process where it does not keep the lock of the store's file: one that does keeps everyone
-/// from committing until it wakes up, and no other sink shows a row meanwhile.
+/// Stops a process where it does not keep the lock of the store's file: one that does keeps
+/// everyone from committing until it wakes up, and no other sink shows a row meanwhile.
 fn put_to_sleep(trial: &Trial, process: &Running) {
     let store = Connection::open(trial.stage.path(STORE)).unwrap();
     // Others that write are done long before.

@@ -26,8 +26,8 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A broker of this test process, which is made at its first use. Each check has one for itself, and
-/// most of its time is waiting for it: so there are as many as checks run at once.
+/// A broker of this test process, which is made at its first use. Each check has one for itself,
+/// and most of its time is waiting for it: so there are as many as checks run at once.
 struct Broker {
     kafka: OnceLock<Option<Kafka>>,
     alone: Mutex<()>,

@@ -79,8 +79,8 @@ pub(crate) const TOPIC_KNOWN: Duration = Duration::from_secs(15);
 /// that waited 200 ms (`waitTimeMillsInSendQueue`), so what was to land has landed.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
-/// Producers that a reader knows of a partition before it forgets those whose last message is farther
-/// back than [`TAIL_MESSAGES`]: there are never more than twice as many as wrote since.
+/// Producers that a reader knows of a partition before it forgets those whose last message is
+/// farther back than [`TAIL_MESSAGES`]: there are never more than twice as many as wrote since.
 pub(crate) const PRODUCERS_SEEN: usize = 1_024;
 
 /// Messages of a partition's end that are searched for what a producer id sent before, and before a

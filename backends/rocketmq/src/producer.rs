@@ -145,7 +145,8 @@ impl RocketProducer {
         let first = self.ids.next(count, made_ms);
         let sequence = due.next + due.done as u64;
         let from = send_marks::from(&self.id, sequence);
-        // One that is encoded while the send before it is under way says what was known before that.
+        // One that is encoded while the send before it is under way says what was known before
+        // that.
         let after = self.next.get(&due.partition).map_or(0, |place| place.after.0).to_string();
         let mut batch = Batch::with_capacity(bytes);
         for (n, message) in (0..).zip(&rest[..count as usize]) {

@@ -121,8 +121,8 @@ impl TopicWriter {
         self.log.span(partition)
     }
 
-    /// Shows offset, append time and properties of every message from `from` on up to `until`, which must have
-    /// been appended.
+    /// Shows offset, append time and properties of every message from `from` on up to `until`,
+    /// which must have been appended.
     ///
     /// # Errors
     /// [`Error::OffsetGone`] when `from` is; [`Error::OffsetBeyond`] when the messages do not

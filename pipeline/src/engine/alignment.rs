@@ -5,8 +5,8 @@ pub type EventTimeOf = fn(&[u8]) -> Option<i64>;
 
 /// How far one partition may be read ahead of the slowest.
 ///
-/// A job that asks for this is read by one slot, and rows of its keyed outputs stand in the order in
-/// which they were read, over all of its partitions.
+/// A job that asks for this is read by one slot, and rows of its keyed outputs stand in the order
+/// in which they were read, over all of its partitions.
 #[derive(Clone, Copy, Debug)]
 pub struct Alignment {
     /// The bound, ms of event time.

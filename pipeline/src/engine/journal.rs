@@ -6,8 +6,8 @@ use seismic_queue::{KeyedCut, Offset, Partition};
 
 use crate::engine::semantics_error::SemanticsError;
 
-/// Name of the kind whose entries and notes carry no name, since it was once the only one. All other
-/// kinds store theirs.
+/// Name of the kind whose entries and notes carry no name, since it was once the only one. All
+/// other kinds store theirs.
 pub const FIRST_KIND: &str = "windows";
 
 /// One entry of the journal.

@@ -32,8 +32,8 @@ impl fmt::Display for LossReason {
     }
 }
 
-/// Reads the rows and the dead letters of a kind. Both have the sensor as their key, and both say at
-/// which offset of the first input they were written.
+/// Reads the rows and the dead letters of a kind. Both have the sensor as their key, and both say
+/// at which offset of the first input they were written.
 pub trait LossReader: Debug + Sync {
     /// Place of the output whose rows count records.
     fn rows_place(&self) -> usize;

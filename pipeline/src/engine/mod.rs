@@ -4,9 +4,9 @@
 //! This folder has what every kind of job shares: the seam, the journal, and the errors of both.
 //! Each kind has a folder of its own.
 //!
-//! Nothing in this folder knows a clock, IO, threads or randomness; `clippy.toml` bans the calls, and
-//! no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on another
-//! machine.
+//! Nothing in this folder knows a clock, IO, threads or randomness; `clippy.toml` bans the calls,
+//! and no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on
+//! another machine.
 
 pub(crate) mod alignment;
 pub(crate) mod clock_step;

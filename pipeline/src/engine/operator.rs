@@ -125,8 +125,8 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
-    /// Calls `take` with each row that a stored message of the keyed output at `place` holds. They are
-    /// what a proof compares, however many share a message.
+    /// Calls `take` with each row that a stored message of the keyed output at `place` holds. They
+    /// are what a proof compares, however many share a message.
     fn each_row(&self, _place: usize, stored: &[u8], take: &mut dyn FnMut(&[u8])) {
         take(stored);
     }
@@ -152,8 +152,8 @@ pub trait OperatorKind: Debug + Send + Sync {
         0
     }
 
-    /// Newest event time, ms, among what a row of the first output was made of, so that a running job
-    /// can say how old its results are. `None` where rows have none.
+    /// Newest event time, ms, among what a row of the first output was made of, so that a running
+    /// job can say how old its results are. `None` where rows have none.
     fn event_ms_of(&self, _row: &[u8]) -> Option<i64> {
         None
     }
@@ -166,8 +166,8 @@ pub trait OperatorKind: Debug + Send + Sync {
     }
 
     /// How the partitions of its job are read in step with each other; `None`: each as fast as it
-    /// can be. A job that asks for it cannot be taken back to a checkpoint or forked, since its rows
-    /// are not those of one task.
+    /// can be. A job that asks for it cannot be taken back to a checkpoint or forked, since its
+    /// rows are not those of one task.
     fn alignment(&self) -> Option<Alignment> {
         None
     }
@@ -290,8 +290,8 @@ pub trait Operator: Any + Debug + Send {
         0
     }
 
-    /// Takes the steps of keys' clocks since the last call, as far as they are remembered, and their
-    /// number. They are for people, and no part of the state.
+    /// Takes the steps of keys' clocks since the last call, as far as they are remembered, and
+    /// their number. They are for people, and no part of the state.
     fn take_steps(&mut self) -> (Vec<ClockStep>, u64) {
         (Vec::new(), 0)
     }
@@ -312,8 +312,8 @@ pub trait Operator: Any + Debug + Send {
     fn move_output(&mut self, commit: &mut PartitionCommit);
 
     /// Gives the rows of keyed outputs that wait to `take`, with the place of their output and the
-    /// partition, and keeps none. Called after each batch where [`OperatorKind::alignment`] asks for
-    /// it, and never else.
+    /// partition, and keeps none. Called after each batch where [`OperatorKind::alignment`] asks
+    /// for it, and never else.
     fn move_keyed(&mut self, _take: &mut dyn FnMut(usize, Partition, &Block)) {}
 
     /// Throws away the output that waits, as a replay does.

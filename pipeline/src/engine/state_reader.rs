@@ -21,7 +21,7 @@ pub struct StoredKey {
 
 /// Reads states that operators of a kind wrote.
 pub trait StateReader: Debug + Sync {
-    /// The lateness that the state was made with, ms, and its keys; `None` for bytes that no operator
-    /// of the kind wrote.
+    /// The lateness that the state was made with, ms, and its keys; `None` for bytes that no
+    /// operator of the kind wrote.
     fn keys(&self, state: &[u8]) -> Option<(i64, Vec<StoredKey>)>;
 }

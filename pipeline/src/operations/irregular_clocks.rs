@@ -22,7 +22,8 @@ pub struct IrregularClock {
     pub held: u64,
 }
 
-/// The first of these sensors and how many there are; `None` when the states have more than `most_bytes`.
+/// The first of these sensors and how many there are; `None` when the states have more than
+/// `most_bytes`.
 ///
 /// # Errors
 /// When the store cannot be read.

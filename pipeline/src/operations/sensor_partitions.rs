@@ -22,7 +22,8 @@ use crate::{Result, limits};
 /// Sensors of one job by the partitions that know them, each with event times of records there, ms.
 type Times = BTreeMap<CompactString, BTreeMap<Partition, (i64, i64)>>;
 
-/// Reports sensors that several partitions know; `None` when their states have more than `most_bytes`.
+/// Reports sensors that several partitions know; `None` when their states have more than
+/// `most_bytes`.
 ///
 /// # Errors
 /// When the store cannot be read.

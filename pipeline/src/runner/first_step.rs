@@ -47,8 +47,8 @@ struct Questions {
 }
 
 impl<'a> FirstStep<'a> {
-    /// The first step that reads `input` and commits to `store`; `worker` is its lease where workers
-    /// share it.
+    /// The first step that reads `input` and commits to `store`; `worker` is its lease where
+    /// workers share it.
     ///
     /// # Errors
     /// When the input cannot be opened.

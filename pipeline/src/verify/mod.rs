@@ -44,8 +44,8 @@ use self::replay_points::Rescale;
 use crate::engine::operator::OperatorKind;
 use crate::{Error, Result};
 
-/// Proves the job of `store` against its inputs in `queue`. `progress` is called after each batch with
-/// the number of messages folded.
+/// Proves the job of `store` against its inputs in `queue`. `progress` is called after each batch
+/// with the number of messages folded.
 ///
 /// With `complete`, a log or journal whose head is gone is an error; else the range that could be
 /// proved is in the report.

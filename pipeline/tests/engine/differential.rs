@@ -149,8 +149,8 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
         }
         seen.extend(twins.seen);
     }
-    // Two limits are too large for random streams, and only jobs that got partitions know `misplaced`:
-    // these have tests of their own.
+    // Two limits are too large for random streams, and only jobs that got partitions know
+    // `misplaced`: these have tests of their own.
     let elsewhere =
         [RejectReason::TooManyRecords, RejectReason::WindowLimit, RejectReason::Misplaced];
     let reasons = RejectReason::ALL

@@ -84,7 +84,8 @@ fn check(rules: &Rules, out: &Output) -> Result<(), TestCaseError> {
         for (key, expected) in &expected {
             let mut pair = [found[key].clone(), expected.clone()];
             if rules.allowed_lateness_ms > 0 {
-                // Of samples of one time in several rows, the first row counts, and their order differs.
+                // Of samples of one time in several rows, the first row counts, and their order
+                // differs.
                 pair.iter_mut().for_each(Together::forget_edges);
             }
             prop_assert!(pair[0].is_about(&pair[1]), "{:?}: {:?}", key, pair);

@@ -1,5 +1,5 @@
-//! Both steps of a job that repartitions its input: the windows are those of a keyed input, whatever
-//! happens between, and each step is proved.
+//! Both steps of a job that repartitions its input: the windows are those of a keyed input,
+//! whatever happens between, and each step is proved.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,8 +177,8 @@ fn records(sensors: usize, every_ms: i64, for_ms: i64) -> impl Iterator<Item = S
     })
 }
 
-/// Appends each message to the partition that `place` says, a partition at a time and all at once: so
-/// that nothing but event times says what came first.
+/// Appends each message to the partition that `place` says, a partition at a time and all at once:
+/// so that nothing but event times says what came first.
 fn publish(queue: &Memory, topic: &Topic, messages: impl Iterator<Item = (u32, Vec<u8>)>) {
     let mut blocks = vec![Block::default(); topic.partitions as usize];
     for (partition, value) in messages {
@@ -222,8 +222,8 @@ fn rows_of_keyed(
     rows(&store)
 }
 
-/// The same records in each window: counts, extremes and phases equal, sums as near as another order
-/// of adding leaves them.
+/// The same records in each window: counts, extremes and phases equal, sums as near as another
+/// order of adding leaves them.
 fn assert_same(
     found: &BTreeMap<(String, i64), SeismicAggRecord>,
     expected: &BTreeMap<(String, i64), SeismicAggRecord>,

@@ -122,8 +122,8 @@ pub fn patiently_by<T, E: StdError>(
     RetryPolicy::default().run(stop, kind, act)
 }
 
-/// Does `act` until it works or fails for good, but not for longer than [`limits::LOOK_PATIENCE`]: for
-/// who looks once, perhaps in the moment in which a broker is restarted.
+/// Does `act` until it works or fails for good, but not for longer than [`limits::LOOK_PATIENCE`]:
+/// for who looks once, perhaps in the moment in which a broker is restarted.
 ///
 /// # Errors
 /// What `act` returned last.

@@ -12,7 +12,8 @@ pub trait ImportLog: Send {
     /// Notes of the topic whose key begins with `prefix`, in the order of their keys.
     fn notes(&mut self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
 
-    /// Appends all blocks and makes all changes, durably, or nothing. At least one change says what was before.
+    /// Appends all blocks and makes all changes, durably, or nothing. At least one change says what
+    /// was before.
     ///
     /// The same call may be repeated after an error whose outcome is unknown: changes that were
     /// made already show that the blocks are there too.

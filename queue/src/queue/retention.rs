@@ -22,8 +22,9 @@ pub trait Retention {
     /// its own retention.
     fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>>;
 
-    /// Deletes messages before these offsets of a topic that has one reader, which needs them no more.
-    /// Where readers hold what they need, this does nothing, and [`Retention::retain`] does it.
+    /// Deletes messages before these offsets of a topic that has one reader, which needs them no
+    /// more. Where readers hold what they need, this does nothing, and [`Retention::retain`] does
+    /// it.
     fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()>;
 
     /// Deletes what exceeds the policy, whole blocks from the oldest on, never past a hold unless

@@ -53,8 +53,8 @@ pub trait SharedLease: Send + Sync {
     /// those of its own.
     fn positions(&self) -> Result<Vec<Option<Offset>>>;
 
-    /// As [`SharedLease::positions`], asked once and given up within some seconds: for a caller that
-    /// asks again soon, and must not hold up a stop.
+    /// As [`SharedLease::positions`], asked once and given up within some seconds: for a caller
+    /// that asks again soon, and must not hold up a stop.
     fn positions_now(&self) -> Result<Vec<Option<Offset>>>;
 
     /// Where the job begins: what the first worker that called this said, with an offset for each

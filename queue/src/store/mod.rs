@@ -91,8 +91,8 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     /// The topics of the store, for reading. Only committers append to them.
     fn topics(&self) -> &dyn Queue;
 
-    /// Partitions whose committed position is not that of the job's last commit: where positions are
-    /// kept apart from what was committed with them, a tool may have set them, or they were
+    /// Partitions whose committed position is not that of the job's last commit: where positions
+    /// are kept apart from what was committed with them, a tool may have set them, or they were
     /// forgotten.
     ///
     /// # Errors

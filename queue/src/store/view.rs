@@ -59,8 +59,9 @@ pub struct SinkPosition {
 
 impl SinkPosition {
     /// Whether this is none of a sink's positions but what a sink of an older version stored as
-    /// one, for want of [`SinkState::put_sink_state`](crate::SinkState::put_sink_state): its name has
-    /// a `#` and it lies beyond any row. Views leave it out; the sink takes it over when it starts.
+    /// one, for want of [`SinkState::put_sink_state`](crate::SinkState::put_sink_state): its name
+    /// has a `#` and it lies beyond any row. Views leave it out; the sink takes it over when it
+    /// starts.
     #[must_use]
     pub fn is_old_state(&self) -> bool {
         self.sink.contains('#') && self.next.0 >= 1 << 62

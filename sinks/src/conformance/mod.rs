@@ -1,8 +1,9 @@
 //! The suite that every sink with a position passes, and builders of rows for tests.
 //!
 //! A target opens sinks, copies its place as a crash would leave it, and reads the rows back. It
-//! declares what the sink promises beyond the contract of [`Sink`]; the suite proves each promise. It
-//! crashes the sink after every step and compares what the place shows with the rows of the topic.
+//! declares what the sink promises beyond the contract of [`Sink`]; the suite proves each promise.
+//! It crashes the sink after every step and compares what the place shows with the rows of the
+//! topic.
 
 #![allow(clippy::unwrap_used)] // All of it is tests.
 
@@ -58,12 +59,12 @@ pub trait SinkTarget {
     /// Id of the store of that name, as messages give it.
     fn store_id(&self, store: &str) -> String;
 
-    /// Notes a position in the store, as a runner does after recovery and after each sync. It matters
-    /// to sinks that keep their position there.
+    /// Notes a position in the store, as a runner does after recovery and after each sync. It
+    /// matters to sinks that keep their position there.
     fn note(&self, next: &[Offset]);
 
-    /// A copy of the place as it is at this moment, as a crash would leave it; `None` where the place
-    /// cannot be copied. There the suite ends the sink at the same moments instead.
+    /// A copy of the place as it is at this moment, as a crash would leave it; `None` where the
+    /// place cannot be copied. There the suite ends the sink at the same moments instead.
     fn image(&self) -> Option<Box<dyn SinkTarget>>;
 
     /// All rows that the place shows.

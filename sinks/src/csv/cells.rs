@@ -101,17 +101,17 @@ pub(crate) fn header(schema: &Schema) -> Vec<u8> {
     line
 }
 
-/// Whether a line is the header of files of this schema, or of the same before it got its last columns:
-/// an older program wrote those files.
+/// Whether a line is the header of files of this schema, or of the same before it got its last
+/// columns: an older program wrote those files.
 pub(crate) fn is_header(schema: &Schema, cells: &StringRecord) -> bool {
     let columns = schema.columns();
     let names = columns.iter().map(|column| &*column.name);
     (1..=columns.len()).contains(&cells.len()) && cells.iter().eq(names.take(cells.len()))
 }
 
-/// Reads the cells of a line back, in a file with the first `have` columns of the schema; the name of
-/// the first column that does not fit otherwise. Of a line with too few cells those that are not there
-/// are empty; cells too many are not looked at.
+/// Reads the cells of a line back, in a file with the first `have` columns of the schema; the name
+/// of the first column that does not fit otherwise. Of a line with too few cells those that are not
+/// there are empty; cells too many are not looked at.
 pub(crate) fn read<'a>(
     schema: &'a Schema,
     have: usize,

@@ -53,8 +53,8 @@ impl Folder {
         files(&self.path)
     }
 
-    /// Replaces the commit file; after `Ok` the new one is durable, and at any moment one of both is
-    /// there, whole.
+    /// Replaces the commit file; after `Ok` the new one is durable, and at any moment one of both
+    /// is there, whole.
     pub(crate) fn write_commit_file(&self, commit: &CommitFile) -> Result<()> {
         let (at, new) = (self.commit_path(), self.path.join(NEW_COMMIT_FILE));
         let mut file = failpoints::pass_io(failpoints::MARK_WRITE)
@@ -110,7 +110,8 @@ impl Folder {
     }
 }
 
-/// The commit file of a folder; `None` when there is none. Needs no lock: it is replaced in one step.
+/// The commit file of a folder; `None` when there is none. Needs no lock: it is replaced in one
+/// step.
 pub(crate) fn read_commit_file(folder: &Path) -> Result<Option<CommitFile>> {
     let at = folder.join(COMMIT_FILE);
     let file = match File::open(&at) {

@@ -250,8 +250,8 @@ fn examine(spec: &SinkSpec) -> Vec<Finding> {
     findings
 }
 
-/// Compares the map with the newest rows of the topic up to its position; how many are the same. Sensors
-/// whose newest row retention has deleted are passed over.
+/// Compares the map with the newest rows of the topic up to its position; how many are the same.
+/// Sensors whose newest row retention has deleted are passed over.
 fn compare(spec: &SinkSpec, context: &Context, into: &mut Comparison<'_>) -> Result<u64> {
     let at = Path::new(spec.target());
     let nothing = |what: &str| Error::NothingToCompare { sink: name(at), what: what.to_owned() };

@@ -1,5 +1,5 @@
-//! Rows as lines of InfluxDB's line protocol: `MEASUREMENT,TAG=VALUE FIELD=VALUE TIME`, see "Line protocol"
-//! in its manual.
+//! Rows as lines of InfluxDB's line protocol: `MEASUREMENT,TAG=VALUE FIELD=VALUE TIME`, see "Line
+//! protocol" in its manual.
 
 use std::fmt::Write as _;
 
@@ -110,8 +110,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A text with a backslash before each of these letters, and before none else but itself at its end,
-/// where it would be read with what comes next.
+/// A text with a backslash before each of these letters, and before none else but itself at its
+/// end, where it would be read with what comes next.
 fn escaped(text: &str, letters: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -173,8 +173,8 @@ fn check(spec: &SinkSpec) -> Vec<String> {
     faults
 }
 
-/// Whether an address that says this unit, or none, means that of the option `precision`. Versions of
-/// servers have different words.
+/// Whether an address that says this unit, or none, means that of the option `precision`. Versions
+/// of servers have different words.
 fn is_unit(said: Option<&str>, precision: &str) -> bool {
     match precision {
         "ns" => matches!(said, None | Some("ns" | "n" | "nanosecond")),

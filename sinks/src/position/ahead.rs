@@ -28,8 +28,8 @@ pub(crate) fn of_positions(
 }
 
 /// Whether the sink of this spec is ahead of the store, by what the sink itself knows; `queue` is
-/// where the job's queue is. Sinks of other stores, and those that know nothing, are not, and neither
-/// are those that have what the job has made since `view`.
+/// where the job's queue is. Sinks of other stores, and those that know nothing, are not, and
+/// neither are those that have what the job has made since `view`.
 ///
 /// # Errors
 /// When what the sink knows, or the store, cannot be read.

@@ -86,7 +86,8 @@ impl Choice {
         Ok(Choice(chosen))
     }
 
-    /// The table's columns for rows of this schema. Where panes are merged, the key is without them.
+    /// The table's columns for rows of this schema. Where panes are merged, the key is without
+    /// them.
     pub(super) fn columns(
         &self,
         schema: &Schema,

@@ -80,8 +80,8 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// The row that the table has, with the values of `expected` where the table has no such column.
-    /// What is not a value of its column is zero or empty.
+    /// The row that the table has, with the values of `expected` where the table has no such
+    /// column. What is not a value of its column is zero or empty.
     fn row(&self, found: &tokio_postgres::Row, mut expected: Row) -> Row {
         for (at, (column, wire)) in self.columns.iter().zip(&self.wires).enumerate() {
             let Source::Field(place) = column.source else { continue };

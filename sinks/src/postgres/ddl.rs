@@ -45,8 +45,8 @@ pub(super) fn positions(target: &Target) -> String {
     )
 }
 
-/// The table of refused rows, one for all sinks of a schema: where each is from, why it was refused,
-/// and its message.
+/// The table of refused rows, one for all sinks of a schema: where each is from, why it was
+/// refused, and its message.
 fn dead_letters(target: &Target) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {} (\n    \

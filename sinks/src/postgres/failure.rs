@@ -20,8 +20,8 @@ pub(super) fn failure(place: &str, doing: &'static str, error: impl Into<Trouble
     Error::Database { place: place.to_owned(), doing, what, kind }
 }
 
-/// The row of a COPY that the server has just refused, from 1, where it says which: its context ends
-/// with that. Everything else that it says may quote what a row has.
+/// The row of a COPY that the server has just refused, from 1, where it says which: its context
+/// ends with that. Everything else that it says may quote what a row has.
 pub(super) fn line(error: &Trouble) -> Option<usize> {
     let Trouble::Said(error) = error else { return None };
     line_in(error.as_db_error()?.where_()?)

@@ -50,8 +50,8 @@ pub(super) fn check(schema: &Schema, columns: &[TableColumn]) -> Result<(), Stri
     Err(format!("merge_panes also needs the columns {}", missing.join(", ")))
 }
 
-/// The statement that adds the incoming rows of one turn: of each window the first, or the second, …
-/// since a statement changes a row once.
+/// The statement that adds the incoming rows of one turn: of each window the first, or the second,
+/// … since a statement changes a row once.
 pub(super) fn insert(table: &str, names: &str, columns: &[TableColumn], wires: &[Wire]) -> String {
     let key = quoted_list(key_names(columns));
     let sums = Sums::new(columns, wires);
@@ -116,7 +116,8 @@ impl<'a> Sums<'a> {
             "last_amplitude" => self.of_sample("last_sample_ts", ">=", field),
             "gap_fraction" => self.gap_fraction(),
             PANE => format!("greatest({old}, {new})"),
-            // What the later row says is true of the window: what closed it, and its sampling interval.
+            // What the later row says is true of the window: what closed it, and its sampling
+            // interval.
             _ => new,
         })
     }

@@ -34,7 +34,8 @@ impl<'a> MergedTopic<'a> {
         MergedTopic { rows, refused, sums: HashMap::new(), begun: HashSet::new() }
     }
 
-    /// Windows, of which `first_pass` and `second_pass` add up the further rows: the same ones again.
+    /// Windows, of which `first_pass` and `second_pass` add up the further rows: the same ones
+    /// again.
     pub(super) fn merged(
         rows: TopicRows<'a>,
         [mut first_pass, mut second_pass]: [TopicRows<'a>; 2],

@@ -1,7 +1,8 @@
 //! Rows in the binary format of PostgreSQL: for COPY, and back from a query.
 //!
 //! A tuple is a count of fields, and each field a length and its bytes, all big-endian; -1 is the
-//! length of NULL. Times are microseconds since 2000-01-01. See "COPY, Binary Format" in the manual.
+//! length of NULL. Times are microseconds since 2000-01-01. See "COPY, Binary Format" in the
+//! manual.
 
 use seismic_proto::{Column, ColumnType, Value, ValueRef};
 use tokio_postgres::types::Type;

@@ -142,8 +142,8 @@ impl Keys {
         true
     }
 
-    /// Does to a key what a row's command does; `false` where a row of another partition did the same,
-    /// and nothing says which of them was the last.
+    /// Does to a key what a row's command does; `false` where a row of another partition did the
+    /// same, and nothing says which of them was the last.
     fn add(
         &mut self,
         operation: Operation,

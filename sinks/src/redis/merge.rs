@@ -1,9 +1,9 @@
 //! Adding up the rows of a window in its hash: its panes become one row.
 //!
-//! The server does it, in the script that moves the position, so each pane is added once. The formulas
-//! are those of `SeismicAggRecord::add_pane`, operation by operation: numbers of the server's Lua are
-//! doubles, which are read and written whole, so `verify` gets the same bits by them. Of JSON (`set`)
-//! that is not so: the server's JSON has 14 digits.
+//! The server does it, in the script that moves the position, so each pane is added once. The
+//! formulas are those of `SeismicAggRecord::add_pane`, operation by operation: numbers of the
+//! server's Lua are doubles, which are read and written whole, so `verify` gets the same bits by
+//! them. Of JSON (`set`) that is not so: the server's JSON has 14 digits.
 
 use seismic_proto::{Column, Schema};
 
@@ -62,7 +62,8 @@ pub(super) fn check(
     Err(format!("merge_panes also needs the fields {} in value", missing.join(", ")))
 }
 
-/// The words by which the script knows fields: how many, and of each its own name and that in hashes.
+/// The words by which the script knows fields: how many, and of each its own name and that in
+/// hashes.
 pub(super) fn names(columns: &[Column], fields: &[(usize, String)]) -> Vec<String> {
     let pairs = fields
         .iter()
@@ -72,11 +73,11 @@ pub(super) fn names(columns: &[Column], fields: &[(usize, String)]) -> Vec<Strin
     words
 }
 
-/// Defines `merge(key, from, to)`, which adds the row in that part of `ARGV` to the hash; `f` gives the
-/// name of a field in hashes.
+/// Defines `merge(key, from, to)`, which adds the row in that part of `ARGV` to the hash; `f` gives
+/// the name of a field in hashes.
 ///
-/// Where no pane is there, or the first comes (again), the row is written as it is. A pane that is in
-/// already changes nothing. A hash that is no row is refused.
+/// Where no pane is there, or the first comes (again), the row is written as it is. A pane that is
+/// in already changes nothing. A hash that is no row is refused.
 pub(super) const MERGE: &str = r"
 local f = {}
 local function f32(x) return (struct.unpack('<f', struct.pack('<f', x))) end

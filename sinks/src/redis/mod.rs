@@ -1,11 +1,11 @@
 //! Rows as keys of Redis, each exactly once while the server keeps its append-only file: one script
 //! checks the position, does the commands of a batch, and moves the position.
 //!
-//! * **Unknown outcome.** Where the answer to a script is lost, the same batch comes again under the
-//!   same name: the position says whether that one was done, whatever came first.
+//! * **Unknown outcome.** Where the answer to a script is lost, the same batch comes again under
+//!   the same name: the position says whether that one was done, whatever came first.
 //! * **Zombies.** A script with an old position does nothing, and whoever sent it learns that.
-//! * **A command that fails** (its key holds another type, a sum overflows) ends its script: what was
-//!   done before it counts, and the row is named.
+//! * **A command that fails** (its key holds another type, a sum overflows) ends its script: what
+//!   was done before it counts, and the row is named.
 //! * **Failover, power loss.** Rows and position are one and the same history, and go back
 //!   together: the sink continues from the older position as long as the result topic has the rows.
 //!

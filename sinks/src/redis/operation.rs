@@ -72,8 +72,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan of an operation with these fields as the option `value` names them, and that one as a
-    /// score.
+    /// The plan of an operation with these fields as the option `value` names them, and that one as
+    /// a score.
     pub(super) fn of(
         operation: Operation,
         key: Key,

@@ -9,12 +9,12 @@
 ///          and for each row: P  offset  key  COUNT  COUNT words
 /// ```
 ///
-/// A command that fails ends it: what was done before it counts, the position says so, and the row is
-/// named. So a script that cannot be taken back is exact all the same. Whether the position may be
-/// written is tried before anything is done; a row whose key cannot be made to expire is done.
+/// A command that fails ends it: what was done before it counts, the position says so, and the row
+/// is named. So a script that cannot be taken back is exact all the same. Whether the position may
+/// be written is tried before anything is done; a row whose key cannot be made to expire is done.
 ///
-/// With command `MERGE` rows are added to hashes, by [`MERGE`](super::merge::MERGE), which stands before
-/// it then.
+/// With command `MERGE` rows are added to hashes, by [`MERGE`](super::merge::MERGE), which stands
+/// before it then.
 pub(super) const WRITE: &str = r"
 local p, at = KEYS[1], 4
 if redis.call('HGET', p, 'store') ~= ARGV[1] then return {'other'} end

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! * `=`, `!=` (or `<>`), `<`, `<=`, `>`, `>=`; `is null`, `is not null`.
-//! * A value is a number, a word, or a text in quotes, in which a quote is written twice. It must be one
-//!   of the column's: times are ms since 1970 or as `'2026-01-31T12:00:00Z'`.
+//! * A value is a number, a word, or a text in quotes, in which a quote is written twice. It must
+//!   be one of the column's: times are ms since 1970 or as `'2026-01-31T12:00:00Z'`.
 //! * Texts are compared by their bytes, words of an enum on their own. A row with no value in a
 //!   column, or with NaN, matches only `!=` or `is null`.
 

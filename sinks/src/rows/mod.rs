@@ -139,7 +139,8 @@ impl RowDecoder {
         }
     }
 
-    /// One that gives those rows alone that meet a condition, written as the option `where` of a sink.
+    /// One that gives those rows alone that meet a condition, written as the option `where` of a
+    /// sink.
     ///
     /// # Errors
     /// [`Error::Condition`] when the rows have no such column, or a value is none of its column's.
@@ -167,8 +168,8 @@ impl RowDecoder {
         self.decode_unless(batch, Err)
     }
 
-    /// As [`RowDecoder::decode`], but the caller may skip a message that is not a row: `refused` is called
-    /// for each, and an error that it returns ends the decoding.
+    /// As [`RowDecoder::decode`], but the caller may skip a message that is not a row: `refused` is
+    /// called for each, and an error that it returns ends the decoding.
     ///
     /// # Errors
     /// Those of `refused`.

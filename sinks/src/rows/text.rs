@@ -18,8 +18,8 @@ pub(crate) fn place(schema: &Schema, option: &str, field: &str) -> Result<usize,
     })
 }
 
-/// A value as text: numbers in the shortest form that reads back to the same, times in ms since 1970.
-/// `None` where there is none.
+/// A value as text: numbers in the shortest form that reads back to the same, times in ms since
+/// 1970. `None` where there is none.
 pub(crate) fn text(column: &Column, value: ValueRef<'_>) -> Option<String> {
     match value {
         ValueRef::Null => None,
@@ -29,7 +29,8 @@ pub(crate) fn text(column: &Column, value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-/// A row as a JSON object of these columns. A number that is none is `null`: JSON has no other word.
+/// A row as a JSON object of these columns. A number that is none is `null`: JSON has no other
+/// word.
 pub(crate) fn json(schema: &Schema, row: &Row, columns: &[(usize, String)]) -> String {
     let mut json = String::from("{");
     for (place, name) in columns {

@@ -48,8 +48,9 @@ pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> 
     Ok(Begun { topic: topic.name, start, reader, skipped })
 }
 
-/// Has a sink remove the rows that a rewind took back, and refuses one that cannot. One that has none
-/// continues where such rows were, or after what came next. Returns from where each was taken back.
+/// Has a sink remove the rows that a rewind took back, and refuses one that cannot. One that has
+/// none continues where such rows were, or after what came next. Returns from where each was taken
+/// back.
 fn take_back(
     sink: &mut dyn Sink,
     start: &mut [Offset],

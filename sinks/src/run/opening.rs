@@ -11,8 +11,8 @@ use seismic_queue::JobStore;
 
 use crate::{Context, Error, Result, SinkRunner, SinkSpec, limits};
 
-/// As [`SinkRunner::open`], until `stop` is set: then it is left to itself, and gives up what it has
-/// opened as soon as it has.
+/// As [`SinkRunner::open`], until `stop` is set: then it is left to itself, and gives up what it
+/// has opened as soon as it has.
 ///
 /// # Errors
 /// As [`SinkRunner::open`]; [`Error::Stopped`] after a stop.

@@ -73,9 +73,9 @@ impl SinkRunner {
     /// once.
     ///
     /// # Errors
-    /// [`OffsetGone`](seismic_queue::Error::OffsetGone) when the sink still needs rows that the store has
-    /// deleted, [`Error::Ahead`] when it has rows that the store does not know: it never skips or
-    /// guesses. Otherwise as [`Sink::recover`].
+    /// [`OffsetGone`](seismic_queue::Error::OffsetGone) when the sink still needs rows that the
+    /// store has deleted, [`Error::Ahead`] when it has rows that the store does not know: it never
+    /// skips or guesses. Otherwise as [`Sink::recover`].
     pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
         let Begun { topic, start, reader, skipped } = begin(&*store, &mut *sink)?;
         let metrics = Arc::new(SinkMetrics::of(sink.name()));
@@ -204,8 +204,8 @@ impl SinkRunner {
         Ok(())
     }
 
-    /// Runs until `stop` orders otherwise, and writes nothing while it is held. What may pass is tried again, with pauses, for as long
-    /// as it takes.
+    /// Runs until `stop` orders otherwise, and writes nothing while it is held. What may pass is
+    /// tried again, with pauses, for as long as it takes.
     ///
     /// # Errors
     /// The first error that does not pass. Rows not synced by then come again after a restart.
@@ -319,8 +319,8 @@ impl SinkRunner {
         Err(SinkAhead { sink, topic, partition, next, end }.into())
     }
 
-    /// The last sync. A failure that would pass is no reason to stay: the rows come again, also one that
-    /// is to be passed over.
+    /// The last sync. A failure that would pass is no reason to stay: the rows come again, also one
+    /// that is to be passed over.
     fn last_sync(&mut self) -> Result<()> {
         match self.sync() {
             Err(error) if error.kind() == Kind::Retry => {

@@ -1,4 +1,5 @@
-//! How the owner of a sink's thread tells it that it is time to end, or to write nothing for a while.
+//! How the owner of a sink's thread tells it that it is time to end, or to write nothing for a
+//! while.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,8 +7,9 @@ use std::time::Duration;
 
 use seismic_queue::Span;
 
-/// Whether sinks write nothing for a while, shared by all sinks of a job. They keep their positions, and
-/// rows wait in the store. An order to end has precedence: what is committed is written then.
+/// Whether sinks write nothing for a while, shared by all sinks of a job. They keep their
+/// positions, and rows wait in the store. An order to end has precedence: what is committed is
+/// written then.
 #[derive(Clone, Debug, Default)]
 pub struct SinkHold(Arc<AtomicBool>);
 

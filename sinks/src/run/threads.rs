@@ -66,8 +66,8 @@ pub enum SinkOutcome {
 impl SinkThreads {
     /// Starts all. One that fails or panics calls `on_failure`, from its own thread: rows still go
     /// to the result topic, but somebody must learn that nobody shows them. One that can be opened
-    /// again does not: what it failed of is said, and it is opened again from time to time. While `hold` is
-    /// set, they write nothing.
+    /// again does not: what it failed of is said, and it is opened again from time to time. While
+    /// `hold` is set, they write nothing.
     #[must_use]
     pub fn start(
         starts: Vec<SinkStart>,

@@ -20,7 +20,8 @@ pub struct CsvPlace {
 
 impl CsvPlace {
     pub fn new(file_bytes: u64) -> Self {
-        // In memory, where it can be: a process that dies needs no disk, and each sync waits for one.
+        // In memory, where it can be: a process that dies needs no disk, and each sync waits for
+        // one.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         CsvPlace { folder, file_bytes }
     }

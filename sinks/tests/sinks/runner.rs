@@ -325,7 +325,8 @@ fn a_sink_that_is_held_writes_nothing_until_it_is_let_go_or_is_to_end() {
         thread::scope(|scope| {
             worker.commit(0, 7);
             let running = scope.spawn(|| runner.run(&stop));
-            // One that wrote would have done so by now; one that is slow proves less and fails nothing.
+            // One that wrote would have done so by now; one that is slow proves less and fails
+            // nothing.
             thread::sleep(Duration::from_millis(100));
             assert_eq!(seen.lock().unwrap().len(), 0);
             if is_let_go {

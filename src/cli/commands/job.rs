@@ -30,8 +30,8 @@ enum JobAction {
     Init(InitArgs),
     /// Check a job file and name everything that is wrong with it
     Check(FileArgs),
-    /// Show every value of a job and where it comes from; with --server, of a job of a server, with its
-    /// state and its alarms
+    /// Show every value of a job and where it comes from; with --server, of a job of a server, with
+    /// its state and its alarms
     Show(Box<show::Args>),
     /// Print a JSON Schema of job files, for editors
     Schema,

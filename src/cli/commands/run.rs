@@ -82,8 +82,8 @@ fn log_options(line: LogOptions, file: &Logs) -> LogOptions {
     }
 }
 
-/// Listens, if the job says where. It does so before the job begins: a port that cannot be had is an
-/// error, and a job that waits for its queue is alive.
+/// Listens, if the job says where. It does so before the job begins: a port that cannot be had is
+/// an error, and a job that waits for its queue is alive.
 fn serve(spec: &JobSpec, job: &Arc<OneJob>, is_quiet: bool) -> anyhow::Result<Option<Server>> {
     let Some(settings) = &spec.http else { return Ok(None) };
     let jobs: Arc<dyn Jobs> = Arc::clone(job) as Arc<dyn Jobs>;

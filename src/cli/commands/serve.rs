@@ -23,10 +23,12 @@ pub struct Args {
     /// File with the state of the server and of its jobs
     #[arg(long, value_name = "URL", default_value = "sqlite:output/serve.db")]
     state: String,
-    /// Play a network of sensors and run a job on it, to look at; all files are in output/serve-demo
+    /// Play a network of sensors and run a job on it, to look at; all files are in
+    /// output/serve-demo
     #[arg(long, conflicts_with_all = ["jobs", "state", "leave_running"])]
     demo: bool,
-    /// Address and port of the page, metrics and API, with settings behind commas as those of `run --http`
+    /// Address and port of the page, metrics and API, with settings behind commas as those of `run
+    /// --http`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     http: HttpSettings,
     /// File with the token that every request but the probes needs
@@ -36,8 +38,8 @@ pub struct Args {
     /// Without it, jobs are submitted
     #[arg(long, value_name = "DIR")]
     jobs: Option<PathBuf>,
-    /// File with variables, defaults and connections of all jobs, commands of alarms, and folders that
-    /// submitted jobs may use
+    /// File with variables, defaults and connections of all jobs, commands of alarms, and folders
+    /// that submitted jobs may use
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Leave the jobs running when the server is stopped; the next one takes them over

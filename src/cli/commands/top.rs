@@ -14,7 +14,8 @@ use crate::top::{Rows, Source, text, watch};
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Look at the jobs that are served there (`seismic run --http`), instead of at the store of one
+    /// Look at the jobs that are served there (`seismic run --http`), instead of at the store of
+    /// one
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<String>,
     /// With --server: file with its token

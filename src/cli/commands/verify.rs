@@ -36,8 +36,8 @@ pub struct Args {
     /// Fail when log or journal no longer reach back to the start of the job
     #[arg(long)]
     complete: bool,
-    /// Also compare what this sink holds with the result topic: csv, csv:DIR, a postgres URL or rocketmq:TOPIC;
-    /// repeatable
+    /// Also compare what this sink holds with the result topic: csv, csv:DIR, a postgres URL or
+    /// rocketmq:TOPIC; repeatable
     #[arg(long = "sink", value_name = "SINK", value_parser = SinkValue)]
     sinks: Vec<SinkSpec>,
     /// Print JSON

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use seismic_pipeline::{Note, ROLLUP, Rules};
 use seismic_queue::{Job, JobStore, patiently};
 
-/// Gives `rules` the version of the job in the store, if it is begun, or of the job whose checkpoint
-/// it starts from, and gives `job` the roll-up topics that its own store has. What else differs is
-/// for the pipeline to refuse, and what is wrong with a store is for its lease to say.
+/// Gives `rules` the version of the job in the store, if it is begun, or of the job whose
+/// checkpoint it starts from, and gives `job` the roll-up topics that its own store has. What else
+/// differs is for the pipeline to refuse, and what is wrong with a store is for its lease to say.
 pub fn keep(
     (rules, job): (&mut Rules, &mut Job),
     store: &dyn JobStore,

@@ -65,8 +65,8 @@ impl Default for Service {
 }
 
 impl Service {
-    /// Slots of each worker, of so many that the job asks for on so many cores: all workers together have
-    /// no more than `max_parallelism`.
+    /// Slots of each worker, of so many that the job asks for on so many cores: all workers
+    /// together have no more than `max_parallelism`.
     ///
     /// # Errors
     /// When it asks for more.

@@ -25,8 +25,8 @@ impl JobName {
         &self.0
     }
 
-    /// An ASCII name: letters and digits of the name in lower case, the rest as `-`, and hexadecimal
-    /// digits of its hash, which tell names apart that are written alike in ASCII.
+    /// An ASCII name: letters and digits of the name in lower case, the rest as `-`, and
+    /// hexadecimal digits of its hash, which tell names apart that are written alike in ASCII.
     #[must_use]
     pub fn slug(&self) -> String {
         let mut slug = String::new();

@@ -30,7 +30,8 @@ pub type SharedCommands = Arc<RwLock<Commands>>;
 /// The thread's other end: sending wakes it.
 pub type Wake = Sender<()>;
 
-/// Starts the thread, which delivers what is stored in `db`; `to_topics`: to topics, or to all else.
+/// Starts the thread, which delivers what is stored in `db`; `to_topics`: to topics, or to all
+/// else.
 ///
 /// # Errors
 /// When no thread can be started.

@@ -74,8 +74,8 @@ impl Keeper {
         self.raised.contains_key(&(kind, subject.to_owned()))
     }
 
-    /// What changes, given what is wrong now. An alarm is over when what is wrong has not been so for
-    /// as long as `clear`.
+    /// What changes, given what is wrong now. An alarm is over when what is wrong has not been so
+    /// for as long as `clear`.
     pub fn see(&mut self, now_ms: i64, clear: Duration, looked_at: Vec<Judged>) -> Vec<Change> {
         let mut changes = Vec::new();
         let clear_ms = clear.as_millis() as i64;

@@ -14,9 +14,9 @@ const MOST: usize = 50;
 /// Names that such an alarm has.
 const NAMED: usize = 5;
 
-/// What is wrong, by sensor: those without a row for longer than `limit`. `last_ms` says when each had
-/// its newest one, and `since_ms` since when there may have been some. Of one that had none since then,
-/// nothing is known until the limit is over.
+/// What is wrong, by sensor: those without a row for longer than `limit`. `last_ms` says when each
+/// had its newest one, and `since_ms` since when there may have been some. Of one that had none
+/// since then, nothing is known until the limit is over.
 #[must_use]
 pub fn silent(
     now_ms: i64,
@@ -41,8 +41,8 @@ pub fn silent(
     bounded(Kind::SensorNoData, wrong.collect(), undecided, "have no rows")
 }
 
-/// What is wrong, by sensor: those whose clock is wrong by more than `limit`. The offsets are those of
-/// clocks that are wrong by more than chance, ms; positive: slow.
+/// What is wrong, by sensor: those whose clock is wrong by more than `limit`. The offsets are those
+/// of clocks that are wrong by more than chance, ms; positive: slow.
 #[must_use]
 pub fn wrong_clocks(limit: Duration, offsets: &BTreeMap<String, i64>) -> Judged {
     let limit_ms = limit.as_millis() as u64;
@@ -58,8 +58,8 @@ pub fn wrong_clocks(limit: Duration, offsets: &BTreeMap<String, i64>) -> Judged 
     bounded(Kind::ClockOffset, wrong.map(text).collect(), BTreeSet::new(), "have wrong clocks")
 }
 
-/// All of them, or one for all where they are too many: then those that have an alarm of their own keep
-/// it as long as they are wrong.
+/// All of them, or one for all where they are too many: then those that have an alarm of their own
+/// keep it as long as they are wrong.
 fn bounded(
     kind: Kind,
     wrong: BTreeMap<String, String>,

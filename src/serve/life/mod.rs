@@ -248,8 +248,8 @@ impl Life {
         (is_slowed != wanted && saved.stop_asked_ms.is_none()).then_some(wanted)
     }
 
-    /// What a worker is to be told that says whether its sinks write nothing, if that is not as it is to
-    /// be. It is told so by this alone: with its next report, within a second.
+    /// What a worker is to be told that says whether its sinks write nothing, if that is not as it
+    /// is to be. It is told so by this alone: with its next report, within a second.
     #[must_use]
     pub fn mends_sinks(&self, are_held: bool) -> Option<bool> {
         let wanted = self.saved.intent == Intent::Run && self.level() == Level::Held;

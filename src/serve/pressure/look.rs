@@ -61,8 +61,8 @@ impl PressureLimits {
     }
 }
 
-/// Percent of the last ten seconds in which something waited for a resource. The file is that of the
-/// system (`cpu`), or that of a cgroup (`cpu.pressure`).
+/// Percent of the last ten seconds in which something waited for a resource. The file is that of
+/// the system (`cpu`), or that of a cgroup (`cpu.pressure`).
 fn waiting(folder: &Path, resource: &str) -> Option<f64> {
     let text = fs::read_to_string(folder.join(resource))
         .or_else(|_| fs::read_to_string(folder.join(format!("{resource}.pressure"))));

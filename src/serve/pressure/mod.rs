@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest time without pressure that a return waits for, in multiples of the shortest: jobs that
-/// cannot have more are tried every few minutes, and the one that they yield to notices little of it.
+/// The longest time without pressure that a return waits for, in multiples of the shortest: jobs
+/// that cannot have more are tried every few minutes, and the one that they yield to notices little
+/// of it.
 const MOST_CALM: u32 = 16;
 
 /// How much of a job works.
@@ -46,8 +47,8 @@ impl Level {
         self >= Level::Paused
     }
 
-    /// The next one that takes less; `None` when nothing is left to take. Sinks that have nothing to
-    /// write take nothing.
+    /// The next one that takes less; `None` when nothing is left to take. Sinks that have nothing
+    /// to write take nothing.
     fn below(self, has_rows_to_write: bool) -> Option<Level> {
         match self {
             Level::Full => Some(Level::Slowed),
@@ -76,7 +77,8 @@ pub struct Seen {
     pub priority: u8,
     /// How much of it works.
     pub level: Level,
-    /// Whether it works now. One that does not can neither yield nor return, and counts for the rest.
+    /// Whether it works now. One that does not can neither yield nor return, and counts for the
+    /// rest.
     pub works: bool,
     /// Whether it is too far behind its input.
     pub lags: bool,
@@ -96,8 +98,8 @@ pub struct Short {
 /// What is remembered between two looks.
 #[derive(Clone, Debug)]
 pub struct Pressure {
-    /// Pressure must last so long before a job yields, and from one step to the next: what one of them
-    /// changes must be seen first.
+    /// Pressure must last so long before a job yields, and from one step to the next: what one of
+    /// them changes must be seen first.
     hold: Duration,
     /// There must have been no pressure for so long before a job gets back what it had ...
     calm: Duration,

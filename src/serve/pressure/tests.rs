@@ -169,8 +169,8 @@ fn a_highest_job_that_is_started_again_is_still_the_highest() {
 }
 
 proptest! {
-    /// On a machine with so many cores, whatever the jobs want of them: the highest one keeps all it
-    /// has, and within a time that only the number of jobs decides, the cores are enough.
+    /// On a machine with so many cores, whatever the jobs want of them: the highest one keeps all
+    /// it has, and within a time that only the number of jobs decides, the cores are enough.
     #[test]
     fn an_overload_is_over_after_the_steps_of_all_jobs_below(
         cores in 1..64u32,
@@ -205,8 +205,9 @@ proptest! {
         prop_assert_eq!(jobs.last().unwrap().level, Level::Full);
     }
 
-    /// Whatever is short and for how long: the highest job is never touched, of two jobs the lower one
-    /// yields at least as much, steps keep their distance, and in the end all have everything back.
+    /// Whatever is short and for how long: the highest job is never touched, of two jobs the lower
+    /// one yields at least as much, steps keep their distance, and in the end all have everything
+    /// back.
     #[test]
     fn the_order_of_priorities_holds_and_everything_returns(
         priorities in prop::collection::vec((0..10u8, any::<bool>()), 1..8),

@@ -276,8 +276,9 @@ fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
 /// # Errors
 /// Those of SQLite.
 pub fn due(db: &Connection, now_ms: i64, to_topic: bool) -> anyhow::Result<Option<Delivery>> {
-    // A target that did not take one rests as a whole: each of its deliveries would take as long to fail
-    // again, and those of all others would wait behind them. Those of targets that work go first.
+    // A target that did not take one rests as a whole: each of its deliveries would take as long to
+    // fail again, and those of all others would wait behind them. Those of targets that work go
+    // first.
     let sql = format!(
         "{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 AND (target LIKE '{{\"topic\"%') = ?2
              AND target NOT IN (

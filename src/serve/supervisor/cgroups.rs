@@ -26,8 +26,8 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Those of this process, whose workers end with it or are left to the next server. Workers that
-    /// were started without limits go where the server goes.
+    /// Those of this process, whose workers end with it or are left to the next server. Workers
+    /// that were started without limits go where the server goes.
     ///
     /// # Errors
     /// Why it may not make any.
@@ -145,7 +145,8 @@ mod tests {
         fs::write(own.join("cgroup.procs"), "7\n8\n").unwrap();
         let cgroups = Cgroups::at(root.path(), "/myserver", 7, &[8, 9]).unwrap();
         assert_eq!(cgroups.folder, own);
-        // A file keeps the last that was written: the worker that was beside the server, and no other.
+        // A file keeps the last that was written: the worker that was beside the server, and no
+        // other.
         assert_eq!(fs::read_to_string(own.join("server/cgroup.procs")).unwrap(), "8");
         // In a container, its own one is the root.
         fs::write(root.path().join("cgroup.controllers"), "cpu memory\n").unwrap();

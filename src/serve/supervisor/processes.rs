@@ -210,8 +210,8 @@ impl Supervisor {
     }
 }
 
-/// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the new
-/// one of the same name.
+/// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the
+/// new one of the same name.
 fn this_program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("finding this program")?;
     if fs::exists(&program).unwrap_or(false) {

@@ -171,8 +171,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// Fits the job to the worker's place: its slots have a name that stays, the cores are shared, and
-    /// what is shown of all workers is shown by the first.
+    /// Fits the job to the worker's place: its slots have a name that stays, the cores are shared,
+    /// and what is shown of all workers is shown by the first.
     pub fn fit(&self, spec: &mut JobSpec, cores: usize) {
         let Some((place, workers)) = self.place.filter(|(_, workers)| *workers > 1) else { return };
         let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
@@ -249,7 +249,8 @@ mod tests {
         assert!(!own.drain && !own.repartition);
         // Without a sink of its own, a job has the console.
         assert_eq!((own.sink[0].scheme(), own.rollup.len()), ("console", 0));
-        // Settings of Kafka are the file's or those of the defaults, and of the connection below them.
+        // Settings of Kafka are the file's or those of the defaults, and of the connection below
+        // them.
         let keys = |text: &str| job(text).kafka.into_keys().collect::<Vec<_>>();
         assert_eq!(keys(""), ["fetch.min.bytes", "linger.ms"]);
         let other = "queue = 'connection:other'\n";

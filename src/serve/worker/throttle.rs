@@ -10,8 +10,8 @@ use crate::job::JobObserver;
 /// How long a slowed worker reads ...
 const READS: Duration = Duration::from_millis(250);
 
-/// ... and then does not: long enough for others to notice, and shorter than any silence that closes
-/// windows. A pause is no silence anyway: nothing is closed while one lasts.
+/// ... and then does not: long enough for others to notice, and shorter than any silence that
+/// closes windows. A pause is no silence anyway: nothing is closed while one lasts.
 const RESTS: Duration = Duration::from_millis(750);
 
 /// What a worker knows of it.

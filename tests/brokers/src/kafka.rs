@@ -1,4 +1,5 @@
-//! Apache Kafka 3.9, or 4.1, in KRaft mode: one node, or three with replication 3 and two in-sync replicas.
+//! Apache Kafka 3.9, or 4.1, in KRaft mode: one node, or three with replication 3 and two in-sync
+//! replicas.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -42,8 +42,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A running server with these settings (`name=value`); `None` where PostgreSQL is missing, after
-    /// a loud word.
+    /// A running server with these settings (`name=value`); `None` where PostgreSQL is missing,
+    /// after a loud word.
     ///
     /// # Panics
     /// With `CI=true` where it is missing, and when it does not start.

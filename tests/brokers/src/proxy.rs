@@ -3,9 +3,9 @@
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
 //! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL
-//! has a letter before the length, but for the first frame, and answers in order. Redis says no length
-//! of the whole: what comes at once is a frame. What is on its way arrives, however late, also when the client has given up and closed its end: as in a
-//! network.
+//! has a letter before the length, but for the first frame, and answers in order. Redis says no
+//! length of the whole: what comes at once is a frame. What is on its way arrives, however late,
+//! also when the client has given up and closed its end: as in a network.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

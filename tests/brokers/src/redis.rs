@@ -34,8 +34,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A running server with these settings (`--name value`), which has what it acknowledged after a
-    /// crash; `None` where Redis is missing, after a loud word.
+    /// A running server with these settings (`--name value`), which has what it acknowledged after
+    /// a crash; `None` where Redis is missing, after a loud word.
     ///
     /// # Panics
     /// With `CI=true` where it is missing, and when it does not start.

@@ -100,8 +100,8 @@ fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds the name of a test, which is that of its thread, to those that had to wait for a turn, if it
-/// waited long since `begun`.
+/// Adds the name of a test, which is that of its thread, to those that had to wait for a turn, if
+/// it waited long since `begun`.
 pub fn name_if_it_waited(begun: Instant) {
     if begun.elapsed() <= SHORT {
         return;

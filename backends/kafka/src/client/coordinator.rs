@@ -44,7 +44,8 @@ impl Cluster {
         coordinator(&answer?)
     }
 
-    /// How our own connections to this cluster are protected; `None` where only librdkafka's can be.
+    /// How our own connections to this cluster are protected; `None` where only librdkafka's can
+    /// be.
     pub(super) fn security(&self) -> Option<Security> {
         self.settings.own_security().ok()
     }

@@ -63,8 +63,8 @@ struct TopicRights {
 }
 
 impl Cluster {
-    /// Those of the rights that are missing. A right on a topic that is not there yet is one to make
-    /// it.
+    /// Those of the rights that are missing. A right on a topic that is not there yet is one to
+    /// make it.
     pub(crate) fn missing_rights(&self, needs: &[Right]) -> Result<Vec<Right>> {
         let untold = || Error::Busy { at: self.at.clone(), doing: "asking for our rights" };
         let security = self.security().ok_or_else(untold)?;

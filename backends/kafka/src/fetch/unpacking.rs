@@ -30,8 +30,8 @@ impl Unpacking {
         Some(Unpacking { batch, records, left, record: Vec::new() })
     }
 
-    /// Gives the next records from offset `from` on, as many as a batch of ours holds: how many bytes
-    /// those were. `None` when they are not what the batch says, or one is too long.
+    /// Gives the next records from offset `from` on, as many as a batch of ours holds: how many
+    /// bytes those were. `None` when they are not what the batch says, or one is too long.
     pub(super) fn step(&mut self, from: u64, each: &mut impl FnMut(Record<'_>)) -> Option<usize> {
         let mut given = 0_usize;
         // What is passed over takes its time too.

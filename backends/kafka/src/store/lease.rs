@@ -38,7 +38,8 @@ impl Lease for KafkaLease {
         Err(Error::NoRewind { at: self.context.cluster.at.clone() })
     }
 
-    /// A question that is not answered, or by a broker that does not know of the topic, says nothing.
+    /// A question that is not answered, or by a broker that does not know of the topic, says
+    /// nothing.
     fn check_outputs(&self) -> Result<()> {
         let JobContext { cluster, job, output_ids, .. } = &*self.context;
         for (output, id) in job.outputs.iter().zip(output_ids) {

@@ -108,7 +108,8 @@ impl KafkaStore {
         };
         let by_input = spans(false)?;
         let known = context.all_known_metadata(&offsets)?;
-        // Asked after the positions, so everything that was committed with them lies below the ends.
+        // Asked after the positions, so everything that was committed with them lies below the
+        // ends.
         let logs = self.cluster.spans(&context.checkpoints)?;
         let part = |partition: Partition| {
             let place = partition.0 as usize;

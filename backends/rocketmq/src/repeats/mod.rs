@@ -35,7 +35,8 @@ pub(crate) struct Repeats {
     producers: HashMap<Box<str>, Seen>,
     /// The send that the last message belongs to.
     send: Option<Send>,
-    /// How many producers there may be before those are forgotten that no message can repeat any more.
+    /// How many producers there may be before those are forgotten that no message can repeat any
+    /// more.
     room: usize,
     /// Id of the next message of a send whose first message was not seen.
     headless: Option<IdText>,

@@ -1,4 +1,5 @@
-//! Producers that die with sends under way, which land at any moment, and readers that begin anywhere.
+//! Producers that die with sends under way, which land at any moment, and readers that begin
+//! anywhere.
 
 use proptest::prelude::*;
 

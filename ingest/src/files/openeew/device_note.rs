@@ -46,7 +46,8 @@ impl DeviceNote {
         if self.has(at_us) {
             return true;
         }
-        // Clocks of devices are not steady, but a message that is missing leaves a gap twice as long.
+        // Clocks of devices are not steady, but a message that is missing leaves a gap twice as
+        // long.
         let apart = lasts_us.saturating_add(lasts_us / 4);
         let is_next = |from: i64, to: i64| to.saturating_sub(from) <= apart;
         let place = self.ranges.partition_point(|(first, _)| *first <= at_us);

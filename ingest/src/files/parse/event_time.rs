@@ -77,8 +77,8 @@ pub struct UnknownUnit(String);
 /// How times are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeFormat {
-    /// `None`: milliseconds, and numbers that look like another unit are refused. A unit that is named
-    /// is believed as far as its times are of the years that a pipeline takes.
+    /// `None`: milliseconds, and numbers that look like another unit are refused. A unit that is
+    /// named is believed as far as its times are of the years that a pipeline takes.
     pub(crate) unit: Option<TimeUnit>,
     /// Whether ISO times without an offset are UTC.
     pub(crate) is_utc: bool,

@@ -47,8 +47,9 @@ fn first_of<T>(options: &Options, file: &Path, says: impl Fn(&Item) -> Option<T>
     }
 }
 
-/// The parts of a file with their producers, among those that the topic knows, if it says which. Ids
-/// also tell with which record the file begins: another one that begins so may hold the same records.
+/// The parts of a file with their producers, among those that the topic knows, if it says which.
+/// Ids also tell with which record the file begins: another one that begins so may hold the same
+/// records.
 ///
 /// # Errors
 /// A file that cannot be read; one of which it cannot be told whether its records are in, unless it

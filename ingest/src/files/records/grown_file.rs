@@ -33,8 +33,8 @@ impl FilePart {
     }
 }
 
-/// The parts of a file that begins as known ones do, with `begins`; `None` when none of its beginnings
-/// is known.
+/// The parts of a file that begins as known ones do, with `begins`; `None` when none of its
+/// beginnings is known.
 ///
 /// # Errors
 /// When the file cannot be read.

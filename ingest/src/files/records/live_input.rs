@@ -20,8 +20,8 @@ pub(super) struct LiveInput {
 }
 
 impl LiveInput {
-    /// Begins to read, until `ends` is set: then what was read is still given. Errors of opening come
-    /// with the first read.
+    /// Begins to read, until `ends` is set: then what was read is still given. Errors of opening
+    /// come with the first read.
     pub(super) fn open(at: &Path, ends: &Arc<AtomicBool>) -> Self {
         let (send, pieces) = sync_channel(limits::LIVE_PIECES);
         let (at, ends) = (at.to_owned(), Arc::clone(ends));

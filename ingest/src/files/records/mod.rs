@@ -241,7 +241,8 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Imports the part of a file that comes behind that line; `false` when that failed, which is noted.
+    /// Imports the part of a file that comes behind that line; `false` when that failed, which is
+    /// noted.
     fn import_part(
         &mut self,
         part: (&Path, &FilePart, u64),

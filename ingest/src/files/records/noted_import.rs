@@ -139,8 +139,8 @@ impl<'a> NotedImport<'a> {
         Ok(())
     }
 
-    /// Imports lines that were refused before and are not any more. They stay together with the note
-    /// that says so; very many come in portions. `false` when appending has failed.
+    /// Imports lines that were refused before and are not any more. They stay together with the
+    /// note that says so; very many come in portions. `false` when appending has failed.
     ///
     /// # Errors
     /// With `strict` a file that cannot be read, and errors of the queue.

@@ -1,9 +1,10 @@
-//! Notes that last as long as the process: for files that are followed into a queue that cannot keep
-//! any, when that is asked for.
+//! Notes that last as long as the process: for files that are followed into a queue that cannot
+//! keep any, when that is asked for.
 //!
-//! Within the process each line is published once, whatever is renamed, copied or retried: the messages
-//! are numbered, so a queue that recognises repeats of a producer adds none twice. Nothing is left of the
-//! notes when it ends, so the next process publishes all lines that are still there again.
+//! Within the process each line is published once, whatever is renamed, copied or retried: the
+//! messages are numbered, so a queue that recognises repeats of a producer adds none twice. Nothing
+//! is left of the notes when it ends, so the next process publishes all lines that are still there
+//! again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,8 +56,8 @@ impl ImportLog for ProcessNotes {
         Ok(of_prefix.map(|(key, note)| (key.clone(), note.clone())).collect())
     }
 
-    /// A call that is repeated appends under the same numbers: notes and numbers move on only when all
-    /// of it is durable.
+    /// A call that is repeated appends under the same numbers: notes and numbers move on only when
+    /// all of it is durable.
     fn append(&mut self, blocks: &[(Partition, &Block)], changes: &[NoteChange]) -> Result<()> {
         let standing = {
             let notes = self.locked();

@@ -134,8 +134,8 @@ impl RepartitionOperator {
     }
 }
 
-/// The key of an internal message: the sensor id, or as much of it as an id may have. What is longer
-/// is rejected by the windows, wherever it is.
+/// The key of an internal message: the sensor id, or as much of it as an id may have. What is
+/// longer is rejected by the windows, wherever it is.
 fn key_of(id: &[u8]) -> &[u8] {
     &id[..id.len().min(limits::SENSOR_ID_BYTES)]
 }

@@ -1,5 +1,5 @@
-//! Several records of one partition of the input in one message of an internal topic: what one record
-//! has of an [`Envelope`] is mostly what the record before it has.
+//! Several records of one partition of the input in one message of an internal topic: what one
+//! record has of an [`Envelope`] is mostly what the record before it has.
 //!
 //! ```text
 //!  1 byte   version, 2
@@ -18,9 +18,9 @@
 //!    bytes    the record, as its producer wrote it
 //! ```
 //!
-//! What a pack says is the envelopes of its records, and nothing else: [`InternalRecords`] gives them
-//! out, of a pack and of a message that is a single envelope alike. Neither the windows nor a proof
-//! knows the one from the other.
+//! What a pack says is the envelopes of its records, and nothing else: [`InternalRecords`] gives
+//! them out, of a pack and of a message that is a single envelope alike. Neither the windows nor a
+//! proof knows the one from the other.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use seismic_queue::{Offset, Partition};

@@ -10,7 +10,8 @@ use crate::limits;
 /// `append_ms` is the partition's append time (never going back) of the record's message.
 ///
 /// # Errors
-/// The first [`RejectReason`] that speaks against the record, in the order of [`RejectReason::ALL`].
+/// The first [`RejectReason`] that speaks against the record, in the order of
+/// [`RejectReason::ALL`].
 #[inline]
 pub fn clean(
     record: &Record,
@@ -49,8 +50,8 @@ pub fn clean(
     event_time(record, append_ms, rules)
 }
 
-/// The event time of a record, judged alone: by it even a record that is rejected for something else
-/// is of a window.
+/// The event time of a record, judged alone: by it even a record that is rejected for something
+/// else is of a window.
 ///
 /// # Errors
 /// [`RejectReason::BadTime`] or [`RejectReason::FutureTimestamp`].

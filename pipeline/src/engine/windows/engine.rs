@@ -99,8 +99,8 @@ impl Engine {
         self.position = message.offset.next();
     }
 
-    /// Takes the next message of the internal topic of a repartition: its records, each as if it had
-    /// been read where its producer put it.
+    /// Takes the next message of the internal topic of a repartition: its records, each as if it
+    /// had been read where its producer put it.
     #[inline(never)]
     fn step_internal(&mut self, message: Message<'_>, out: &mut Output) {
         let mut records = std::mem::take(&mut self.records);
@@ -194,7 +194,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets a record that is not counted, but of a time that may be right, vote on those that are held.
+    /// Lets a record that is not counted, but of a time that may be right, vote on those that are
+    /// held.
     #[cold]
     fn vote_uncounted(&mut self, number: usize, time_ms: i64, at: Offset, out: &mut Output) {
         if self.sensors[number].has_held() {
@@ -202,7 +203,8 @@ impl Engine {
         }
     }
 
-    /// Counts a rejected record beside its window, if its sensor is known and its event time is one.
+    /// Counts a rejected record beside its window, if its sensor is known and its event time is
+    /// one.
     #[cold]
     fn count_reject(&mut self, reason: RejectReason, id: &[u8], record: &Record) {
         let Some(counts) = RejectCounts::one(reason).filter(|_| self.rules.counts_rejects()) else {

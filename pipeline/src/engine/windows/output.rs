@@ -115,8 +115,8 @@ impl Output {
         self.steps = (Vec::new(), 0);
     }
 
-    /// What waits for each output, in the order of a commit: results, dead letters, and each roll-up
-    /// as far as there were some.
+    /// What waits for each output, in the order of a commit: results, dead letters, and each
+    /// roll-up as far as there were some.
     pub(crate) fn blocks_mut(&mut self) -> impl Iterator<Item = &mut Block> {
         [&mut self.rows, &mut self.dead].into_iter().chain(&mut self.rollups)
     }

@@ -16,8 +16,8 @@ use crate::engine::windows::window::Sample;
 use crate::limits;
 
 impl Engine {
-    /// Takes a record that is too far from its sensor's clock to be believed at once. One that is far
-    /// ahead, and near the time at which it arrived, is right: its sensor was away.
+    /// Takes a record that is too far from its sensor's clock to be believed at once. One that is
+    /// far ahead, and near the time at which it arrived, is right: its sensor was away.
     #[cold]
     pub(crate) fn judge_step(
         &mut self,

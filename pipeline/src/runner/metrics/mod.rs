@@ -221,9 +221,9 @@ impl Metrics {
         }
     }
 
-    /// Counts the records of an applied batch. `before` and `after` are the partition's records read, over
-    /// all runs, around it. Records that are read again because they were not committed count once.
-    /// Returns how many were new.
+    /// Counts the records of an applied batch. `before` and `after` are the partition's records
+    /// read, over all runs, around it. Records that are read again because they were not committed
+    /// count once. Returns how many were new.
     pub(crate) fn read(&self, partition: Partition, before: u64, after: u64) -> u64 {
         let mut all = lock(&self.partitions);
         let seen = all.entry(partition).or_default();

@@ -41,7 +41,8 @@ struct SensorLosses {
 }
 
 impl Losses {
-    /// Counts the rows and dead letters of a commit, or a sample of them; whether it has dead letters.
+    /// Counts the rows and dead letters of a commit, or a sample of them; whether it has dead
+    /// letters.
     pub fn see(&mut self, commit: &Commit, reader: &dyn LossReader) -> bool {
         let mut has_letters = false;
         for part in &commit.partitions {

@@ -207,8 +207,8 @@ impl Slot<'_> {
         }
     }
 
-    /// Throws the engines away and makes them again from what the store knows. Commits that are made
-    /// meanwhile may fail in the same way; then this is done again, here and not deeper.
+    /// Throws the engines away and makes them again from what the store knows. Commits that are
+    /// made meanwhile may fail in the same way; then this is done again, here and not deeper.
     pub(super) fn rebuild(&mut self) -> Result<()> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
         let targets: Vec<_> = self.parts.values().map(|part| part.targets.clone()).collect();

@@ -1,5 +1,5 @@
-//! `seismic group`: lists groups with what they hold of the queue, deletes finished groups, and puts
-//! their offsets back.
+//! `seismic group`: lists groups with what they hold of the queue, deletes finished groups, and
+//! puts their offsets back.
 
 mod delete;
 mod list;

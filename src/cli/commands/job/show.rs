@@ -1,5 +1,5 @@
-//! `seismic job show`: every value of a job and where it comes from, of a job file, or of a job that a
-//! server runs, with what it does and its alarms.
+//! `seismic job show`: every value of a job and where it comes from, of a job file, or of a job
+//! that a server runs, with what it does and its alarms.
 
 use std::path::{Path, PathBuf};
 

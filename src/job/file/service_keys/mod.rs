@@ -39,8 +39,8 @@ impl ServiceKey {
         }
     }
 
-    /// The second name of a key whose value is a number of seconds: under that one it is a time with a
-    /// unit.
+    /// The second name of a key whose value is a number of seconds: under that one it is a time
+    /// with a unit.
     #[must_use]
     pub fn with_unit(&self) -> Option<&'static str> {
         self.name.strip_suffix("_s")

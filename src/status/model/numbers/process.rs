@@ -6,7 +6,8 @@ pub(super) fn process() -> (u64, u64) {
     let read = |name: &str| std::fs::read_to_string(name).unwrap_or_default();
     let statm = read("/proc/self/statm");
     let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    // Behind the name of the program, which may have blanks: fields 14 and 15, see proc_pid_stat(5).
+    // Behind the name of the program, which may have blanks: fields 14 and 15, see
+    // proc_pid_stat(5).
     let stat = read("/proc/self/stat");
     let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
     let ticks: u64 = behind.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();

@@ -171,10 +171,9 @@ impl Engine {
         self.idle_sensors.file(number, sensor.last_offset());
     }
 
-    /// Closes every window of the sensors whose last record lies below `below`, gives up what they hold,
-    /// and closes those of their roll-ups that the log's own time has passed by the lateness. `true` when
-    /// there was something;
-    /// then, and only then, the caller writes it into the journal.
+    /// Closes every window of the sensors whose last record lies below `below`, gives up what they
+    /// hold, and closes those of their roll-ups that the log's own time has passed by the lateness.
+    /// `true` when there was something; then, and only then, the caller writes it into the journal.
     ///
     /// # Panics
     /// When `below` is beyond [`Engine::position`]: no one can know that yet.

@@ -40,8 +40,8 @@ pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), DecodeErr
     }
 }
 
-/// Decodes a message that is one record, whatever its first field: one taken out of a pack may begin
-/// with the field that makes a pack.
+/// Decodes a message that is one record, whatever its first field: one taken out of a pack may
+/// begin with the field that makes a pack.
 ///
 /// # Errors
 /// As [`decode`].

@@ -55,18 +55,18 @@ pub struct Rules {
     pub version: u32,
     /// Length of a window, ms. 1 to one day.
     pub window_ms: i64,
-    /// How long a window waits for late records after its end, ms of event time. Up to 30 days. This is
-    /// the bounded out-of-orderness of a Flink watermark (its watermark delay), per sensor; it is not
-    /// Flink's allowed lateness, which would emit a window again.
+    /// How long a window waits for late records after its end, ms of event time. Up to 30 days.
+    /// This is the bounded out-of-orderness of a Flink watermark (its watermark delay), per sensor;
+    /// it is not Flink's allowed lateness, which would emit a window again.
     pub lateness_ms: i64,
-    /// How long after its end and the lateness a window still gets further rows for late records, ms of
-    /// event time. Up to 30 days; 0: they are dead letters. This is Flink's allowed lateness, with
-    /// discarding panes.
+    /// How long after its end and the lateness a window still gets further rows for late records,
+    /// ms of event time. Up to 30 days; 0: they are dead letters. This is Flink's allowed lateness,
+    /// with discarding panes.
     pub allowed_lateness_ms: i64,
     /// How far event time may be ahead of append time, ms. Up to 30 days.
     pub max_ahead_ms: i64,
-    /// How far a record may move its sensor's clock without a confirmation by later ones, ms; at least a
-    /// window. Up to 30 days; 0: any record moves it.
+    /// How far a record may move its sensor's clock without a confirmation by later ones, ms; at
+    /// least a window. Up to 30 days; 0: any record moves it.
     pub max_jump_ms: i64,
     /// Which clock windows follow.
     pub time: TimeMode,
@@ -137,9 +137,9 @@ impl Rules {
         self.max_jump_ms.max(self.window_ms)
     }
 
-    /// How far a late record lies behind its sensor's clock for it to be asked whether the clock was
-    /// set back. A quarter less than ahead: a clock that was set back by an hour is less than an hour
-    /// behind, by the time from one record to the next.
+    /// How far a late record lies behind its sensor's clock for it to be asked whether the clock
+    /// was set back. A quarter less than ahead: a clock that was set back by an hour is less than
+    /// an hour behind, by the time from one record to the next.
     pub(crate) fn jump_back_ms(&self) -> i64 {
         self.max_jump_ms - self.max_jump_ms / 4
     }

@@ -98,8 +98,8 @@ impl Rules {
     /// From their stored form.
     ///
     /// # Errors
-    /// [`RulesError`] for anything that [`OperatorKind::semantics`](crate::OperatorKind::semantics) did
-    /// not write.
+    /// [`RulesError`] for anything that [`OperatorKind::semantics`](crate::OperatorKind::semantics)
+    /// did not write.
     pub fn decode(bytes: &[u8]) -> Result<Rules, RulesError> {
         let stored = state::Rules::decode(bytes);
         let stored = stored.map_err(|error| RulesError::Damaged(error.to_string()))?;

@@ -32,8 +32,8 @@ use crate::limits;
 const VOTES: u32 = 2;
 
 impl Sensor {
-    /// Counts a record outside the newest window, unless it is too far from the clock to be believed at
-    /// once, or late.
+    /// Counts a record outside the newest window, unless it is too far from the clock to be
+    /// believed at once, or late.
     #[inline(never)]
     pub(super) fn judge_outside_newest(
         &mut self,

@@ -20,8 +20,8 @@ pub struct Irregular {
     pub stride_ms: i64,
     /// How often its clock was set back.
     pub era: u32,
-    /// Newest closed end of the eras before: windows before it may have a row already. `i64::MIN` in
-    /// the first era.
+    /// Newest closed end of the eras before: windows before it may have a row already. `i64::MIN`
+    /// in the first era.
     pub again_until_ms: i64,
     /// Number of its last further pane.
     pub panes: u32,

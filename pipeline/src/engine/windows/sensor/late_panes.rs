@@ -58,7 +58,8 @@ impl LatePanes {
     /// Counts a late record, by a sensor's clock of `clock_ms`; whether it opened a window.
     ///
     /// # Errors
-    /// [`RejectReason::Duplicate`] when the job dedupes and the record repeats one of an open window.
+    /// [`RejectReason::Duplicate`] when the job dedupes and the record repeats one of an open
+    /// window.
     pub fn add(
         &mut self,
         sample: Sample,
@@ -94,9 +95,9 @@ impl LatePanes {
         Ok(is_new)
     }
 
-    /// Counts records of a closed window that were rejected: beside the window that is open for late
-    /// records, or beside the next one of this start, if that is the next to open of which some were
-    /// rejected.
+    /// Counts records of a closed window that were rejected: beside the window that is open for
+    /// late records, or beside the next one of this start, if that is the next to open of which
+    /// some were rejected.
     pub fn count_rejects(&mut self, start_ms: i64, counts: &RejectCounts) {
         let place = self.windows.partition_point(|late| late.window.start_ms < start_ms);
         match self.windows.get_mut(place) {
@@ -131,8 +132,8 @@ impl LatePanes {
         (!self.windows.is_empty()).then(|| self.windows.remove(0).window)
     }
 
-    /// Adds a closed window to the span of a level. Gives what that closed, in order: the span before,
-    /// and the window's own if the window was its last.
+    /// Adds a closed window to the span of a level. Gives what that closed, in order: the span
+    /// before, and the window's own if the window was its last.
     pub fn roll_up(
         &mut self,
         level: usize,
@@ -165,7 +166,8 @@ impl LatePanes {
         place.take_if(|late| late.due_ms <= clock_ms).map(|late| late.span)
     }
 
-    /// What the sensor's clock must reach for something here to close; `i64::MAX` when nothing is open.
+    /// What the sensor's clock must reach for something here to close; `i64::MAX` when nothing is
+    /// open.
     pub fn due_ms(&self) -> i64 {
         let windows = self.windows.iter().map(|late| late.due_ms);
         let spans = self.spans.iter().flatten().map(|late| late.due_ms);

@@ -30,8 +30,8 @@ use crate::limits;
 pub struct Sensor {
     /// Newest event time, ms since 1970 UTC.
     clock_ms: i64,
-    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open, and
-    /// `i64::MIN` while records are held, so that each further one is looked at.
+    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open,
+    /// and `i64::MIN` while records are held, so that each further one is looked at.
     due_ms: i64,
     /// Newest closed end since the clock was set back last; `i64::MIN` when nothing was closed.
     closed_until_ms: i64,
@@ -93,9 +93,9 @@ impl Sensor {
     /// Counts a record in its window, unless its clock would step too far.
     ///
     /// # Errors
-    /// [`RejectReason::Late`] when that window is closed, [`RejectReason::Duplicate`] when the job dedupes and
-    /// the record repeats one, [`RejectReason::WindowLimit`] when its window would be one too many; the
-    /// record is not counted.
+    /// [`RejectReason::Late`] when that window is closed, [`RejectReason::Duplicate`] when the job
+    /// dedupes and the record repeats one, [`RejectReason::WindowLimit`] when its window would be
+    /// one too many; the record is not counted.
     // Within `Engine::step`, with what it does for each record.
     #[inline(always)]
     pub fn add_sample(
@@ -183,7 +183,8 @@ impl Sensor {
     }
 
     /// Counts records that were rejected beside the window of their event time; of a window that is
-    /// closed, beside its next further one where late records of it still count, and else in no row.
+    /// closed, beside its next further one where late records of it still count, and else in no
+    /// row.
     pub fn count_rejects(&mut self, time_ms: i64, counts: &RejectCounts, rules: &Rules) {
         let start_ms = rules.window_start(time_ms);
         if let Some(window) = self.window_mut(start_ms) {
