@@ -18,8 +18,8 @@ pub const READ_WAIT: Duration = Duration::from_millis(10);
 /// for seconds at least, and an order to stop wakes it.
 pub const HELD_LOOK: Duration = Duration::from_millis(50);
 
-/// Longest wait for the next rows of a topic when a sink is compared with it: brokers that start
-/// again have answered by then.
+/// Longest wait for the next rows of a topic when a sink is compared with it: brokers that restart
+/// have answered by then.
 pub const COMPARE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// First and longest pause after a failure that may pass. Nothing waits for a sink, so it may try

@@ -225,7 +225,7 @@ fn a_log_that_is_gone_or_another_one_fails_a_served_job_until_it_is_there_again(
     it.trial.line.tries += 1;
     assert_eq!(it.trial.rows(), before);
     assert!(!it.server().stderr().contains("restarting"), "{}", it.server().stderr());
-    // The log is put back: the job goes on where it was.
+    // The log is restored: the job goes on where it was.
     remove_queue(&it.trial);
     fs::write(it.trial.stage.path(QUEUE), whole).unwrap();
     it.start();

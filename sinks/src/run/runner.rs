@@ -205,7 +205,7 @@ impl SinkRunner {
     }
 
     /// Runs until `stop` orders otherwise, and writes nothing while it is held. What may pass is
-    /// tried again, with pauses, for as long as it takes.
+    /// retried, with pauses, for as long as it takes.
     ///
     /// # Errors
     /// The first error that does not pass. Rows not synced by then come again after a restart.

@@ -65,7 +65,7 @@ impl Default for Service {
 }
 
 impl Service {
-    /// Slots of each worker, of so many that the job asks for on so many cores: all workers
+    /// Slots of each worker, of that many that the job asks for on that many cores: all workers
     /// together have no more than `max_parallelism`.
     ///
     /// # Errors

@@ -248,8 +248,8 @@ impl Life {
         (is_slowed != wanted && saved.stop_asked_ms.is_none()).then_some(wanted)
     }
 
-    /// What a worker is to be told that says whether its sinks write nothing, if that is not as it
-    /// is to be. It is told so by this alone: with its next report, within a second.
+    /// What a worker is to be reported that says whether its sinks write nothing, if that is not as
+    /// it is to be. It is told so by this alone: with its next report, within a second.
     #[must_use]
     pub fn mends_sinks(&self, are_held: bool) -> Option<bool> {
         let wanted = self.saved.intent == Intent::Run && self.level() == Level::Held;
@@ -327,11 +327,17 @@ impl Life {
 fn in_words(level: Level, why: &str) -> String {
     match level {
         Level::Full => why.to_owned(),
-        Level::Slowed => format!("it is slowed: {why}; it returns by itself, and loses nothing"),
-        Level::Paused => format!("it is paused: {why}; it returns by itself, and loses nothing"),
+        Level::Slowed => format!(
+            "it is slowed: {why}; it resumes automatically, and loses \
+                                  nothing"
+        ),
+        Level::Paused => format!(
+            "it is paused: {why}; it resumes automatically, and loses \
+                                  nothing"
+        ),
         Level::Held => {
             format!(
-                "it and its sinks are paused: {why}; they return by themselves, and lose nothing"
+                "it and its sinks are paused: {why}; they resume automatically, and lose nothing"
             )
         }
     }

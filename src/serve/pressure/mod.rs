@@ -101,7 +101,7 @@ pub struct Pressure {
     /// Pressure must last so long before a job yields, and from one step to the next: what one of
     /// them changes must be seen first.
     hold: Duration,
-    /// There must have been no pressure for so long before a job gets back what it had ...
+    /// There must have been no pressure for that long before a job gets back what it had ...
     calm: Duration,
     /// ... and for this long by now: longer where a return brought the pressure back.
     patience: Duration,

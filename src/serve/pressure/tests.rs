@@ -169,7 +169,7 @@ fn a_highest_job_that_is_started_again_is_still_the_highest() {
 }
 
 proptest! {
-    /// On a machine with so many cores, whatever the jobs want of them: the highest one keeps all
+    /// On a machine with that many cores, whatever the jobs want of them: the highest one keeps all
     /// it has, and within a time that only the number of jobs decides, the cores are enough.
     #[test]
     fn an_overload_is_over_after_the_steps_of_all_jobs_below(
@@ -227,7 +227,7 @@ proptest! {
             }
             let by_priority: BTreeMap<u8, Vec<Level>> =
                 jobs.iter().fold(BTreeMap::new(), |mut all, job| {
-                    // Sinks without rows rest by themselves.
+                    // Sinks without rows rest on their own.
                     let rests = job.level == Level::Paused && !job.has_rows_to_write;
                     let level = if rests { Level::Held } else { job.level };
                     all.entry(job.priority).or_default().push(level);
