@@ -14,8 +14,8 @@ use crate::engine::repartition::pack::{InternalRecords, is_pack};
 use crate::engine::repartition::state::RepartitionState;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::decode::first_event_time;
-use crate::engine::windows::loss_reader::WindowLosses;
 use crate::engine::windows::output::DEAD;
+use crate::engine::windows::readers::loss_reader::WindowLosses;
 use crate::limits;
 
 /// Name of the kind.

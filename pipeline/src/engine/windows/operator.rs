@@ -17,14 +17,14 @@ use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::state_reader::StateReader;
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::engine::Engine;
-use crate::engine::windows::loss_reader::WindowLosses;
 use crate::engine::windows::note::Note;
 use crate::engine::windows::output::{Output, ROLLUP};
+use crate::engine::windows::readers::loss_reader::WindowLosses;
+use crate::engine::windows::readers::row_reader::WindowRows;
+use crate::engine::windows::readers::state_reader::WindowState;
 use crate::engine::windows::redistribute::redistribute;
 use crate::engine::windows::reject_reason::RejectReason;
-use crate::engine::windows::row_reader::WindowRows;
 use crate::engine::windows::rules::{Rules, TimeMode};
-use crate::engine::windows::state_reader::WindowState;
 
 /// An engine and the output that waits for its commit.
 #[derive(Debug)]

@@ -101,7 +101,7 @@ mod tests {
     use seismic_queue::{Block, Partition, PartitionCommit};
 
     use super::*;
-    use crate::engine::windows::loss_reader::WindowLosses;
+    use crate::engine::windows::readers::loss_reader::WindowLosses;
     use crate::engine::windows::reject_reason::RejectReason;
 
     /// A commit with that many dead letters without a sensor.

@@ -171,7 +171,7 @@ mod tests {
     use seismic_queue::{Partition, PartitionCommit};
 
     use super::*;
-    use crate::engine::windows::loss_reader::WindowLosses;
+    use crate::engine::windows::readers::loss_reader::WindowLosses;
     use crate::engine::windows::reject_reason::RejectReason;
 
     fn see(losses: &mut Losses, outputs: Vec<Block>) {

@@ -5,8 +5,8 @@ use seismic_queue::Offset;
 
 use crate::engine::loss_reader::{LossReader, LossReason};
 use crate::engine::row_reader::RowReader as _;
+use crate::engine::windows::readers::row_reader::{DEAD_LETTERS, WINDOWS, WindowRows};
 use crate::engine::windows::reject_reason::RejectReason;
-use crate::engine::windows::row_reader::{DEAD_LETTERS, WINDOWS, WindowRows};
 
 /// Reads the dead letters of a job that makes windows, or of its first step, and its windows.
 #[derive(Debug)]
