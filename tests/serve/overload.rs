@@ -67,7 +67,8 @@ fn the_top_job_keeps_its_p99_within_half_as_much_again_under_overload() {
     fs::write(&busy, format!("#!/bin/sh\nFAILPOINTS='{BUSY}' exec '{program}' \"$@\"\n")).unwrap();
     fs::set_permissions(&busy, fs::Permissions::from_mode(0o700)).unwrap();
     let job = "name = 'alert'\nqueue = 'sqlite:output/alert.db'\nwindow = '200ms'\nlateness = '100ms'\n\
-               sink = ['csv:alert']\nfrom = 'latest'\npriority = 9\n";
+               sink = ['csv:alert']\nfrom = 'latest'\npriority = 9\n\
+               result_topic = 'seismic-agg-topic'\n";
     stage.write_job("alert.toml", job);
     let server = stage.serve(&["--config", "serve.toml"]);
     let url = url_of(&server);
