@@ -47,6 +47,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 30|offsets that a tool has reset
 31|signals of terminals and supervisors
 32|a store that is busy while somebody looks
+33|rights that are missing
 34|TLS and logins that do not fit
 36|advertised listeners that clients cannot reach'
 
