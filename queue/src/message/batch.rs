@@ -56,6 +56,7 @@ impl Batch {
 
     /// Room for that many bytes behind those that are held. Whatever it is filled with, it counts
     /// only when [`Batch::take_block`] takes it.
+    #[inline]
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         let end = self.size + bytes;
         if self.bytes.len() < end {
@@ -153,30 +154,35 @@ impl Batch {
 
     /// The partition of every message in it.
     #[must_use]
+    #[inline]
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
     /// The offset after the last message: where reading continues.
     #[must_use]
+    #[inline]
     pub fn next(&self) -> Offset {
         self.next
     }
 
     /// Number of messages.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
     /// Whether there is no message.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
     /// Bytes held.
     #[must_use]
+    #[inline]
     pub fn size(&self) -> usize {
         self.size
     }
@@ -186,8 +192,13 @@ impl Batch {
     /// # Panics
     /// When `i` is not below [`Batch::len`].
     #[must_use]
+    #[inline]
     pub fn message(&self, i: usize) -> Message<'_> {
-        let entry = &self.index[i];
+        self.at(&self.index[i])
+    }
+
+    #[inline]
+    fn at(&self, entry: &Entry) -> Message<'_> {
         let part = |(from, to): (u32, u32)| &self.bytes[from as usize..to as usize];
         Message {
             offset: entry.offset,
@@ -205,8 +216,9 @@ impl Batch {
     }
 
     /// The messages in order.
+    #[inline]
     pub fn messages(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
-        (0..self.len()).map(|i| self.message(i))
+        self.index.iter().map(|entry| self.at(entry))
     }
 }
 
