@@ -135,8 +135,8 @@ fn a_real_cgroup_limits_a_worker_where_the_machine_lets_a_server_make_some() {
     stage.wait_for_state("coast", "running");
     let of_server = fs::read_to_string(cgroup.0.join("server/cgroup.procs")).unwrap();
     assert_eq!(of_server.trim(), server.pid().to_string());
-    let leaf = fs::read_dir(&cgroup.0).unwrap().map(|it| it.unwrap().path());
-    let leaf = leaf.into_iter().find(|it| it.to_string_lossy().contains("/worker-coast")).unwrap();
+    let mut leaves = fs::read_dir(&cgroup.0).unwrap().map(|it| it.unwrap().path());
+    let leaf = leaves.find(|it| it.to_string_lossy().contains("/worker-coast")).unwrap();
     let read = |file: &str| fs::read_to_string(leaf.join(file)).unwrap().trim().to_owned();
     assert_eq!((&*read("cpu.max"), &*read("memory.max")), ("50000 100000", "536870912"));
     assert_eq!(read("cgroup.procs"), stage.worker().to_string());
