@@ -22,6 +22,7 @@ mod sink_value;
 pub mod status;
 mod time;
 mod top;
+mod trial;
 pub mod watch;
 
 pub use cli::{Cli, start};

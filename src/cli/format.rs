@@ -31,7 +31,8 @@ pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Con
     line
 }
 
-fn record(record: &Record) -> String {
+/// A record, in a line.
+pub fn record(record: &Record) -> String {
     format!(
         "{} {} {} {} at {},{} {} km, {} Hz, quality {}, network {}{}",
         Shown(&record.sensor_id),
@@ -51,7 +52,8 @@ fn record(record: &Record) -> String {
     )
 }
 
-fn row(row: &SeismicAggRecord) -> String {
+/// A row, in a line.
+pub fn row(row: &SeismicAggRecord) -> String {
     let pane = match row.pane {
         0 => String::new(),
         pane => format!(" pane {pane}"),

@@ -9,6 +9,7 @@ pub(crate) mod format;
 pub(crate) mod json;
 pub(crate) mod log_levels;
 pub(crate) mod merged_rows;
+pub(crate) mod recordings;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 pub(crate) mod target;
@@ -52,6 +53,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Make, check and show job files
     Job(commands::job::Args),
+    /// Try a job with recorded records, in memory: its rows, dead letters and counts
+    Test(Box<commands::test::Args>),
     /// Run one sink as a separate process, for any number of workers of a job
     Sink(commands::sink::Args),
     /// Recompute all results from the log and compare them with what the job wrote
@@ -95,6 +98,7 @@ impl Cli {
             Command::Run(args) => commands::run::run(*args),
             Command::Serve(args) => commands::serve::run(args),
             Command::Job(args) => commands::job::run(args),
+            Command::Test(args) => commands::test::run(&args),
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),

@@ -15,3 +15,4 @@ mod read;
 mod run;
 mod signals;
 mod sink;
+mod test;

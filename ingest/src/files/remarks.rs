@@ -20,4 +20,11 @@ impl Remarks {
             self.first.push(remark);
         }
     }
+
+    /// Adds those of another import.
+    pub fn append(&mut self, others: Remarks) {
+        self.count += others.count;
+        let room = limits::REMARKS_NAMED.saturating_sub(self.first.len());
+        self.first.extend(others.first.into_iter().take(room));
+    }
 }

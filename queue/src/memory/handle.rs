@@ -47,6 +47,14 @@ impl Handle {
         named.entry((of, name.to_owned())).or_insert_with(make).clone()
     }
 
+    /// Empty contents under that name in this process, instead of those that had it.
+    pub(super) fn renamed(of: Use, name: &str, clock: Option<Arc<AtomicI64>>) -> Self {
+        let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = Self::new(of, name, clock);
+        named.insert((of, name.to_owned()), handle.clone());
+        handle
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.shared.name
     }

@@ -43,6 +43,13 @@ impl Memory {
         Memory { handle: Handle::named(Use::Queue, name) }
     }
 
+    /// An empty queue that has that name in this process from now on, with append times (ms since
+    /// 1970 UTC) taken from `clock`.
+    #[must_use]
+    pub fn named_with_clock(name: &str, clock: Arc<AtomicI64>) -> Self {
+        Memory { handle: Handle::renamed(Use::Queue, name, Some(clock)) }
+    }
+
     /// Adds partitions to a topic until it has that many, as an administrator of a cluster does.
     ///
     /// # Errors

@@ -2,17 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-use seismic_ingest::Hint;
-use seismic_ingest::files::Remarks;
 use seismic_ingest::files::openeew::{self, Component};
-use seismic_ingest::files::records::{
-    self, Defaults, Format, ReadOptions, RecordField, RecordsSummary, Refusals, TimeUnit,
-};
+use seismic_ingest::files::records::{self, Format, RecordsSummary};
 
 use super::generate::progress_bar;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::recordings::{
+    Command, ReadArgs, SensorTableArg, all_was_read, assumptions, delimiter, remarks,
+};
 use crate::cli::signal;
 use crate::cli::stdio::print;
 use crate::cli::target::{InputTopic, Target};
@@ -52,15 +50,6 @@ struct OpeneewArgs {
     to: To,
 }
 
-/// Table that is applied to records.
-#[derive(clap::Args)]
-struct SensorTableArg {
-    /// Table of sensors that is applied to records: CSV with id and any of alias, valid_from,
-    /// valid_to, latitude, longitude, depth, gain, offset, unit; several rows per sensor in time
-    #[arg(long, value_name = "FILE.csv")]
-    sensors: Option<PathBuf>,
-}
-
 #[derive(clap::Args)]
 struct CsvArgs {
     #[command(flatten)]
@@ -79,27 +68,8 @@ struct RecordsArgs {
     /// Keep reading at the end: follow files that grow or are rotated, and new files of a folder
     #[arg(long)]
     follow: bool,
-    /// A field that has another name in the files, as sensor_id=station. Can be given several times
-    #[arg(long, value_name = "FIELD=THEIRS", value_parser = field_and_text)]
-    column: Vec<(RecordField, String)>,
-    /// A field that has the same value in all records, as data_quality=1. Can be given several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = field_and_text)]
-    set: Vec<(RecordField, String)>,
-    /// Unit of times that are numbers [default: ms, where others are refused]
-    #[arg(long, value_name = "s|ms|us|ns")]
-    time_unit: Option<TimeUnit>,
-    /// Times in ISO 8601 without an offset are UTC
-    #[arg(long)]
-    utc: bool,
-    /// Decimals have a comma
-    #[arg(long)]
-    decimal_comma: bool,
-    /// Lines to skip at the beginning of each file
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    skip_lines: u64,
-    /// Ignore columns that are no fields of a record
-    #[arg(long)]
-    ignore_other_columns: bool,
+    #[command(flatten)]
+    read: ReadArgs,
     #[command(flatten)]
     table: SensorTableArg,
     /// Records per message, where the input does not say
@@ -120,35 +90,12 @@ impl RecordsArgs {
             partitions: self.to.partitions,
             pack: self.pack,
             strict: self.strict,
-            read: ReadOptions {
-                columns: self.column,
-                set: self.set,
-                time_unit: self.time_unit,
-                is_utc: self.utc,
-                delimiter,
-                has_decimal_comma: self.decimal_comma,
-                skip_lines: self.skip_lines,
-                ignore_other_columns: self.ignore_other_columns,
-            },
+            read: self.read.options(delimiter),
             sensors: self.table.sensors,
             follow: self.follow,
             again: self.to.again,
             files: self.files,
         }
-    }
-}
-
-fn field_and_text(text: &str) -> Result<(RecordField, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it is not FIELD=TEXT")?;
-    let field = RecordField::named(name).ok_or_else(|| format!("there is no field {name:?}"))?;
-    Ok((field, value.to_owned()))
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match (text, text.as_bytes()) {
-        ("tab" | "\\t", _) => Ok(b'\t'),
-        (_, &[byte]) if byte.is_ascii() => Ok(byte),
-        _ => Err("it is not one ASCII character, or tab".to_owned()),
     }
 }
 
@@ -198,7 +145,7 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     let summary =
         openeew::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
     bar.finish_and_clear();
-    let summary = summary.map_err(with_hint)?;
+    let summary = summary.map_err(|error| Command::Import.with_hint(error))?;
     if args.to.json {
         print(format!("{}\n", serde_json::to_string(&summary)?))?;
     } else {
@@ -227,7 +174,7 @@ fn import_records(format: Format, args: RecordsArgs, delimiter: u8) -> anyhow::R
     let summary =
         records::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
     bar.finish_and_clear();
-    let summary = summary.map_err(with_hint)?;
+    let summary = summary.map_err(|error| Command::Import.with_hint(error))?;
     let text = match json {
         true => format!("{}\n", serde_json::to_string(&summary)?),
         false => in_words(&summary),
@@ -246,36 +193,7 @@ fn in_words(summary: &RecordsSummary) -> String {
         count(summary.records_per_second as u64),
     );
     text += &notes(summary.recognised, summary.stopped, summary.resumable);
-    let Defaults { data_quality, phase_type, seismic_amplitude } = summary.defaults;
-    for (number, what) in [
-        (data_quality, "have no data_quality: 1 was assumed"),
-        (phase_type, "have no phase_type: N was assumed"),
-        (
-            seismic_amplitude,
-            "have no seismic_amplitude, since there is no such column: a job rejects them; name the \
-             column with --column seismic_amplitude=THEIRS",
-        ),
-    ] {
-        if number > 0 {
-            text += &format!("  {} records {what}\n", count(number));
-        }
-    }
-    if summary.comments > 0 {
-        let comments = count(summary.comments);
-        text += &format!("  {comments} lines that begin with # were skipped\n");
-    }
-    text + &remarks(&summary.remarks)
-}
-
-fn remarks(remarks: &Remarks) -> String {
-    let mut text = String::new();
-    for remark in &remarks.first {
-        text += &format!("  {remark}\n");
-    }
-    match remarks.count - remarks.first.len() as u64 {
-        0 => text,
-        more => text + &format!("  and {} more remarks\n", count(more)),
-    }
+    text + &assumptions(summary)
 }
 
 fn repeats(repeated: u64) -> String {
@@ -300,71 +218,4 @@ fn notes(recognised: u64, stopped: bool, resumable: bool) -> String {
         };
     }
     text
-}
-
-/// Records that were imported stay, but a program must see that some are missing.
-fn all_was_read(refused: &Refusals, unread: &Refusals) -> anyhow::Result<()> {
-    let mut text = String::new();
-    for (refusals, what) in [
-        (refused, "lines are not records and were refused"),
-        (unread, "files could not be read, or not to their end"),
-    ] {
-        if refusals.count == 0 {
-            continue;
-        }
-        if !text.is_empty() {
-            text += "\n";
-        }
-        text += &format!("{} {what}:", count(refusals.count));
-        for line in &refusals.first {
-            text += &format!("\n  {line}");
-        }
-        let more = refusals.count - refusals.first.len() as u64;
-        if more > 0 {
-            text += &format!("\n  and {} more", count(more));
-        }
-        for hint in &refusals.hints {
-            text += &format!("\n  try {}", option_of(*hint));
-        }
-    }
-    match text.is_empty() {
-        true => Ok(()),
-        false => bail!(text),
-    }
-}
-
-/// An error about how a file is read, with the option that might help.
-fn with_hint(error: seismic_ingest::Error) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}; try {}", option_of(hint)),
-        None => error.into(),
-    }
-}
-
-/// The option that a hint means.
-fn option_of(hint: Hint) -> String {
-    match hint {
-        Hint::TimeUnit(unit) => format!("--time-unit {unit}"),
-        Hint::Utc => "--utc, if times are UTC".to_owned(),
-        Hint::Delimiter(b'\t') => "--delimiter tab".to_owned(),
-        Hint::Delimiter(byte) => format!("--delimiter '{}'", char::from(byte)),
-        Hint::DecimalComma => "--decimal-comma".to_owned(),
-        Hint::Column(field) => {
-            format!("--column {field}=THEIRS, or --set {field}=VALUE for all records")
-        }
-        Hint::IgnoreOtherColumns => {
-            "--ignore-other-columns, or --column FIELD=THEIRS for one that is a field".to_owned()
-        }
-        Hint::HeaderLine => "a line with the names of its columns before it, as in (echo \
-             sensor_id,collect_timestamp,seismic_amplitude; cat FILE) | seismic import csv -"
-            .to_owned(),
-        Hint::OtherFormat(format) => format!("seismic import {format}"),
-        Hint::Again => "--again to add all of it".to_owned(),
-        Hint::FollowAgain => {
-            "--again, if that may be, or `tail -F FILE | seismic import csv -` for new \
-             lines alone"
-                .to_owned()
-        }
-        Hint::SkipLines => "--skip-lines N, if there are lines before the header".to_owned(),
-    }
 }

@@ -17,5 +17,6 @@ pub mod run;
 pub mod serve;
 pub mod sink;
 pub mod status;
+pub mod test;
 pub mod top;
 pub mod verify;

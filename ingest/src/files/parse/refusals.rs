@@ -27,7 +27,8 @@ impl Refusals {
         }
     }
 
-    pub(crate) fn append(&mut self, others: Refusals) {
+    /// Adds those of another import.
+    pub fn append(&mut self, others: Refusals) {
         self.count += others.count;
         self.hints.extend(others.hints);
         let room = limits::REFUSALS_NAMED - self.first.len();
