@@ -17,7 +17,7 @@ pub struct ApiError {
 }
 
 /// The codes that there are, with the statuses that they come with.
-pub const CODES: [(&str, StatusCode); 12] = [
+pub const CODES: [(&str, StatusCode); 13] = [
     ("bad_request", StatusCode::BAD_REQUEST),
     ("unauthorized", StatusCode::UNAUTHORIZED),
     ("forbidden", StatusCode::FORBIDDEN),
@@ -25,6 +25,7 @@ pub const CODES: [(&str, StatusCode); 12] = [
     ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
     ("request_timeout", StatusCode::REQUEST_TIMEOUT),
     ("conflict", StatusCode::CONFLICT),
+    ("precondition_failed", StatusCode::PRECONDITION_FAILED),
     ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
     ("too_many_requests", StatusCode::TOO_MANY_REQUESTS),
     ("failed", StatusCode::INTERNAL_SERVER_ERROR),

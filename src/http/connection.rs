@@ -20,14 +20,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use super::rate_limit::RateLimit;
 use super::security::{self, Guards};
-use super::{ApiError, Call, Reply, Route, events, limits, openapi, page, probes};
+use super::{
+    ApiError, Auditor, Call, Mutation, Reply, Route, events, limits, mutation, openapi, page,
+    probes,
+};
 
 /// What a server answers with.
 pub struct Answers {
     guards: Arc<Guards>,
     open: Arc<BTreeSet<&'static str>>,
     routes: Vec<Arc<Route>>,
+    audit: Audit,
+}
+
+/// Who notes what is changed, and how many refusals of the guards a second.
+#[derive(Clone)]
+struct Audit {
+    auditor: Option<Arc<dyn Auditor>>,
+    refusals: Arc<RateLimit>,
 }
 
 /// What a server needs to accept connections.
@@ -38,10 +50,12 @@ pub struct Listening {
 }
 
 impl Answers {
-    pub fn new(guards: Guards, routes: Vec<Route>) -> Answers {
+    pub fn new(guards: Guards, routes: Vec<Route>, auditor: Option<Arc<dyn Auditor>>) -> Answers {
         let open = routes.iter().filter(|route| route.is_open).map(|route| route.path).collect();
         let routes = openapi::described(routes).into_iter().map(Arc::new).collect();
-        Answers { guards: Arc::new(guards), open: Arc::new(open), routes }
+        let refusals = Arc::new(RateLimit::new(limits::REFUSALS_NOTED_PER_S));
+        let audit = Audit { auditor, refusals };
+        Answers { guards: Arc::new(guards), open: Arc::new(open), routes, audit }
     }
 
     /// The routes behind their guards.
@@ -56,14 +70,15 @@ impl Answers {
             };
             let route = Arc::clone(route);
             let path = route.path;
+            let auditor = self.audit.auditor.clone();
             let handler = move |path: Path<BTreeMap<String, String>>,
                                 query: Result<Query<BTreeMap<String, String>>, _>,
                                 request: Request| {
-                let route = Arc::clone(&route);
+                let (route, auditor) = (Arc::clone(&route), auditor.clone());
                 async move {
                     let query: Result<_, axum::extract::rejection::QueryRejection> = query;
                     match call_of(path, query.ok(), request).await {
-                        Ok(call) => answer(route, call).await,
+                        Ok(call) => answer(route, call, auditor).await,
                         Err(error) => refusal(&error),
                     }
                 }
@@ -84,7 +99,7 @@ impl Answers {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             refusal(&ApiError::new("method_not_allowed", format!("{path} does not take {method}")))
         };
-        let guarded = (Arc::clone(&self.guards), Arc::clone(&self.open));
+        let guarded = (Arc::clone(&self.guards), Arc::clone(&self.open), self.audit.clone());
         router
             .fallback(missing)
             .method_not_allowed_fallback(not_so)
@@ -94,7 +109,7 @@ impl Answers {
 
 /// Lets a request through, or says why not; and adds to every answer what browsers must know.
 async fn guard(
-    State((guards, open)): State<(Arc<Guards>, Arc<BTreeSet<&'static str>>)>,
+    State((guards, open, audit)): State<(Arc<Guards>, Arc<BTreeSet<&'static str>>, Audit)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -109,10 +124,33 @@ async fn guard(
                 refusal(&ApiError::new("request_timeout", message))
             }
         },
-        Err(error) => refusal(&error),
+        Err(error) => {
+            audit.note_refusal(&request, &error);
+            refusal(&error)
+        }
     };
     security::add_to(response.headers_mut());
     response
+}
+
+impl Audit {
+    /// Notes that a guard refused a change.
+    fn note_refusal(&self, request: &Request, error: &ApiError) {
+        let is_write = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let Some(auditor) = self.auditor.clone().filter(|_| is_write && self.refusals.take())
+        else {
+            return;
+        };
+        let path: String = request.uri().path().chars().take(200).collect();
+        let refused = Mutation {
+            who: security::who(request.headers()),
+            action: format!("{} {path}", request.method()),
+            result: error.code.to_owned(),
+            detail: error.message.clone(),
+            ..Mutation::default()
+        };
+        tokio::task::spawn_blocking(move || auditor.note(refused));
+    }
 }
 
 /// What a request asks.
@@ -124,6 +162,9 @@ async fn call_of(
     let Some(Query(query)) = query else {
         return Err(ApiError::bad_request("what stands behind the ? cannot be read"));
     };
+    let who = security::who(request.headers());
+    let if_match = request.headers().get(header::IF_MATCH).and_then(|it| it.to_str().ok());
+    let if_match = if_match.map(str::to_owned);
     let bytes = to_bytes(request.into_body(), limits::BODY_BYTES).await.map_err(|_| {
         let kib = limits::BODY_BYTES >> 10;
         ApiError::new("too_large", format!("the body is not whole, or longer than {kib} KiB"))
@@ -133,19 +174,35 @@ async fn call_of(
         false => serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad_request(format!("the body is no JSON: {error}")))?,
     };
-    Ok(Call::new(path, query, body))
+    Ok(Call::new(path, query, body).of(who, if_match))
 }
 
 /// Has a blocking thread answer.
-async fn answer(route: Arc<Route>, call: Call) -> Response {
+async fn answer(route: Arc<Route>, call: Call, auditor: Option<Arc<dyn Auditor>>) -> Response {
     let status = route.status;
     // Not behind those who wait for stores: whoever asks ends a process that does not answer.
     let answered = match route.path == probes::ALIVE {
         true => Ok(route.answer(&call)),
-        false => tokio::task::spawn_blocking(move || route.answer(&call)).await,
+        false => {
+            tokio::task::spawn_blocking(move || {
+                let answered = route.answer(&call);
+                if let Some(auditor) = auditor.filter(|_| route.method != Method::GET) {
+                    auditor.note(mutation_of(&route, &call, &answered));
+                }
+                answered
+            })
+            .await
+        }
     };
     match answered {
         Ok(Ok(Reply::Json(value))) => json(status, &value),
+        Ok(Ok(Reply::Tagged(value, tag))) => {
+            let mut response = json(status, &value);
+            if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
+                response.headers_mut().insert(header::ETAG, tag);
+            }
+            response
+        }
         Ok(Ok(Reply::Text(media_type, text))) => {
             let mut response = Response::new(Body::from(text));
             *response.status_mut() = status;
@@ -157,6 +214,25 @@ async fn answer(route: Arc<Route>, call: Call) -> Response {
         Ok(Err(error)) => refusal(&error),
         // A panic was printed where it happened, or the server ends.
         Err(_) => refusal(&ApiError::new("failed", "the request could not be answered")),
+    }
+}
+
+/// What was wanted, and what became of it.
+fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -> Mutation {
+    let job = Some(call.path("name").to_owned()).filter(|name| !name.is_empty());
+    let action = mutation::action(&route.method, route.path);
+    let base = Mutation { who: call.who().to_owned(), action, job, ..Mutation::default() };
+    match answered {
+        Ok(Reply::Json(answer) | Reply::Tagged(answer, _)) => Mutation {
+            result: "done".to_owned(),
+            detail: mutation::told(call.body()),
+            answer: answer.clone(),
+            ..base
+        },
+        Ok(_) => Mutation { result: "done".to_owned(), ..base },
+        Err(error) => {
+            Mutation { result: error.code.to_owned(), detail: error.message.clone(), ..base }
+        }
     }
 }
 

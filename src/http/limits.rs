@@ -74,3 +74,6 @@ pub const READY_LAG_MS: i64 = 10_000;
 
 /// How long an action waits for what it asked for before it says that it continues.
 pub const ACTION_WAIT: Duration = Duration::from_secs(10);
+
+/// Refused changes a second that are noted: whoever guesses must not fill the log by it.
+pub const REFUSALS_NOTED_PER_S: u32 = 10;

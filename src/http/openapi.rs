@@ -71,6 +71,16 @@ fn operation(route: &Route) -> Value {
             "description": "Any value: no form and no link of another site can send it",
             "schema": { "type": "string" },
         }));
+        if route.has_versions {
+            parameters.push(json!({
+                "name": "If-Match",
+                "in": "header",
+                "required": false,
+                "description": "Tag of the version that this changes: where there is a newer one, it is \
+                                refused; * changes whatever there is",
+                "schema": { "type": "string" },
+            }));
+        }
     }
     let content = match route.gives {
         Some(schema) => json!({ "application/json": { "schema": reference(schema) } }),

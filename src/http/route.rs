@@ -35,6 +35,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether anyone may ask, as often as they like: probes.
     pub is_open: bool,
+    /// Whether `If-Match` counts.
+    pub has_versions: bool,
     /// What answers.
     pub handler: Handler,
 }
@@ -56,6 +58,8 @@ pub struct Call {
     path: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
     body: Value,
+    who: String,
+    if_match: Option<String>,
 }
 
 /// An answer.
@@ -63,6 +67,8 @@ pub struct Call {
 pub enum Reply {
     /// JSON.
     Json(Value),
+    /// JSON of a thing that has versions, with the tag of this one.
+    Tagged(Value, String),
     /// Text, with its media type.
     Text(&'static str, String),
     /// Events, as they come.
@@ -96,6 +102,7 @@ impl Route {
             text_type: "text/plain",
             status: StatusCode::OK,
             is_open: false,
+            has_versions: false,
             handler,
         }
     }
@@ -146,6 +153,13 @@ impl Route {
     #[must_use]
     pub fn open(mut self) -> Route {
         self.is_open = true;
+        self
+    }
+
+    /// It changes a thing that has versions.
+    #[must_use]
+    pub fn versioned(mut self) -> Route {
+        self.has_versions = true;
         self
     }
 
@@ -200,7 +214,26 @@ impl Call {
         query: BTreeMap<String, String>,
         body: Value,
     ) -> Call {
-        Call { path, query, body }
+        Call { path, query, body, who: "local".to_owned(), if_match: None }
+    }
+
+    /// The same call of somebody, who says what the thing is that it is to change.
+    #[must_use]
+    pub fn of(self, who: String, if_match: Option<String>) -> Call {
+        Call { who, if_match, ..self }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
+    /// What `If-Match` says, without quotes: the version that is to be changed, or `*`.
+    #[must_use]
+    pub fn if_match(&self) -> Option<&str> {
+        let told = self.if_match.as_deref()?.trim();
+        Some(told.trim_start_matches("W/").trim_matches('"'))
     }
 
     /// A part of the path.

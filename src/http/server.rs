@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::connection::{self, Answers};
 use super::rate_limit::RateLimit;
 use super::security::Guards;
-use super::{HttpSettings, Route, limits};
+use super::{Auditor, HttpSettings, Route, limits};
 use crate::error::Usage;
 
 /// A running server. Dropping it stops it.
@@ -27,6 +27,18 @@ impl Server {
     /// # Errors
     /// [`Usage`] when the address cannot be had, or needs a token that there is not.
     pub fn start(settings: &HttpSettings, routes: Vec<Route>) -> anyhow::Result<Server> {
+        Server::start_audited(settings, routes, None)
+    }
+
+    /// The same, and somebody notes each change that is asked for.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_audited(
+        settings: &HttpSettings,
+        routes: Vec<Route>,
+        auditor: Option<Arc<dyn Auditor>>,
+    ) -> anyhow::Result<Server> {
         let token = settings.token()?;
         let listener = bind(settings.address)?;
         let address = listener.local_addr()?;
@@ -36,7 +48,7 @@ impl Server {
             rate: RateLimit::new(settings.requests_per_s),
         };
         let connections = settings.connections as usize;
-        let answers = Arc::new(Answers::new(guards, routes));
+        let answers = Arc::new(Answers::new(guards, routes, auditor));
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()

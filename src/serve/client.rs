@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Client {
     url: String,
     token: Option<String>,
+    /// Who asks, for the audit log.
+    user: String,
     agent: Agent,
 }
 
@@ -41,7 +43,8 @@ impl Client {
             .max_redirects(0)
             .build()
             .into();
-        Ok(Client { url: url.trim_end_matches('/').to_owned(), token, agent })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Client { url, token, user: user(), agent })
     }
 
     /// What the server shows at a path below `/api/v1`.
@@ -61,9 +64,39 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let mut request = self.agent.post(self.address(path)).header("X-Seismic-Request", "1");
+        self.post_at(path, body, None)
+    }
+
+    /// The same, where the thing that is changed must be of the version with that tag.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post_at(&self, path: &str, body: &Value, at: Option<&str>) -> anyhow::Result<Value> {
+        self.send(self.agent.post(self.address(path)), body, at)
+    }
+
+    /// Has the server keep something at a path.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn put_at(&self, path: &str, body: &Value, at: Option<&str>) -> anyhow::Result<Value> {
+        self.send(self.agent.put(self.address(path)), body, at)
+    }
+
+    fn send(
+        &self,
+        request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+        body: &Value,
+        at: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let mut request =
+            request.header("X-Seismic-Request", "1").header("X-Seismic-User", &self.user);
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if let Some(tag) = at {
+            let tag = if tag == "*" { tag.to_owned() } else { format!("\"{tag}\"") };
+            request = request.header("If-Match", tag);
         }
         let request = request.header("Content-Type", "application/json");
         self.read(request.send(body.to_string()))
@@ -74,7 +107,19 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.delete_at(path, None)
+    }
+
+    /// The same, where the thing must be of the version with that tag.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn delete_at(&self, path: &str, at: Option<&str>) -> anyhow::Result<Value> {
         let mut request = self.agent.delete(self.address(path)).header("X-Seismic-Request", "1");
+        request = request.header("X-Seismic-User", &self.user);
+        if let Some(tag) = at {
+            request = request.header("If-Match", tag);
+        }
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
@@ -104,6 +149,14 @@ impl Client {
             None => bail!("{} answered with status {status}", self.url),
         }
     }
+}
+
+/// Who asks: as the environment says.
+fn user() -> String {
+    let told = ["SEISMIC_USER", "USER", "LOGNAME"].map(|name| std::env::var(name).ok());
+    let is_fine =
+        |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    told.into_iter().flatten().find(is_fine).unwrap_or_else(|| "local".to_owned())
 }
 
 /// A part of a path, as addresses write it.

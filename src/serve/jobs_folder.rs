@@ -7,9 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::life::state::State;
 use super::life::{Input, Intent};
+use super::state::audit::AuditEntry;
+use super::state::versions::Authorship;
 use super::supervisor::Supervisor;
 use super::worker::order::{Begin, Description};
 use crate::job::file;
+use crate::time::now_ms;
+
+/// Who submits what the files say, in versions and in the audit log.
+const WHO: &str = "jobs folder";
 
 /// The folder, and what was read in it.
 pub struct JobsFolder {
@@ -149,7 +155,12 @@ impl JobsFolder {
         {
             anyhow::bail!("job {name} is described by {other} already; give this one another name");
         }
-        server.submit(description, Some(file.to_owned()), Begin::default())
+        let by = Authorship::of(WHO);
+        let submitted = server.submit(description, Some(file.to_owned()), Begin::default(), &by)?;
+        if submitted.is_new_version {
+            note(server, "submit", &submitted.name, file);
+        }
+        Ok(submitted.name)
     }
 
     fn problem(&mut self, name: &str, why: &str) {
@@ -161,8 +172,28 @@ impl JobsFolder {
 }
 
 fn ask(server: &mut Supervisor, job: &str, input: Input) {
-    if let Err(error) = server.ask(job, input) {
-        tracing::error!("job {job}: {error:#}");
+    let action = if matches!(input, Input::Start) { "start" } else { "stop" };
+    match server.ask(job, input) {
+        Ok(()) => note(server, action, job, ""),
+        Err(error) => tracing::error!("job {job}: {error:#}"),
+    }
+}
+
+/// Notes in the audit log what was done because a file said so.
+fn note(server: &mut Supervisor, action: &str, job: &str, detail: &str) {
+    let version = server.state().newest_version(job).ok();
+    let entry = AuditEntry {
+        at_ms: now_ms(),
+        who: WHO.to_owned(),
+        action: action.to_owned(),
+        job: Some(job.to_owned()),
+        version,
+        result: "done".to_owned(),
+        detail: detail.to_owned(),
+        ..AuditEntry::default()
+    };
+    if let Err(error) = server.state_mut().note(&entry) {
+        tracing::error!("the audit log: {error:#}");
     }
 }
 
@@ -174,8 +205,11 @@ fn forget(server: &mut Supervisor, name: &str, source: &str) {
             tracing::info!("job {name}: {source} no longer describes it, so it is stopped");
             ask(server, name, Input::Stop);
         }
-    } else if let Err(error) = server.delete(name) {
-        tracing::error!("job {name}: {error:#}");
+    } else {
+        match server.delete(name) {
+            Ok(()) => note(server, "delete", name, source),
+            Err(error) => tracing::error!("job {name}: {error:#}"),
+        }
     }
 }
 

@@ -25,6 +25,15 @@ pub const LINE_BYTES: u64 = 4 << 20;
 /// State changes kept for each job: ten restarts an hour for a day.
 pub const TRANSITIONS: usize = 1_000;
 
+/// Versions kept for each job: one a day for years.
+pub const VERSIONS: u64 = 1_000;
+
+/// Entries kept of the audit log: a hundred a day for years, in about 20 MB.
+pub const AUDIT: u64 = 100_000;
+
+/// Longest comment, in bytes.
+pub const COMMENT_BYTES: usize = 1_000;
+
 /// Jobs of one server: each is a process with threads for its partitions.
 pub const JOBS: usize = 200;
 

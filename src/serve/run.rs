@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 
 use super::alarms::courier;
 use super::alarms::watch::Watch;
-use super::api::{self, ServedJobs};
+use super::api::{self, ServedJobs, StateAuditor};
 use super::event::Event;
 use super::handle::Handle;
 use super::jobs_folder::JobsFolder;
@@ -22,7 +22,7 @@ use super::state::history::History;
 use super::supervisor::Supervisor;
 use super::supervisor::manager::Manager;
 use crate::cli::stdio::tell;
-use crate::http::{self, Jobs, Server};
+use crate::http::{self, Auditor, Jobs, Server};
 use crate::watch::Systemd;
 
 /// How often the folder of job files is read.
@@ -84,7 +84,8 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
         Arc::new(ServedJobs::new(Arc::clone(&handle), db, http.ready_lag.ms()));
     let mut routes = http::routes(&jobs);
     routes.extend(api::routes(&handle));
-    let server = Server::start(http, routes)?;
+    let auditor: Arc<dyn Auditor> = Arc::new(StateAuditor(handle));
+    let server = Server::start_audited(http, routes, Some(auditor))?;
     tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
     tell(format_args!("the page is at http://{}/", server.address()));
     if http.token_file.is_none() {

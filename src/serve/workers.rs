@@ -263,7 +263,8 @@ mod tests {
         let text = "name = 'coast'\nqueue = 'kafka://h:9092'\nworkers = 3\n".to_owned();
         let description = Description { text, ..Description::default() };
         let mut first = server(folder.path(), "north");
-        first.submit(description.clone(), None, Begin::default()).unwrap();
+        let by = crate::serve::state::versions::Authorship::of("test");
+        first.submit(description.clone(), None, Begin::default(), &by).unwrap();
         assert!(first.is_in(first.job("coast").unwrap(), &description));
         first.forget_entry("coast/2").unwrap();
         drop(first);

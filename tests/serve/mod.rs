@@ -13,6 +13,7 @@ mod pressure;
 mod reload;
 mod several;
 mod upgrade;
+mod versions;
 mod webhook;
 
 use std::fs;

@@ -3,6 +3,7 @@
 mod served;
 mod shape;
 mod stored;
+mod versions;
 
 use serde_json::{Map, Value, json};
 
@@ -11,6 +12,7 @@ use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
 };
 use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
+use self::versions::{audit_entry, draft, optional_object, version, version_diff, version_whole};
 use super::api_error;
 use super::model::STATES;
 
@@ -47,13 +49,31 @@ pub fn schemas() -> Map<String, Value> {
             ]),
         ),
         ("Rows", object(&[("rows", list(row()))])),
-        ("Configuration", object(&[("source", optional("string")), ("values", values())])),
+        (
+            "Configuration",
+            object(&[("source", optional("string")), ("version", count()), ("values", values())]),
+        ),
         ("DeadLetters", object(&[("total", count()), ("dead_letters", list(dead_letter()))])),
         ("History", object(&[("points", list(point()))])),
         ("Logs", object(&[("lines", list(log_line()))])),
         ("NewSavepoint", object(&[("name", text())])),
         ("Submission", submission()),
-        ("Submitted", object(&[("name", text()), ("group", text())])),
+        (
+            "Submitted",
+            object(&[
+                ("name", text()),
+                ("group", text()),
+                ("version", count()),
+                ("is_new_version", flag()),
+            ]),
+        ),
+        ("Versions", object(&[("newest", count()), ("versions", list(version()))])),
+        ("Version", version_whole()),
+        ("VersionDiff", version_diff()),
+        ("Draft", object(&[("draft", either(draft(), null()))])),
+        ("SavedDraft", object(&[("revision", count()), ("faults", list(text()))])),
+        ("Comment", optional_object(&[("comment", optional("string"))])),
+        ("AuditLog", object(&[("entries", list(audit_entry()))])),
         ("Start", start()),
         ("Copy", copy()),
         ("Transitions", object(&[("transitions", list(transition()))])),

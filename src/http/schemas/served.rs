@@ -7,7 +7,12 @@ use crate::http::model::STATES;
 
 /// What a server takes as a new job: the text of a job file is enough.
 pub(super) fn submission() -> Value {
-    let mut all = object(&[("text", text()), ("file", optional("string")), ("variables", words())]);
+    let mut all = object(&[
+        ("text", text()),
+        ("file", optional("string")),
+        ("variables", words()),
+        ("comment", optional("string")),
+    ]);
     all["required"] = json!(["text"]);
     all
 }

@@ -10,12 +10,14 @@
 mod headers;
 mod host;
 mod token;
+mod who;
 
 use axum::http::{HeaderMap, Method, header};
 
 pub use self::headers::add_to;
 use self::host::is_own_name;
 pub use self::token::Token;
+pub use self::who::who;
 use super::ApiError;
 use super::rate_limit::RateLimit;
 

@@ -37,6 +37,7 @@ pub mod server_file;
 pub mod service_keys;
 mod value;
 pub mod variables;
+mod without_secrets;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,6 +51,7 @@ use toml::de::{DeTable, DeValue};
 use self::keys::Key;
 use self::nearest::nearest;
 use self::variables::{FilledTexts, Given};
+pub use self::without_secrets::without_secrets;
 use crate::error::Usage;
 use crate::job::options::JobOptions;
 use crate::job::service::Service;

@@ -1,10 +1,16 @@
 //! The server over HTTP: its jobs for the routes that every job has, and routes of its own.
 
+mod asking;
+mod audit;
 mod configuration;
 mod copy;
+mod drafts;
 mod jobs;
 mod roots;
 mod routes;
+mod submission;
+mod versions;
 
+pub use audit::StateAuditor;
 pub use jobs::ServedJobs;
 pub use routes::routes;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{configuration, copy, roots};
-use crate::error::Usage;
+use super::asking::{accepted, body, known, refusal, with};
+use super::submission::{Submission, add, authorship};
+use super::{audit, configuration, copy, drafts, versions};
 use crate::http::{ApiError, Call, Reply, Route};
 use crate::serve::handle::Handle;
 use crate::serve::life::Input;
@@ -19,20 +19,6 @@ use crate::serve::worker::order::{Begin, Description};
 
 /// Alarms that are shown.
 const SHOWN: u64 = 500;
-
-/// A job that is submitted.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Submission {
-    /// The job file.
-    text: String,
-    /// Its name, for messages.
-    #[serde(default)]
-    file: Option<String>,
-    /// Variables that are given with it.
-    #[serde(default)]
-    variables: BTreeMap<String, String>,
-}
 
 /// Where a start begins.
 #[derive(Debug, Deserialize)]
@@ -72,6 +58,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .takes("Submission")
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
+            .versioned()
             .handled(with(server, submit)),
         post("/api/v1/jobs/{name}/start", "Start a job, where it was or at a checkpoint")
             .takes("Start")
@@ -108,76 +95,63 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .gives("Alarms")
             .handled(with(server, alarms)),
     ]
+    .into_iter()
+    .chain(of_versions(server))
+    .collect()
 }
 
-/// A handler that has the supervisor to itself.
-fn with(
-    server: &Arc<Handle>,
-    act: fn(&Call, &mut Supervisor) -> Result<Reply, ApiError>,
-) -> impl Fn(&Call) -> Result<Reply, ApiError> + Send + Sync + 'static {
-    let server = Arc::clone(server);
-    move |call| {
-        let call = call.clone();
-        server.ask(move |supervisor| act(&call, supervisor))?
-    }
-}
-
-fn body<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
-    let body = match call.body() {
-        serde_json::Value::Null => json!({}),
-        // A list would be taken for the fields in their order.
-        serde_json::Value::Object(_) => call.body().clone(),
-        _ => return Err(ApiError::bad_request("the body: write a JSON object")),
-    };
-    serde_json::from_value(body)
-        .map_err(|error| ApiError::bad_request(format!("the body: {error}")))
-}
-
-fn accepted() -> Result<Reply, ApiError> {
-    Ok(Reply::Json(json!({ "accepted": true })))
-}
-
-/// What someone can correct is a bad request, all else a failure.
-fn refusal(error: &anyhow::Error) -> ApiError {
-    match error.downcast_ref::<Usage>() {
-        Some(usage) => ApiError::conflict(usage.to_string()),
-        None => ApiError::new("failed", format!("{error:#}")),
-    }
-}
-
-fn known(call: &Call, server: &Supervisor) -> Result<String, ApiError> {
-    let name = call.path("name");
-    server.job(name).map(|job| job.job_name().to_owned()).ok_or_else(|| ApiError::no_job(name))
+/// Versions, drafts and the audit log.
+fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
+    const DRAFT: &str = "/api/v1/jobs/{name}/draft";
+    vec![
+        Route::get("/api/v1/jobs/{name}/versions", "Versions of the job, the newest first")
+            .number("limit", "How many [default: 100]")
+            .gives("Versions")
+            .handled(with(server, versions::list)),
+        Route::get("/api/v1/jobs/{name}/version", "One version with its file, without secrets")
+            .number("number", "Which one [default: the newest]")
+            .gives("Version")
+            .handled(with(server, versions::one)),
+        Route::get(
+            "/api/v1/jobs/{name}/diff",
+            "What differs between two versions: what changes results apart from the rest",
+        )
+        .number("from", "The older one [default: the one before]")
+        .number("to", "The newer one [default: the newest]")
+        .gives("VersionDiff")
+        .handled(with(server, versions::diff)),
+        Route::get(DRAFT, "The draft of the job, without secrets; null without one")
+            .gives("Draft")
+            .handled(with(server, drafts::show)),
+        Route::new(Method::PUT, DRAFT, "Save a draft; it is no version, and may be wrong")
+            .takes("Submission")
+            .gives("SavedDraft")
+            .versioned()
+            .handled(with(server, drafts::save)),
+        Route::new(Method::DELETE, DRAFT, "Forget the draft of the job")
+            .gives("Accepted")
+            .with_status(StatusCode::ACCEPTED)
+            .versioned()
+            .handled(with(server, drafts::discard)),
+        Route::post("/api/v1/jobs/{name}/draft/submit", "Make a version of the draft")
+            .takes("Comment")
+            .gives("Submitted")
+            .with_status(StatusCode::CREATED)
+            .versioned()
+            .handled(with(server, drafts::submit)),
+        Route::get("/api/v1/audit", "Who had what done, the newest first")
+            .text("job", "Only of this job")
+            .text("who", "Only of this person")
+            .number("before", "Only before the entry of this number")
+            .number("limit", "How many [default: 100]")
+            .gives("AuditLog")
+            .handled(with(server, audit::show)),
+    ]
 }
 
 fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let Submission { text, file, variables } = body(call)?;
-    let file = file.unwrap_or_else(|| "job.toml".to_owned());
-    let description = Description { text, file, variables, ..Description::default() };
-    add(server, description, Begin::default())
-}
-
-/// Takes in a job that is not from a file on disk.
-fn add(server: &mut Supervisor, description: Description, begin: Begin) -> Result<Reply, ApiError> {
-    let mut whole = description.clone();
-    server.settings().complete(&mut whole);
-    let (spec, service) =
-        whole.resolve().map_err(|error| ApiError::bad_request(error.to_string()))?;
-    if server.settings().jobs.is_some() {
-        let why = "the job files of the server's --jobs folder are the truth: add the file there";
-        return Err(ApiError::conflict(why));
-    }
-    let faults = roots::faults(&spec, &service, &server.settings().roots);
-    if !faults.is_empty() {
-        return Err(ApiError::new("forbidden", faults.join("; ")));
-    }
-    let name = server.name_of(&description).map_err(|error| refusal(&error))?;
-    if server.has_workers(&name) {
-        return Err(ApiError::conflict(format!("job {name} runs: stop it first")));
-    }
-    let name = server.submit(description, None, begin).map_err(|error| refusal(&error))?;
-    let group = server.job(&name).map(|job| job.group().to_owned());
-    Ok(Reply::Json(json!({ "name": name, "group": group })))
+    let (description, by) = body::<Submission>(call)?.into_parts(call)?;
+    add(call, server, description, Begin::default(), &by)
 }
 
 fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
@@ -225,7 +199,10 @@ fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let store = job.spec.as_ref().map(|spec| spec.location().store_url().to_string());
     let of_store = store.filter(|_| from_checkpoint.is_some());
     let begin = Begin { from_checkpoint, of_store, ..Begin::default() };
-    add(server, description, begin)
+    let by = authorship(call, Some(format!("copy of {name}")))?;
+    // What the call is to change is the copy, which is new.
+    let of_copy = call.clone().of(call.who().to_owned(), None);
+    add(&of_copy, server, description, begin, &by)
 }
 
 fn delete(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {

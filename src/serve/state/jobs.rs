@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StateFile;
+use super::versions::Authorship;
 use crate::job::location::Location;
 use crate::serve::life::Saved;
 use crate::serve::worker::order::{Begin, Description};
@@ -58,23 +59,32 @@ impl StateFile {
     /// Those of SQLite.
     pub fn save(&mut self, job: &StoredJob, has_changed: bool) -> anyhow::Result<()> {
         let act = self.db.transaction()?;
-        act.execute(
-            "INSERT INTO jobs (name, description, source, begin, life, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (name) DO UPDATE SET description = ?2, source = ?3, begin = ?4, life = ?5",
-            params![
-                job.name,
-                serde_json::to_string(&job.description)?,
-                job.source,
-                serde_json::to_string(&job.begin)?,
-                serde_json::to_string(&job.life)?,
-                job.created_ms
-            ],
-        )?;
+        put(&act, job)?;
         if has_changed {
             super::transitions::add(&act, &job.name, &job.life.standing)?;
         }
         act.commit().with_context(|| format!("storing job {}", job.name))
+    }
+
+    /// Stores a job that was submitted, with its version; the number of that, and whether it is new.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn save_submitted(
+        &mut self,
+        job: &StoredJob,
+        has_changed: bool,
+        by: &Authorship,
+        now_ms: i64,
+    ) -> anyhow::Result<(u64, bool)> {
+        let act = self.db.transaction()?;
+        put(&act, job)?;
+        if has_changed {
+            super::transitions::add(&act, &job.name, &job.life.standing)?;
+        }
+        let version = super::versions::add(&act, &job.name, &job.description, by, now_ms)?;
+        act.commit().with_context(|| format!("storing job {}", job.name))?;
+        Ok(version)
     }
 
     /// Forgets a job, with all that is known of it.
@@ -89,11 +99,30 @@ impl StateFile {
             "history WHERE job",
             "alarms WHERE job",
             "followed WHERE job",
+            "versions WHERE job",
+            "drafts WHERE job",
         ] {
             act.execute(&format!("DELETE FROM {table} = ?1"), [name])?;
         }
         Ok(act.commit()?)
     }
+}
+
+fn put(db: &Connection, job: &StoredJob) -> anyhow::Result<()> {
+    db.execute(
+        "INSERT INTO jobs (name, description, source, begin, life, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (name) DO UPDATE SET description = ?2, source = ?3, begin = ?4, life = ?5",
+        params![
+            job.name,
+            serde_json::to_string(&job.description)?,
+            job.source,
+            serde_json::to_string(&job.begin)?,
+            serde_json::to_string(&job.life)?,
+            job.created_ms
+        ],
+    )?;
+    Ok(())
 }
 
 /// Where a job is, for those on other threads than the server's loop.

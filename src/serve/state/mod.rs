@@ -5,9 +5,12 @@
 //! survive a kill, and reach the disk with the next sync.
 
 pub mod alarms;
+pub mod audit;
+pub mod drafts;
 pub mod history;
 pub mod jobs;
 pub mod transitions;
+pub mod versions;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -19,16 +22,54 @@ use rusqlite::Connection;
 use seismic_queue::lock_file;
 
 use crate::error::Usage;
+use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 1] = [
+const UPGRADES: [&str; 2] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
+    // 2: jobs had no versions, and nobody noted who did what.
+    VERSIONS,
 ];
+
+/// Versions of jobs, and who did what.
+const VERSIONS: &str = "
+    CREATE TABLE versions (
+        job TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        description TEXT NOT NULL,
+        PRIMARY KEY (job, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE version_numbers (job TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE drafts (
+        job TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        base INTEGER NOT NULL,
+        description TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ms INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        action TEXT NOT NULL,
+        job TEXT,
+        version INTEGER,
+        result TEXT NOT NULL,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX audit_of_job ON audit (job, id);
+";
 
 const TABLES: &str = "
     CREATE TABLE jobs (
@@ -102,7 +143,8 @@ impl StateFile {
         let layout: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match layout {
             0 => {
-                let all = format!("BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;");
+                let all =
+                    format!("BEGIN; {TABLES} {VERSIONS} PRAGMA user_version = {LAYOUT}; COMMIT;");
                 db.execute_batch(&all).context("making the server's state")?;
             }
             older @ 1..LAYOUT => {
@@ -122,6 +164,7 @@ impl StateFile {
                 return Err(Usage(why).into());
             }
         }
+        versions::add_missing(&db, now_ms())?;
         Ok(StateFile { db, path: path.to_owned(), _lock: lock })
     }
 
@@ -202,6 +245,6 @@ mod tests {
         state.db.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(state);
         let newer = StateFile::open(&path).err().unwrap().to_string();
-        assert!(newer.contains("layout 3") && newer.contains("newer version"), "{newer}");
+        assert!(newer.contains("layout 4") && newer.contains("newer version"), "{newer}");
     }
 }

@@ -10,9 +10,21 @@ use crate::serve::limits;
 use crate::serve::rivals::{self, Groups};
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::jobs::StoredJob;
+use crate::serve::state::versions::Authorship;
 use crate::serve::worker::folder::WorkerFolder;
 use crate::serve::worker::order::{Begin, Description};
 use crate::time::now_ms;
+
+/// A job that was submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its name.
+    pub name: String,
+    /// Number of its newest version.
+    pub version: u64,
+    /// Whether that was made now: what is submitted again as it is makes none.
+    pub is_new_version: bool,
+}
 
 impl Supervisor {
     /// Whether a job is what the description says with what the server has for all jobs by now.
@@ -37,7 +49,7 @@ impl Supervisor {
         Ok(service.name.map_or(spec.group, |name| name.to_string()))
     }
 
-    /// Takes in a new job, or another description of one.
+    /// Takes in a new job, or another description of one, which is a version of it.
     ///
     /// # Errors
     /// Everything that is wrong with it, or the job with which it would share a place.
@@ -46,7 +58,8 @@ impl Supervisor {
         mut description: Description,
         source: Option<String>,
         begin: Begin,
-    ) -> anyhow::Result<String> {
+        by: &Authorship,
+    ) -> anyhow::Result<Submitted> {
         self.settings.complete(&mut description);
         let (mut spec, mut service) = description.resolve()?;
         let known = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
@@ -108,11 +121,11 @@ impl Supervisor {
             }
         };
         let is_new = job.life.standing().state == State::Created;
-        let saved = self.state.save(&job.stored, is_new);
+        let saved = self.state.save_submitted(&job.stored, is_new, by, now_ms);
         self.jobs.insert(name.clone(), job);
-        saved?;
+        let (version, is_new_version) = saved?;
         self.fit_workers(&name, now_ms)?;
-        Ok(name)
+        Ok(Submitted { name, version, is_new_version })
     }
 
     /// Sets where the next start of a job begins.

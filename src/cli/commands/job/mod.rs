@@ -1,10 +1,12 @@
 //! `seismic job`: makes, checks and shows job files, and has a server do what is asked.
 
 mod act;
+mod audit;
 mod list;
 mod server;
 mod show;
 mod submit;
+mod versions;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -59,6 +61,16 @@ enum JobAction {
     Delete(server::JobArgs),
     /// List the jobs of a server with their states
     List(list::Args),
+    /// List the versions of a job of a server: number, who, when, why
+    Versions(versions::ListArgs),
+    /// Print the file of a version of a job of a server, without secrets
+    Version(versions::ShowArgs),
+    /// Show what differs between two versions: what changes results apart from the rest
+    Diff(versions::DiffArgs),
+    /// Print, submit or discard the draft of a job of a server
+    Draft(versions::DraftArgs),
+    /// Show who had a server do what, the newest first
+    Audit(audit::Args),
 }
 
 #[derive(clap::Args)]
@@ -98,6 +110,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Copy(args) => submit::copy(&args)?,
         JobAction::Delete(args) => act::delete(&args)?,
         JobAction::List(args) => list::list(&args)?,
+        JobAction::Versions(args) => versions::list(&args)?,
+        JobAction::Version(args) => versions::show(&args)?,
+        JobAction::Diff(args) => versions::diff(&args)?,
+        JobAction::Draft(args) => versions::draft(&args)?,
+        JobAction::Audit(args) => audit::show(&args)?,
         JobAction::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
     }
     Ok(Outcome::Fine)

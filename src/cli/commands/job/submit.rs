@@ -11,6 +11,7 @@ use crate::cli::exit::Usage;
 use crate::cli::stdio::print_line;
 use crate::cli::target::VariableArgs;
 use crate::job::file;
+use crate::serve::client::Client;
 
 /// Options of `seismic job submit`.
 #[derive(clap::Args)]
@@ -20,8 +21,20 @@ pub struct Args {
     #[command(flatten)]
     variables: VariableArgs,
     /// Start the job
-    #[arg(long)]
+    #[arg(long, conflicts_with = "draft")]
     start: bool,
+    /// Why, for its version
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Version of the job from which this change began: refused when there is a newer one
+    #[arg(long, value_name = "N")]
+    base: Option<u64>,
+    /// Save it as the job's draft, which is no version and may be wrong
+    #[arg(long, conflicts_with = "base")]
+    draft: bool,
+    /// With --draft: replace a draft of somebody else
+    #[arg(long, requires = "draft")]
+    take_over: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -64,10 +77,34 @@ pub fn submit(args: &Args) -> anyhow::Result<()> {
         })
         .collect();
     variables.extend(given.line);
-    let body =
-        json!({ "text": text, "file": args.file.display().to_string(), "variables": variables });
-    let submitted = client.post("jobs", &body)?;
+    let body = json!({
+        "text": text,
+        "file": args.file.display().to_string(),
+        "variables": variables,
+        "comment": args.comment,
+    });
+    if args.draft {
+        return save_draft(args, &client, &body);
+    }
+    let base = args.base.map(|base| base.to_string());
+    let submitted = client.post_at("jobs", &body, base.as_deref())?;
     added(&client, &submitted, args.start)
+}
+
+fn save_draft(args: &Args, client: &Client, body: &Value) -> anyhow::Result<()> {
+    // The job that the file names: it may be wrong otherwise.
+    let file = file::open(&args.file, &args.variables.given())?;
+    let Some(name) = file.service.name.map(|name| name.to_string()) else {
+        let why = format!("{}: a draft needs the name of its job", args.file.display());
+        return Err(Usage(why).into());
+    };
+    let at = args.take_over.then_some("*");
+    let saved = client.put_at(&path_of(&name, "/draft"), body, at)?;
+    print_line(format_args!("the draft of job {name} is saved, revision {}", saved["revision"]))?;
+    for fault in saved["faults"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        print_line(format_args!("  not right yet: {fault}"))?;
+    }
+    Ok(())
 }
 
 pub fn copy(args: &CopyArgs) -> anyhow::Result<()> {
@@ -79,13 +116,19 @@ pub fn copy(args: &CopyArgs) -> anyhow::Result<()> {
     added(&client, &submitted, args.start)
 }
 
-fn added(
-    client: &crate::serve::client::Client,
-    submitted: &Value,
-    starts: bool,
-) -> anyhow::Result<()> {
+/// Tells what was submitted, and starts it.
+pub fn added(client: &Client, submitted: &Value, starts: bool) -> anyhow::Result<()> {
     let word = |key: &str| submitted[key].as_str().unwrap_or_default().to_owned();
-    print_line(format_args!("job {} is submitted, group {}", word("name"), word("group")))?;
+    let again = match submitted["is_new_version"].as_bool() {
+        Some(false) => ", as it was",
+        _ => "",
+    };
+    print_line(format_args!(
+        "job {} is submitted, group {}, version {}{again}",
+        word("name"),
+        word("group"),
+        submitted["version"]
+    ))?;
     if starts {
         begin(client, &word("name"), &Begin::default())?;
     }

@@ -1,0 +1,91 @@
+//! What somebody wanted changed, and what became of it, for whoever keeps a log of that.
+
+use serde_json::Value;
+
+/// A request that changes something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mutation {
+    /// Who asked.
+    pub who: String,
+    /// What is to be done, in a word or two.
+    pub action: String,
+    /// The job that is named in the path.
+    pub job: Option<String>,
+    /// `done`, or the code of the refusal.
+    pub result: String,
+    /// Why it was refused; else what was said with it.
+    pub detail: String,
+    /// The answer.
+    pub answer: Value,
+}
+
+/// Notes each of them.
+pub trait Auditor: Send + Sync + 'static {
+    /// Notes one.
+    fn note(&self, mutation: Mutation);
+}
+
+/// Words of a body that say what was wanted. Texts and values of a job file are not among them: they
+/// may hold secrets.
+const TOLD: [&str; 6] = ["name", "comment", "from", "from_checkpoint", "savepoint", "version"];
+
+/// What a body says, in a line.
+#[must_use]
+pub fn told(body: &Value) -> String {
+    let one = |name: &&str| match &body[*name] {
+        Value::Null => None,
+        Value::String(text) => {
+            Some(format!("{name}: {}", text.chars().take(200).collect::<String>()))
+        }
+        other => {
+            Some(format!("{name}: {}", other.to_string().chars().take(50).collect::<String>()))
+        }
+    };
+    TOLD.iter().filter_map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What a route does: the end of its path, and `delete` before that.
+#[must_use]
+pub fn action(method: &axum::http::Method, path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.starts_with('{')).collect();
+    let last = match parts[..] {
+        [.., "jobs"] => "",
+        [.., before, last] if before != "jobs" && before != "v1" => &format!("{before} {last}"),
+        [.., last] => last,
+        [] => "",
+    };
+    let verb = match (method.as_str(), last) {
+        ("DELETE", _) => "delete",
+        ("PUT", _) => "save",
+        (_, "") => "submit",
+        _ => "",
+    };
+    format!("{verb} {last}").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Method;
+    use serde_json::json;
+
+    #[test]
+    fn each_route_has_a_word_for_what_it_does() {
+        for (method, path, word) in [
+            (Method::POST, "/api/v1/jobs", "submit"),
+            (Method::POST, "/api/v1/jobs/{name}/start", "start"),
+            (Method::DELETE, "/api/v1/jobs/{name}", "delete"),
+            (Method::PUT, "/api/v1/jobs/{name}/draft", "save draft"),
+            (Method::DELETE, "/api/v1/jobs/{name}/draft", "delete draft"),
+            (Method::POST, "/api/v1/jobs/{name}/draft/submit", "draft submit"),
+        ] {
+            assert_eq!(action(&method, path), word, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_job_is_not_told() {
+        let body = json!({ "text": "password = 'x'", "comment": "why", "from": null, "set": {} });
+        assert_eq!(told(&body), "comment: why");
+    }
+}

@@ -1,0 +1,61 @@
+//! What routes of a server share: they have the supervisor to themselves while they answer.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::error::Usage;
+use crate::http::{ApiError, Call, Reply};
+use crate::serve::handle::Handle;
+use crate::serve::supervisor::Supervisor;
+
+/// A handler that has the supervisor to itself.
+pub fn with(
+    server: &Arc<Handle>,
+    act: fn(&Call, &mut Supervisor) -> Result<Reply, ApiError>,
+) -> impl Fn(&Call) -> Result<Reply, ApiError> + Send + Sync + 'static {
+    let server = Arc::clone(server);
+    move |call| {
+        let call = call.clone();
+        server.ask(move |supervisor| act(&call, supervisor))?
+    }
+}
+
+/// The body of a call.
+///
+/// # Errors
+/// `bad_request` for what is none.
+pub fn body<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
+    let body = match call.body() {
+        serde_json::Value::Null => json!({}),
+        // A list would be taken for the fields in their order.
+        serde_json::Value::Object(_) => call.body().clone(),
+        _ => return Err(ApiError::bad_request("the body: write a JSON object")),
+    };
+    serde_json::from_value(body)
+        .map_err(|error| ApiError::bad_request(format!("the body: {error}")))
+}
+
+/// It will be done.
+pub fn accepted() -> Result<Reply, ApiError> {
+    Ok(Reply::Json(json!({ "accepted": true })))
+}
+
+/// What somebody can correct is a conflict, all else a failure.
+#[must_use]
+pub fn refusal(error: &anyhow::Error) -> ApiError {
+    match error.downcast_ref::<Usage>() {
+        Some(usage) => ApiError::conflict(usage.to_string()),
+        None => ApiError::new("failed", format!("{error:#}")),
+    }
+}
+
+/// The job that the path names.
+///
+/// # Errors
+/// `not_found` when there is none.
+pub fn known(call: &Call, server: &Supervisor) -> Result<String, ApiError> {
+    let name = call.path("name");
+    server.job(name).map(|job| job.job_name().to_owned()).ok_or_else(|| ApiError::no_job(name))
+}

@@ -1,0 +1,131 @@
+//! Drafts: a job file that is saved without a version, may be wrong, and is submitted later. There is one
+//! for each job; whoever did not see the newest one is refused.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asking::{accepted, body, known, refusal};
+use super::submission::{Submission, add, authorship};
+use crate::http::{ApiError, Call, Reply};
+use crate::job::file::without_secrets;
+use crate::serve::state::drafts::Draft;
+use crate::serve::supervisor::Supervisor;
+use crate::serve::worker::order::{Begin, Description};
+use crate::time::{now_ms, show_ms};
+
+/// Tags of drafts begin with this, so that none is taken for a version.
+const TAG: &str = "draft-";
+
+/// Why a draft is submitted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Comment {
+    /// Instead of what was said when it was saved.
+    #[serde(default)]
+    comment: Option<String>,
+}
+
+/// The draft of a job, without secrets; null where there is none.
+pub fn show(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let draft = server.state().draft(&name).map_err(|error| refusal(&error))?;
+    let Some(draft) = draft else { return Ok(Reply::Json(json!({ "draft": null }))) };
+    let shown = json!({
+        "revision": draft.revision,
+        "at_ms": draft.at_ms,
+        "author": draft.by.author,
+        "comment": draft.by.comment,
+        "base": draft.base,
+        "text": without_secrets(&draft.description.text),
+        "variables": draft.description.variables.keys().collect::<Vec<_>>(),
+        "faults": faults(server, &draft.description, &name),
+    });
+    Ok(Reply::Tagged(json!({ "draft": shown }), format!("{TAG}{}", draft.revision)))
+}
+
+/// Saves a draft. Nothing of it has to be right.
+pub fn save(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let (description, by) = body::<Submission>(call)?.into_parts(call)?;
+    let before = server.state().draft(&name).map_err(|error| refusal(&error))?;
+    check_before(call, &name, before.as_ref())?;
+    let base = match &before {
+        Some(before) => before.base,
+        None => server.state().newest_version(&name).map_err(|error| refusal(&error))?,
+    };
+    let faults = faults(server, &description, &name);
+    let saved = server.state_mut().save_draft(&name, &description, &by, base, now_ms());
+    let revision = saved.map_err(|error| refusal(&error))?;
+    let answer = json!({ "revision": revision, "faults": faults });
+    Ok(Reply::Tagged(answer, format!("{TAG}{revision}")))
+}
+
+/// Forgets the draft, if there is one.
+pub fn discard(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let before = server.state().draft(&name).map_err(|error| refusal(&error))?;
+    check_before(call, &name, before.as_ref())?;
+    server.state_mut().discard_draft(&name).map_err(|error| refusal(&error))?;
+    accepted()
+}
+
+/// Makes a version of the draft, as if it had been submitted, if the job is at the version from which
+/// the draft began.
+pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let Comment { comment } = body(call)?;
+    let draft = server.state().draft(&name).map_err(|error| refusal(&error))?;
+    let Some(draft) = draft else {
+        return Err(ApiError::conflict(format!("job {name} has no draft: save one first")));
+    };
+    let by = authorship(call, comment.or(Some(draft.by.comment.clone())))?;
+    let named = server.name_of(&draft.description);
+    if let Ok(other) = named
+        && other != name
+    {
+        let why = format!("the draft of job {name} is of a job {other}: submit it as a file");
+        return Err(ApiError::conflict(why));
+    }
+    let base = call.if_match().map_or(draft.base.to_string(), str::to_owned);
+    let of_base = call.clone().of(call.who().to_owned(), Some(base));
+    let submitted = add(&of_base, server, draft.description, Begin::default(), &by)?;
+    server.state_mut().discard_draft(&name).map_err(|error| refusal(&error))?;
+    Ok(submitted)
+}
+
+/// Whether somebody else has saved a draft that the caller has not seen.
+fn check_before(call: &Call, name: &str, before: Option<&Draft>) -> Result<(), ApiError> {
+    let Some(before) = before else { return Ok(()) };
+    let tag = format!("{TAG}{}", before.revision);
+    let is_seen = match call.if_match() {
+        Some(seen) => seen == tag || seen == "*",
+        None => before.by.author == call.who(),
+    };
+    if is_seen {
+        return Ok(());
+    }
+    let why = format!(
+        "{} saved a draft of job {name} at {}: look at it with `seismic job draft {name}`, then save \
+         with --take-over (If-Match: \"{tag}\") to replace it",
+        before.by.author,
+        show_ms(before.at_ms)
+    );
+    let code = if call.if_match().is_some() { "precondition_failed" } else { "conflict" };
+    Err(ApiError::new(code, why))
+}
+
+/// What is wrong with it so far.
+fn faults(server: &Supervisor, description: &Description, name: &str) -> Vec<Value> {
+    let mut whole = description.clone();
+    server.settings().complete(&mut whole);
+    match whole.resolve() {
+        Err(error) => error.to_string().lines().map(|line| line.trim().into()).collect(),
+        Ok((spec, service)) => {
+            let named = service.name.map_or(spec.group, |name| name.to_string());
+            match named == name {
+                true => Vec::new(),
+                false => vec![format!("name: it is {named}, and this is job {name}").into()],
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Versions of a job: which there are, what each says, and what differs between two.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::asking::{known, refusal};
+use crate::http::{ApiError, Call, Reply};
+use crate::job::file::without_secrets;
+use crate::serve::state::versions::Version;
+use crate::serve::supervisor::Supervisor;
+
+/// Keys that change what is computed; all others change where and how it runs.
+const SEMANTICS: [&str; 18] = [
+    "topic",
+    "window",
+    "lateness",
+    "allowed_lateness",
+    "idle_timeout",
+    "max_ahead",
+    "max_jump",
+    "time",
+    "dedupe",
+    "amplitude",
+    "region",
+    "earliest_event",
+    "latest_event",
+    "phases",
+    "rollup",
+    "max_sensors",
+    "repartition",
+    "from",
+];
+
+/// Versions that are shown at once at most.
+const SHOWN: u64 = 1_000;
+
+/// Numbers of versions end here: SQLite's are signed.
+const MOST: u64 = i64::MAX as u64;
+
+/// The versions of a job, the newest first.
+pub fn list(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let most = call.number("limit", 100, SHOWN)?;
+    let versions = server.state().versions(&name, most).map_err(|error| refusal(&error))?;
+    let newest = newest(server, &name)?;
+    let shown: Vec<Value> = versions.iter().map(head).collect();
+    Ok(Reply::Json(json!({ "newest": newest, "versions": shown })))
+}
+
+/// One version with the text of its file, without secrets.
+pub fn one(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let number = call.number("number", newest(server, &name)?, MOST)?;
+    let version = find(server, &name, number)?;
+    let mut shown = head(&version);
+    shown["text"] = without_secrets(&version.description.text).into();
+    shown["variables"] = version.description.variables.keys().cloned().collect::<Vec<_>>().into();
+    Ok(Reply::Tagged(shown, number.to_string()))
+}
+
+/// What differs between two versions: what changes results apart from the rest.
+pub fn diff(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let newest = newest(server, &name)?;
+    let to = call.number("to", newest, MOST)?;
+    let from = call.number("from", to.saturating_sub(1).max(1), MOST)?;
+    let (one, other) = (find(server, &name, from)?, find(server, &name, to)?);
+    let (semantics, other_keys): (Vec<Value>, Vec<Value>) =
+        changes(&values(&one)?, &values(&other)?)
+            .into_iter()
+            .partition(|change| SEMANTICS.iter().any(|key| change["key"] == *key));
+    Ok(Reply::Json(json!({
+        "from": from,
+        "to": to,
+        "semantics": semantics,
+        "other": other_keys,
+        "rules": { "from": rules(&one)?, "to": rules(&other)? },
+        "is_same_content": one.hash == other.hash,
+    })))
+}
+
+fn head(version: &Version) -> Value {
+    let Version { number, at_ms, by, hash, description: _ } = version;
+    json!({
+        "number": number, "at_ms": at_ms, "author": by.author, "comment": by.comment, "hash": hash,
+    })
+}
+
+fn newest(server: &Supervisor, name: &str) -> Result<u64, ApiError> {
+    server.state().newest_version(name).map_err(|error| refusal(&error))
+}
+
+fn find(server: &Supervisor, name: &str, number: u64) -> Result<Version, ApiError> {
+    let found = server.state().version(name, number).map_err(|error| refusal(&error))?;
+    found.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "job {name} has no version {number}; `seismic job versions {name}` lists them"
+        ))
+    })
+}
+
+/// Every value without secrets. A version that this program does not understand any more has none.
+fn values(version: &Version) -> Result<Value, ApiError> {
+    version.description.values().map_err(|error| not_understood(version, &error))
+}
+
+fn rules(version: &Version) -> Result<String, ApiError> {
+    let resolved = version.description.resolve();
+    let (spec, _) = resolved.map_err(|error| not_understood(version, &error))?;
+    Ok(spec.rules().hash().to_string())
+}
+
+fn not_understood(version: &Version, error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::conflict(format!("version {} is not understood any more: {error}", version.number))
+}
+
+/// Keys of which the value differs, with both.
+fn changes(from: &Value, to: &Value) -> Vec<Value> {
+    let keys = |of: &Value| {
+        of.as_object().into_iter().flat_map(|all| all.keys().cloned()).collect::<Vec<_>>()
+    };
+    let all: BTreeSet<String> = keys(from).into_iter().chain(keys(to)).collect();
+    let one = |key: &String| {
+        let (from, to) = (&from[key]["value"], &to[key]["value"]);
+        (from != to).then(|| json!({ "key": key, "from": from, "to": to }))
+    };
+    all.iter().filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::JobSpec;
+
+    #[test]
+    fn every_key_of_the_semantics_is_one_of_a_job() {
+        let spec = serde_json::to_value(JobSpec::default()).unwrap();
+        for key in SEMANTICS {
+            assert!(spec.get(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named_with_both_values() {
+        let of = |window: &str, sink: &str| json!({ "window": { "value": window, "source": "a" }, "sink": { "value": sink } });
+        let found = changes(&of("1s", "csv:a"), &of("2s", "csv:a"));
+        assert_eq!(found, [json!({ "key": "window", "from": "1s", "to": "2s" })]);
+        assert_eq!(changes(&of("1s", "a"), &json!({})).len(), 2);
+    }
+}
