@@ -32,6 +32,8 @@ pub enum Error {
     Url { url: String, why: String },
     #[error("{name:?} cannot be a name: {why}")]
     Name { name: String, why: &'static str },
+    #[error("topics of {at} are not deleted here: {why}")]
+    NoTopicDeletion { at: String, why: &'static str },
     #[error("there is no topic {topic:?} in {at}")]
     TopicMissing { topic: String, at: String },
     #[error("topic {topic:?} has {have} partitions, not {want}, and they cannot change")]
@@ -235,6 +237,7 @@ impl Error {
             | Error::GroupOver { .. }
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
+            | Error::NoTopicDeletion { .. }
             | Error::NoRewind { .. }
             | Error::NoCopy { .. }
             | Error::CannotRescale { .. }

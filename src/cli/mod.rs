@@ -77,6 +77,8 @@ enum Command {
     Checkpoint(commands::checkpoint::Args),
     /// List groups and what they hold; delete finished groups
     Group(commands::group::Args),
+    /// Make, list, describe and delete topics
+    Topic(commands::topic::Args),
     /// Show or set the retention of a topic
     Retention(commands::retention::Args),
     /// Run one job of a server, which starts this on its own
@@ -110,6 +112,7 @@ impl Cli {
             Command::Bench(args) => commands::bench::run(args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),
+            Command::Topic(args) => commands::topic::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
             Command::Worker(args) => commands::serve::work(&args),
         }

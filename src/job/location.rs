@@ -87,6 +87,17 @@ impl Location {
         self.open_queue()
     }
 
+    /// Opens the queue. Does not create a file that is missing.
+    ///
+    /// # Errors
+    /// As [`Location::open_queue`]; and when there is no queue.
+    pub fn open_existing_queue(&self) -> Result<Box<dyn Queue>> {
+        match self.queue.file().is_some_and(|file| !file.exists()) {
+            true => Err(Error::url(self.queue.to_string(), "there is no such file")),
+            false => self.open_queue(),
+        }
+    }
+
     /// Opens the store for reading.
     pub fn open_store(&self) -> Result<Box<dyn JobStore>> {
         Topic::check_name(&self.group)?;

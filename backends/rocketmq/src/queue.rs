@@ -169,6 +169,14 @@ impl Queue for RocketQueue {
         }
     }
 
+    /// Brokers and nameservers forget a topic one by one, consumers keep their offsets of it, and one that
+    /// is made again has the same name to all of them: that is for RocketMQ's own tools.
+    fn delete(&self, _topic: &Topic) -> Result<()> {
+        let why = "RocketMQ's protocol deletes a topic broker by broker, and keeps offsets of it; use \
+                   its own mqadmin deleteTopic";
+        Err(Error::NoTopicDeletion { at: self.name(), why })
+    }
+
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
         self.log(topic)?.spans()
     }

@@ -42,6 +42,23 @@ pub(crate) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic>
     Ok(topic)
 }
 
+/// Deletes exactly that topic with its messages. The rows of its partitions stay, empty and of no topic:
+/// whoever still reads one finds nothing, and not what another topic has at the same place.
+pub(crate) fn delete(db: &Connection, at: &str, topic: &Topic) -> Sql<()> {
+    for place in places(db, at, topic)? {
+        db.execute("DELETE FROM block WHERE partition = ?1", [place])?;
+        db.execute("DELETE FROM producer WHERE partition = ?1", [place])?;
+        db.execute("DELETE FROM hold WHERE partition = ?1", [place])?;
+        // Negative numbers are of no topic, and each is used once.
+        db.execute(
+            "UPDATE partition SET topic = -id, first = next, bytes = 0 WHERE id = ?1",
+            [place],
+        )?;
+    }
+    db.execute("DELETE FROM topic WHERE uid = ?1", [&topic.id])?;
+    Ok(())
+}
+
 /// The places of exactly that topic, not of a later one with its name.
 pub(crate) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
     let mut select = db.prepare_cached(

@@ -105,6 +105,11 @@ impl Queue for Memory {
         validate::same_topic(self.handle.contents().topics.create(name, partitions), partitions)
     }
 
+    fn delete(&self, topic: &Topic) -> Result<()> {
+        self.refuse_in_a_store()?;
+        self.handle.contents().topics.delete(self.handle.name(), topic)
+    }
+
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
         self.handle.look(topic, |log| Ok(log.partitions.iter().map(PartitionLog::span).collect()))
     }

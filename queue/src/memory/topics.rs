@@ -43,6 +43,14 @@ impl Topics {
         self.by_name.entry(name.to_owned()).or_insert_with(make).topic.clone()
     }
 
+    /// Deletes exactly that topic.
+    pub(super) fn delete(&mut self, at: &str, topic: &Topic) -> Result<()> {
+        self.topic(at, topic)?;
+        self.by_name.remove(&topic.name);
+        self.version += 1;
+        Ok(())
+    }
+
     /// Adds partitions to the topic until it has that many.
     pub(super) fn widen(&mut self, at: &str, topic: &Topic, partitions: u32) -> Result<Topic> {
         let log = self.topic(at, topic)?;

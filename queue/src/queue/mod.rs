@@ -54,6 +54,16 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
     /// number of partitions.
     fn create(&self, name: &str, partitions: u32) -> Result<Topic>;
 
+    /// Deletes a topic with all of its messages, and all that is known of it. One that is made again
+    /// under its name is another topic.
+    ///
+    /// # Errors
+    /// [`Error::NoTopicDeletion`](crate::Error::NoTopicDeletion) where that is not possible.
+    fn delete(&self, _topic: &Topic) -> Result<()> {
+        let (at, why) = (self.name(), "this queue has no way to delete a topic");
+        Err(crate::Error::NoTopicDeletion { at, why })
+    }
+
     /// What each partition holds, in order of partitions, all read at one moment.
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>>;
 

@@ -19,4 +19,5 @@ pub mod sink;
 pub mod status;
 pub mod test;
 pub mod top;
+pub mod topic;
 pub mod verify;

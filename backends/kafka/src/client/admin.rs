@@ -281,6 +281,20 @@ impl<'a> Admin<'a> {
         done.elements().iter().try_for_each(|element| element.error()).map_err(failed)
     }
 
+    /// Deletes a topic, and returns when no broker that is asked knows it any more.
+    pub(crate) fn delete_topic(&self, name: &str) -> Result<()> {
+        let failed = self.cluster.failed_on("deleting a topic", vec![on_topic("Delete", name)]);
+        let done = wait_for(self.client.delete_topics(&[name], &patient())).map_err(&failed)?;
+        if let Some((_, code)) = done.into_iter().find_map(std::result::Result::err) {
+            return Err(failed(KafkaError::Global(code)));
+        }
+        let begun = Instant::now();
+        while self.cluster.topic(name).is_ok() && begun.elapsed() < limits::WAIT {
+            thread::sleep(seismic_queue::limits::NAP);
+        }
+        Ok(())
+    }
+
     #[cfg(test)]
     pub(crate) fn delete(&self, topics: &[&str]) {
         wait_for(self.client.delete_topics(topics, &patient())).expect("topics can be deleted");

@@ -127,6 +127,16 @@ impl Queue for KafkaQueue {
         validate::same_topic(topic, partitions)
     }
 
+    fn delete(&self, topic: &Topic) -> Result<()> {
+        self.refuse_in_a_store()?;
+        self.cluster.check(topic)?;
+        if topic.name == CHECKPOINTS {
+            let (at, why) = (self.name(), "it keeps the checkpoints of all jobs of the cluster");
+            return Err(Error::NoTopicDeletion { at, why });
+        }
+        Admin::new(&self.cluster)?.delete_topic(&topic.name)
+    }
+
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
         self.cluster.check(topic)?;
         self.cluster.spans(topic)

@@ -78,7 +78,13 @@ impl SqliteImportLog {
     }
 }
 
-fn has_table(db: &Connection) -> Sql<bool> {
+/// Forgets all notes of a topic.
+pub(super) fn forget(db: &Connection, topic: &Topic) -> Sql<()> {
+    db.execute("DELETE FROM import_note WHERE topic = ?1", [&topic.id])?;
+    Ok(())
+}
+
+pub(super) fn has_table(db: &Connection) -> Sql<bool> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'import_note'";
     Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
 }

@@ -123,6 +123,18 @@ impl Queue for SqliteQueue {
         validate::same_topic(topic, partitions)
     }
 
+    fn delete(&self, topic: &Topic) -> Result<()> {
+        self.refuse_in_a_store()?;
+        let database = self.database()?;
+        let has_notes = database.look("looking for notes of imports", import_log::has_table)?;
+        Ok(database.writer.write("deleting a topic", |db| {
+            if has_notes {
+                import_log::forget(db, topic)?;
+            }
+            topics::delete(db, &database.at, topic)
+        })?)
+    }
+
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
         let (database, places) = self.places(topic)?;
         database.look("reading the ends of a topic", |db| topics::spans(db, &places))

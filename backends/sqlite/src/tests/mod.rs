@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{SqliteQueue, SqliteStore};
 use seismic_queue::conformance::Backend;
 use seismic_queue::{
-    Append, Appended, Block, Commit, Event, Job, JobStore, Lease, Offset, Partition,
+    Append, Appended, Block, Commit, Error, Event, Job, JobStore, Lease, Offset, Partition,
     PartitionCommit, Queue, Result,
 };
 
@@ -105,4 +105,26 @@ fn step(partition: Partition, number: u64) -> Commit {
     let new = PartitionCommit::new(partition);
     let new = PartitionCommit { number, next: Offset(number), outputs: vec![rows], ..new };
     Commit { partitions: vec![new] }
+}
+
+#[test]
+fn a_topic_that_is_deleted_leaves_nothing_to_one_that_is_made_after_it() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    let old = queue.create("t", 1).unwrap();
+    append(&*queue, "p", &block(&["a", "b"])).unwrap();
+    queue.hold(&old, "job", &[(Partition(0), Offset(0))]).unwrap();
+    let mut reader = queue.reader(&old, &[(Partition(0), Offset(0))]).unwrap();
+    queue.delete(&old).unwrap();
+    assert!(queue.topics().unwrap().is_empty());
+    assert!(matches!(queue.spans(&old), Err(Error::TopicMissing { .. })));
+    assert!(matches!(queue.delete(&old), Err(Error::TopicMissing { .. })));
+    let new = queue.create("t", 1).unwrap();
+    assert_ne!(old.id, new.id);
+    append(&*queue, "p", &block(&["c"])).unwrap();
+    assert_eq!(read(&*queue).unwrap(), [b"c".to_vec()]);
+    assert!(queue.holds(&new).unwrap().is_empty());
+    // Who still reads the old one finds nothing of the new one.
+    let seen = reader.read(Duration::from_millis(20), &mut Vec::new());
+    assert!(!matches!(seen, Ok(Event::Batch(batch)) if !batch.is_empty()));
 }

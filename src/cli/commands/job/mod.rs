@@ -3,6 +3,7 @@
 mod act;
 mod audit;
 mod list;
+mod preview;
 mod server;
 mod show;
 mod submit;
@@ -37,6 +38,8 @@ enum JobAction {
     Show(Box<show::Args>),
     /// Print a JSON Schema of job files, for editors
     Schema,
+    /// Show columns, types, units and the newest messages of a topic or sink, also before the job starts
+    Preview(preview::Args),
     /// Submit a job file to a server
     Submit(submit::Args),
     /// Start a job of a server, where it was or at a savepoint
@@ -98,6 +101,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Init(args) => init(&args)?,
         JobAction::Check(args) => check(&args)?,
         JobAction::Show(args) => show::show(*args)?,
+        JobAction::Preview(args) => preview::preview(&args)?,
         JobAction::Submit(args) => submit::submit(&args)?,
         JobAction::Start(args) => act::start(&args)?,
         JobAction::Stop(args) => act::stop(&args)?,
