@@ -68,6 +68,7 @@ impl Expected {
             .flexible(true)
             .from_reader(text.as_bytes());
         let mut columns: Vec<usize> = Vec::new();
+        let mut lines = LineNumbers { text, line: 1, at: 0 };
         for (number, record) in reader.records().enumerate() {
             let record = record.map_err(|error| error.to_string())?;
             if number == 0 {
@@ -82,7 +83,7 @@ impl Expected {
                 self.columns.clone_from(&columns);
                 continue;
             }
-            let place = format!("line {}", record.position().map_or(0, csv::Position::line));
+            let place = format!("line {}", lines.of(record.position().map_or(0, position_of)));
             if record.len() != columns.len() {
                 let (cells, names) = (record.len(), columns.len());
                 return Err(format!("{place}: it has {cells} cells, and the header {names}"));
@@ -145,6 +146,31 @@ impl Expected {
     }
 }
 
+fn position_of(position: &csv::Position) -> usize {
+    usize::try_from(position.byte()).unwrap_or(usize::MAX)
+}
+
+/// Numbers of lines at places that rise. The reader's own is one less behind a CRLF.
+struct LineNumbers<'a> {
+    text: &'a str,
+    line: usize,
+    at: usize,
+}
+
+impl LineNumbers<'_> {
+    /// Number of the line of the first letter from there on that ends none.
+    fn of(&mut self, from: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let from = from.min(bytes.len());
+        let is_end = |at: usize| matches!(bytes.get(at), Some(b'\r' | b'\n'));
+        while self.at < from || is_end(self.at) {
+            self.line += usize::from(bytes.get(self.at) == Some(&b'\n'));
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
 fn not_of(place: &str, column: &Column, text: &str) -> String {
     format!("{place}: {}: {text:?} is no value of this column", column.name)
 }
@@ -195,6 +221,15 @@ mod tests {
             assert_eq!(json.rows[0].values, csv.rows[0].values);
         }
         assert_eq!(csv.columns.len(), 3);
+    }
+
+    #[test]
+    fn rows_are_named_by_their_lines_whatever_ends_these() {
+        for text in ["sensor_id\na\n\"b\nc\"\n\nd\n", "sensor_id\r\na\r\n\"b\nc\"\r\n\r\nd\r\n"] {
+            let rows = Expected::parse(text).unwrap().rows;
+            let places: Vec<_> = rows.iter().map(|row| &*row.place).collect();
+            assert_eq!(places, ["line 2", "line 3", "line 6"], "{text:?}");
+        }
     }
 
     #[test]
