@@ -7,9 +7,7 @@ use seismic_proto::Message as _;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{Kind, Offset, Partition, Remedy, SinkState as _};
 use seismic_rocketmq::{AppendOutcome, Out, TopicWriter};
-use seismic_sinks::conformance::{
-    self, ROWS, SinkTarget as _, assert_whole_rows, batch, row, spans_of, try_write_the_rest, write,
-};
+use seismic_sinks::conformance::{self, ROWS, SinkTarget as _, batch, row, spans_of, write};
 use seismic_sinks::rocketmq::RocketMq;
 use seismic_sinks::{Context, Error, Sink};
 
@@ -51,31 +49,6 @@ fn the_topic_passes_the_suite() {
     if TopicPlace::new().is_some() {
         conformance::run(&|| Box::new(TopicPlace::new().unwrap()));
     }
-}
-
-#[test]
-fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
-    let Some(place) = TopicPlace::new() else { return };
-    for steps in 0..8 {
-        let mut sink = place.sink();
-        let next = sink.recover(&spans_of(ROWS)).unwrap();
-        let mut left = steps;
-        for (partition, next) in (0..).map(Partition).zip(next) {
-            if left > 0 && next.0 < ROWS {
-                write(&mut sink, &rows_of(partition, next.0, next.0 + 1)).unwrap();
-                left -= 1;
-            }
-            if left > 0 && steps % 2 == 0 {
-                sink.sync().unwrap();
-                place.note_of(&[(partition, Offset(next.0 + 1))]);
-                left -= 1;
-            }
-        }
-    }
-    try_write_the_rest(&mut place.sink()).unwrap();
-    assert_whole_rows(&place.rows());
-    try_write_the_rest(&mut place.sink()).unwrap();
-    assert_whole_rows(&place.rows());
 }
 
 #[test]
