@@ -49,6 +49,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 32|a store that is busy while somebody looks
 33|rights that are missing
 34|TLS and logins that do not fit
+35|read-only media
 36|advertised listeners that clients cannot reach'
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
