@@ -18,7 +18,8 @@ pub struct ReadArgs {
     /// A field that has another name in the files, as sensor_id=station. Can be given several times
     #[arg(long, value_name = "FIELD=THEIRS", value_parser = field_and_text)]
     column: Vec<(RecordField, String)>,
-    /// A field that has the same value in all records, as data_quality=1. Can be given several times
+    /// A field that has the same value in all records, as data_quality=1. Can be given several
+    /// times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = field_and_text)]
     set: Vec<(RecordField, String)>,
     /// Unit of times that are numbers [default: ms, where others are refused]

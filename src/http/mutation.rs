@@ -25,8 +25,8 @@ pub trait Auditor: Send + Sync + 'static {
     fn note(&self, mutation: Mutation);
 }
 
-/// Words of a body that say what was wanted. Texts and values of a job file are not among them: they
-/// may hold secrets.
+/// Words of a body that say what was wanted. Texts and values of a job file are not among them:
+/// they may hold secrets.
 const TOLD: [&str; 6] = ["name", "comment", "from", "from_checkpoint", "savepoint", "version"];
 
 /// What a body says, in a line.

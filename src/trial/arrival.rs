@@ -1,10 +1,11 @@
 //! Messages of the input with when each arrives.
 //!
 //! A message arrives when its records say it did (`arrival_ms`), or when the queue that it was read
-//! from took it. One of which neither is known arrives as time passes for its sensor: its first message
-//! at its event time, each further one so much later as its event time is later, and never before the one
-//! before it. So a file keeps the order of each sensor, also where that is wrong, and one record with a
-//! wrong time does not move all others. Nothing of that kind arrives later than now.
+//! from took it. One of which neither is known arrives as time passes for its sensor: its first
+//! message at its event time, each further one so much later as its event time is later, and never
+//! before the one before it. So a file keeps the order of each sensor, also where that is wrong,
+//! and one record with a wrong time does not move all others. Nothing of that kind arrives later
+//! than now.
 
 use std::collections::HashMap;
 

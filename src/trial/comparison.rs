@@ -68,8 +68,8 @@ pub struct FieldDifference {
 type Values = Vec<Option<Value>>;
 
 impl Comparison {
-    /// Compares rows with those that were expected. Numbers with decimals may differ by `tolerance`,
-    /// absolutely up to 1 and relatively above.
+    /// Compares rows with those that were expected. Numbers with decimals may differ by
+    /// `tolerance`, absolutely up to 1 and relatively above.
     #[must_use]
     pub fn of(rows: &[SeismicAggRecord], expected: &Expected, tolerance: f64) -> Comparison {
         let found: Vec<Values> = rows.iter().map(values).collect();

@@ -1,8 +1,8 @@
 //! What a network does to messages, on purpose and from a seed: it drops some, repeats some, and
 //! delivers some late.
 //!
-//! Messages arrive in the order of their times; of one time, in the order of the input. A record of a
-//! sensor that is delayed is alone in its message, so that others packed with it are not.
+//! Messages arrive in the order of their times; of one time, in the order of the input. A record of
+//! a sensor that is delayed is alone in its message, so that others packed with it are not.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Rows that a trial is expected to give: CSV with a header, JSON lines, or what `seismic test --json`
-//! prints. A file names the columns that it is about; others are not compared.
+//! Rows that a trial is expected to give: CSV with a header, JSON lines, or what `seismic test
+//! --json` prints. A file names the columns that it is about; others are not compared.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -5,9 +5,9 @@
 //!                                       (a seed)       (run)                       (expected rows)
 //! ```
 //!
-//! Nothing of the job's own queue, store and sinks is opened but a topic that is named as input, which
-//! is only read. The same input with the same seed gives the same rows: where clocks of a machine
-//! would decide, as over silent sensors, nothing happens before the end of the input.
+//! Nothing of the job's own queue, store and sinks is opened but a topic that is named as input,
+//! which is only read. The same input with the same seed gives the same rows: where clocks of a
+//! machine would decide, as over silent sensors, nothing happens before the end of the input.
 
 mod arrival;
 mod comparison;

@@ -1,4 +1,5 @@
-//! Versions, drafts and the audit log of a server: who made which, who was too late, and who did what.
+//! Versions, drafts and the audit log of a server: who made which, who was too late, and who did
+//! what.
 
 use std::fs;
 use std::path::Path;

@@ -42,8 +42,8 @@ pub(crate) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic>
     Ok(topic)
 }
 
-/// Deletes exactly that topic with its messages. The rows of its partitions stay, empty and of no topic:
-/// whoever still reads one finds nothing, and not what another topic has at the same place.
+/// Deletes exactly that topic with its messages. The rows of its partitions stay, empty and of no
+/// topic: whoever still reads one finds nothing, and not what another topic has at the same place.
 pub(crate) fn delete(db: &Connection, at: &str, topic: &Topic) -> Sql<()> {
     for place in places(db, at, topic)? {
         db.execute("DELETE FROM block WHERE partition = ?1", [place])?;

@@ -54,8 +54,8 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
     /// number of partitions.
     fn create(&self, name: &str, partitions: u32) -> Result<Topic>;
 
-    /// Deletes a topic with all of its messages, and all that is known of it. One that is made again
-    /// under its name is another topic.
+    /// Deletes a topic with all of its messages, and all that is known of it. One that is made
+    /// again under its name is another topic.
     ///
     /// # Errors
     /// [`Error::NoTopicDeletion`](crate::Error::NoTopicDeletion) where that is not possible.
@@ -74,8 +74,8 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
     /// A producer. `id` names the run: what it already appended is recognised, see [`Producer`].
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>>;
 
-    /// The producers that the topic knows something of; `None` where asking for one of them costs no
-    /// more, and each is known.
+    /// The producers that the topic knows something of; `None` where asking for one of them costs
+    /// no more, and each is known.
     fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>>;
 
     /// What remembers imports together with their messages; `None` where the queue has no such

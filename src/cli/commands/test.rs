@@ -41,8 +41,8 @@ const TOPIC: &str = "topic:";
 pub struct Args {
     #[command(flatten)]
     file: JobFileArg,
-    /// Records to read: files, plain or gzipped (.csv, .tsv and .txt are CSV, others JSON lines; - is
-    /// standard input), or topic:NAME, a topic of the job's queue up to its present end
+    /// Records to read: files, plain or gzipped (.csv, .tsv and .txt are CSV, others JSON lines; -
+    /// is standard input), or topic:NAME, a topic of the job's queue up to its present end
     #[arg(long, required = true, num_args = 1.., value_name = "PACK")]
     input: Vec<PathBuf>,
     /// Format of all files, whatever their names say
@@ -85,8 +85,8 @@ pub struct Args {
     /// What decides which messages these are: the same seed, the same ones
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Compare the rows with those of this file and print what differs: CSV with a header, JSON lines,
-    /// or the output of --json. Columns that it does not name are not compared
+    /// Compare the rows with those of this file and print what differs: CSV with a header, JSON
+    /// lines, or the output of --json. Columns that it does not name are not compared
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
     /// How far decimals may be from expected ones: absolutely up to 1, relatively above

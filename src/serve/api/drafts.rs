@@ -1,5 +1,5 @@
-//! Drafts: a job file that is saved without a version, may be wrong, and is submitted later. There is one
-//! for each job; whoever did not see the newest one is refused.
+//! Drafts: a job file that is saved without a version, may be wrong, and is submitted later. There
+//! is one for each job; whoever did not see the newest one is refused.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,8 +69,8 @@ pub fn discard(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> 
     accepted()
 }
 
-/// Makes a version of the draft, as if it had been submitted, if the job is at the version from which
-/// the draft began.
+/// Makes a version of the draft, as if it had been submitted, if the job is at the version from
+/// which the draft began.
 pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let Comment { comment } = body(call)?;

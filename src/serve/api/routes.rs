@@ -159,7 +159,8 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let Start { from_checkpoint, from } = body(call)?;
     let begin = Begin { from_checkpoint, from, of_store: None };
     let pending = server.job(&name).map(|job| job.stored.begin.clone()).unwrap_or_default();
-    // A plain start continues where the job was; one that has not begun yet begins as its copy says.
+    // A plain start continues where the job was; one that has not begun yet begins as its copy
+    // says.
     if begin != pending && (begin != Begin::default() || pending.of_store.is_none()) {
         server.set_begin(&name, begin).map_err(|error| refusal(&error))?;
     }

@@ -1,5 +1,5 @@
-//! A job file becomes a job, or another version of one; the second of two who change the same version
-//! is refused, unless he says that he takes over.
+//! A job file becomes a job, or another version of one; the second of two who change the same
+//! version is refused, unless he says that he takes over.
 
 use std::collections::BTreeMap;
 

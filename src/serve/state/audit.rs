@@ -1,5 +1,5 @@
-//! The audit log: who had this server do what, when, and what came of it. Entries are only added; of
-//! very many the oldest go.
+//! The audit log: who had this server do what, when, and what came of it. Entries are only added;
+//! of very many the oldest go.
 
 use rusqlite::{Row, params};
 use serde::Serialize;

@@ -66,7 +66,8 @@ impl StateFile {
         act.commit().with_context(|| format!("storing job {}", job.name))
     }
 
-    /// Stores a job that was submitted, with its version; the number of that, and whether it is new.
+    /// Stores a job that was submitted, with its version; the number of that, and whether it is
+    /// new.
     ///
     /// # Errors
     /// Those of SQLite.

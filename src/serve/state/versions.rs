@@ -1,6 +1,6 @@
-//! The versions of each job: what was submitted, by whom, when and why. A version never changes; what
-//! is submitted again as it is makes no further one. Numbers go on where a job of that name was
-//! forgotten.
+//! The versions of each job: what was submitted, by whom, when and why. A version never changes;
+//! what is submitted again as it is makes no further one. Numbers go on where a job of that name
+//! was forgotten.
 
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -42,7 +42,8 @@ pub struct Version {
     pub description: Description,
 }
 
-/// SHA-256 of what a description says: not of the name of its file, nor of how often it was begun again.
+/// SHA-256 of what a description says: not of the name of its file, nor of how often it was begun
+/// again.
 #[must_use]
 pub fn content_hash(description: &Description) -> String {
     let Description { text, variables, server, defaults, connections, .. } = description;
@@ -161,7 +162,8 @@ impl StateFile {
         found.map(whole).transpose()
     }
 
-    /// Number of the newest version that there is, or ever was, of a job of that name; 0 without one.
+    /// Number of the newest version that there is, or ever was, of a job of that name; 0 without
+    /// one.
     ///
     /// # Errors
     /// Those of SQLite.

@@ -38,7 +38,8 @@ enum JobAction {
     Show(Box<show::Args>),
     /// Print a JSON Schema of job files, for editors
     Schema,
-    /// Show columns, types, units and the newest messages of a topic or sink, also before the job starts
+    /// Show columns, types, units and the newest messages of a topic or sink, also before the job
+    /// starts
     Preview(preview::Args),
     /// Submit a job file to a server
     Submit(submit::Args),

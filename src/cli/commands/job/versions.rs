@@ -57,8 +57,8 @@ pub struct DraftArgs {
     /// Forget it
     #[arg(long)]
     discard: bool,
-    /// Do so also with a draft of somebody else, or where the job has a newer version than the one from
-    /// which the draft began
+    /// Do so also with a draft of somebody else, or where the job has a newer version than the one
+    /// from which the draft began
     #[arg(long)]
     take_over: bool,
 }
