@@ -106,7 +106,7 @@ fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
     assert!(logs.contains(" worker 1: ") && logs.contains(" worker 2: "), "{logs}");
     // A pause keeps their places in the group.
     let said = served.ask("pause");
-    assert!(said.contains("its worker stays"), "{said}");
+    assert!(said.contains("its worker keeps its partitions"), "{said}");
     served.generate("500");
     wait_until("what waits is seen", || served.job()["numbers"]["lag"].as_u64() > Some(0));
     assert_eq!(served.job()["numbers"]["counts"]["read"], 3_500);
