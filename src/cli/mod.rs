@@ -6,11 +6,13 @@ mod csv_folder;
 mod event_range;
 pub mod exit;
 pub(crate) mod format;
+mod found_topic;
 pub(crate) mod json;
 pub(crate) mod log_levels;
 pub(crate) mod merged_rows;
 pub(crate) mod recordings;
 pub(crate) mod signal;
+mod sql;
 pub(crate) mod stdio;
 pub(crate) mod target;
 
@@ -61,6 +63,8 @@ enum Command {
     Verify(commands::verify::Args),
     /// Print the messages of a topic
     Read(commands::read::Args),
+    /// Ask one SQL question of any topic, and of what a job has written
+    Sql(commands::sql::Args),
     /// Show a job's progress, lag and counters
     Status(commands::status::Args),
     /// Watch jobs in a terminal: state, rates, lag and errors, every second
@@ -104,6 +108,7 @@ impl Cli {
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
+            Command::Sql(args) => commands::sql::run(&args),
             Command::Status(args) => commands::status::run(&args),
             Command::Top(args) => commands::top::run(&args),
             Command::Doctor(args) => commands::doctor::run(args),

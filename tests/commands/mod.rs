@@ -16,5 +16,6 @@ mod read;
 mod run;
 mod signals;
 mod sink;
+mod sql;
 mod test;
 mod topic;

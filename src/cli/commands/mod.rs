@@ -16,6 +16,7 @@ pub mod retention;
 pub mod run;
 pub mod serve;
 pub mod sink;
+pub mod sql;
 pub mod status;
 pub mod test;
 pub mod top;

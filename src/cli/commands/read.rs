@@ -6,22 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
+use seismic_pipeline::StartFrom;
 use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
 use seismic_queue::{
-    Batch, Error, Event, Kind, Message, Offset, Partition, Queue, Span, Topic, patiently,
+    Batch, Error, Event, Kind, Message, Offset, Partition, Queue, Topic, patiently,
 };
 use seismic_sinks::csv::{CsvLines, Times};
 
 use crate::cli::csv_folder::{self, FolderRows};
 use crate::cli::event_range::EventRange;
 use crate::cli::exit::{Outcome, Usage};
+use crate::cli::found_topic::{FoundTopic, Where, begin};
 use crate::cli::json::{Content, Line};
 use crate::cli::merged_rows::MergedRows;
 use crate::cli::target::Target;
 use crate::cli::{format, signal};
-use crate::job::location::Location;
-use crate::job::repartition::is_first_step;
 use crate::time;
 
 /// Options of `seismic read`.
@@ -67,15 +66,6 @@ enum Format {
     Csv,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Where {
-    /// The queue
-    Queue,
-    /// The job's store
-    #[value(name = "store", alias = "home")]
-    Store,
-}
-
 /// Prints the topic.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
@@ -85,15 +75,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     let location = args.target.location()?.of_topic(&args.topic);
-    if args.place_of_topic != Some(Where::Queue)
-        && let Some(content) = content_in_store(args, &location)?
-    {
-        let store = location.open_store()?;
-        print(store.topics(), content, args, &stop)?;
-    } else {
-        let (queue, content) = in_queue(args, &location)?;
-        print(&*queue, content, args, &stop)?;
-    }
+    let found = FoundTopic::of(&location, &args.topic, args.place_of_topic)?;
+    print(found.queue(), found.content, args, &stop)?;
     Ok(Outcome::Fine)
 }
 
@@ -116,38 +99,6 @@ fn of_folder(args: &Args) -> Result<FolderRows, Usage> {
             let is_csv = args.format != Some(Format::Json);
             Ok(FolderRows { partition, events, max, merged, is_csv })
         }
-    }
-}
-
-/// The queue, and what the topic's messages are there: records, or what a sink wrote.
-fn in_queue(args: &Args, location: &Location) -> anyhow::Result<(Box<dyn Queue>, Content)> {
-    if let Some(queue) = seismic_sinks::rows_in(&location.queue, &args.topic)? {
-        return Ok((queue, Content::Rows));
-    }
-    Ok((location.open_queue_of(&args.topic)?, Content::Records))
-}
-
-/// What the topic's messages are if it is one of the store's; an error if it must be and is not.
-fn content_in_store(args: &Args, location: &Location) -> anyhow::Result<Option<Content>> {
-    let store = location.open_store()?;
-    let job = match store.view() {
-        Ok(view) if is_first_step(&view) && args.topic == view.job.main_topic() => {
-            return Ok(Some(Content::Internal));
-        }
-        Ok(view) => view.job,
-        Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if args.topic == job.main_topic() || job.topics_of(ROLLUP).any(|topic| *topic == args.topic) {
-        Ok(Some(Content::Rows))
-    } else if job.topic_of(DEAD) == Some(&args.topic) {
-        Ok(Some(Content::DeadLetters))
-    } else if args.place_of_topic == Some(Where::Store) {
-        let topics: Vec<_> = job.topics().map(String::as_str).collect();
-        let text = format!("the store has the topics {}, not {}", topics.join(", "), args.topic);
-        Err(Usage(text).into())
-    } else {
-        Ok(None)
     }
 }
 
@@ -216,21 +167,6 @@ fn ask<T>(
     question: impl Fn() -> seismic_queue::Result<T>,
 ) -> seismic_queue::Result<T> {
     if args.follow { patiently(stop, question) } else { question() }
-}
-
-fn begin(
-    queue: &dyn Queue,
-    topic: &Topic,
-    partition: Partition,
-    span: Span,
-    from: StartFrom,
-) -> seismic_queue::Result<Offset> {
-    match from {
-        StartFrom::Earliest => Ok(span.first),
-        StartFrom::Latest => Ok(span.end),
-        StartFrom::Offset(offset) => Ok(Offset(offset).max(span.first)),
-        StartFrom::Time(ms) => queue.offset_at(topic, partition, ms),
-    }
 }
 
 struct Printer<W> {

@@ -3,10 +3,10 @@
 
 use seismic_queue::{Hold, Policy, Queue, Topic};
 
-use super::read::Where;
 use crate::cli::confirm;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::found_topic::Where;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 use crate::job::location::Location;

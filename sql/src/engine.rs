@@ -1,0 +1,130 @@
+//! The engine: a locked-down connection and its tables.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::allow::Allowed;
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::lock_down::lock_down;
+use crate::query::Query;
+use crate::refusal::Context;
+use crate::table::Table;
+use crate::tokens::{second_statement, tokens};
+use crate::virtual_table::Shared;
+use crate::{functions, limits};
+
+/// What a caller may set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ends the run soon after it is set.
+    pub stop: Arc<AtomicBool>,
+    /// Bytes that a run may keep.
+    pub memory_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { stop: Arc::default(), memory_bytes: limits::MEMORY_BYTES }
+    }
+}
+
+/// A connection in memory that can read its tables and nothing else.
+pub struct Engine {
+    connection: Connection,
+    allowed: Arc<Allowed>,
+    budget: Arc<Budget>,
+    tables: Vec<Arc<dyn Table>>,
+    shared: Vec<Shared>,
+}
+
+impl Engine {
+    /// An engine with these tables.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when SQLite cannot be set up.
+    pub fn new(tables: Vec<Arc<dyn Table>>) -> Result<Engine> {
+        Engine::with(tables, Settings::default())
+    }
+
+    /// The same, with settings.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with(tables: Vec<Arc<dyn Table>>, settings: Settings) -> Result<Engine> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_MEMORY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_in_memory_with_flags(flags)?;
+        // What a sort keeps stays in memory, where it has a bound.
+        connection.execute_batch("PRAGMA temp_store = MEMORY")?;
+        functions::register(&connection)?;
+        let others = modules(&connection)?;
+        let budget = Arc::new(Budget::new(settings.stop, settings.memory_bytes));
+        let shared: Vec<_> = tables
+            .iter()
+            .map(|table| Shared::new(Arc::clone(table), Arc::clone(&budget)))
+            .collect();
+        for table in &shared {
+            table.clone().register(&connection)?;
+        }
+        // Nothing is registered from here on: SQLite asks for leave when it compiles, and only then.
+        lock_down(&connection)?;
+        let names = tables.iter().map(|table| table.name().to_owned()).collect();
+        let allowed = Arc::new(Allowed::new(names, others));
+        let judge = Arc::clone(&allowed);
+        connection
+            .authorizer(Some(move |asked: rusqlite::hooks::AuthContext<'_>| judge.judge(asked)))?;
+        let look = Arc::clone(&budget);
+        connection.progress_handler(limits::STEPS_BETWEEN_LOOKS, Some(move || look.look()))?;
+        Ok(Engine { connection, allowed, budget, tables, shared })
+    }
+
+    /// Compiles a statement: one SELECT over the tables.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the place, what is wrong, and what may be meant.
+    pub fn prepare(&self, sql: &str) -> Result<Query<'_>> {
+        let tokens = tokens(sql);
+        let context = Context { sql, tokens: &tokens, tables: &self.tables };
+        let refused = |at: Option<usize>, what: &str| Err(context.refused(at, what.to_owned()));
+        let Some(first) = tokens.first() else {
+            return refused(None, "there is no statement");
+        };
+        if let Some(at) = second_statement(&tokens) {
+            return refused(Some(at), "one statement is run, and here begins a second one");
+        }
+        if first.is_name("explain") {
+            return refused(Some(first.at), "EXPLAIN is not run: write the SELECT alone");
+        }
+        if sql.contains('\0') {
+            return refused(None, "the statement has a zero byte");
+        }
+        self.allowed.begin(tokens.clone());
+        let prepared = self.connection.prepare(sql);
+        if let Some(denied) = self.allowed.denied() {
+            return Err(context.denied(&denied));
+        }
+        let statement = prepared.map_err(|error| context.of_sqlite(&error))?;
+        if !statement.readonly() || statement.column_count() == 0 {
+            return refused(Some(first.at), "only SELECT is run, which reads");
+        }
+        if statement.parameter_count() > 0 {
+            return refused(
+                None,
+                "the statement has a placeholder (?, :name, @name or $name), and no value",
+            );
+        }
+        Ok(Query::new(statement, &self.budget, &self.shared))
+    }
+}
+
+/// Everything that can be read as a table without being made.
+fn modules(connection: &Connection) -> Result<BTreeSet<String>> {
+    let mut list = connection.prepare("SELECT lower(name) FROM pragma_module_list")?;
+    let names = list.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<std::result::Result<_, _>>().map_err(Error::from)?)
+}

@@ -1,0 +1,12 @@
+//! Statements over tables in memory: what they answer, what is refused, and where they end.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod attacks;
+mod bounds;
+mod differential;
+mod functions;
+mod lists;
+mod refusals;
+mod statements;
+mod traps;
