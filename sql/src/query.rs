@@ -68,6 +68,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// When the run was ended, a table cannot be read, or a row failed. Nothing comes after it.
+    #[allow(clippy::should_implement_trait, reason = "a row borrows from the rows")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
         let Rows { rows, budget, columns, number } = self;
         match rows.next() {

@@ -3,7 +3,7 @@
 use libm::{asin, cos, sin, sqrt};
 use rusqlite::types::ValueRef;
 
-use super::{Answer, Function, number, real};
+use super::function::{Answer, Function, number, real};
 
 /// The Earth's mean radius R1 = (2a + b) / 3 of GRS 80, km (H. Moritz, Geodetic Reference System 1980,
 /// Journal of Geodesy 74, 2000).

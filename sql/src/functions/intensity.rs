@@ -3,7 +3,7 @@
 use libm::{floor, log10, round};
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Answer, Function, number, real};
+use super::function::{Answer, Function, number, real};
 
 pub const FUNCTIONS: [Function; 3] = [
     Function { name: "mmi", arguments: 1, call: mmi },

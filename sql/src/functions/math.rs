@@ -2,7 +2,7 @@
 
 use rusqlite::types::ValueRef;
 
-use super::{Answer, Function, number, real};
+use super::function::{Answer, Function, number, real};
 
 pub const FUNCTIONS: [Function; 9] = [
     Function { name: "sqrt", arguments: 1, call: |it| of(it, libm::sqrt) },

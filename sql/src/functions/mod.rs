@@ -5,6 +5,7 @@
 //! the function has no value (`sqrt(-1)`), as in SQLite. Another type than a number is an error:
 //! `'4'` is no number by accident.
 
+mod function;
 mod geography;
 mod intensity;
 mod math;
@@ -15,16 +16,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
-/// The answer of a function: a value of its own, or why there is none.
-type Answer = std::result::Result<Value, String>;
-
-/// One function.
-struct Function {
-    name: &'static str,
-    /// How many it takes.
-    arguments: usize,
-    call: fn(&[ValueRef<'_>]) -> Answer,
-}
+use self::function::Function;
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Function> {
@@ -68,33 +60,4 @@ fn call(function: &Function, context: &Context<'_>) -> Result<Value> {
     }
     (function.call)(arguments)
         .map_err(|why| Error::UserFunctionError(format!("{}: {why}", function.name).into()))
-}
-
-/// An argument that is to be a number.
-fn number(argument: ValueRef<'_>) -> std::result::Result<f64, String> {
-    match argument {
-        ValueRef::Integer(value) => Ok(value as f64),
-        ValueRef::Real(value) => Ok(value),
-        ValueRef::Text(text) => {
-            Err(format!("{:?} is text, not a number", String::from_utf8_lossy(text)))
-        }
-        ValueRef::Blob(_) | ValueRef::Null => Err("bytes are no number".to_owned()),
-    }
-}
-
-/// An argument that is to be text.
-fn text(argument: ValueRef<'_>) -> std::result::Result<&str, String> {
-    match argument {
-        ValueRef::Text(text) => {
-            str::from_utf8(text).map_err(|_| "the text is not UTF-8".to_owned())
-        }
-        ValueRef::Integer(value) => Err(format!("{value} is a number, not text")),
-        ValueRef::Real(value) => Err(format!("{value:?} is a number, not text")),
-        ValueRef::Blob(_) | ValueRef::Null => Err("bytes are no text".to_owned()),
-    }
-}
-
-/// A number as an answer; what is none is NULL, and zero has no sign.
-fn real(value: f64) -> Value {
-    if value.is_nan() { Value::Null } else { Value::Real(value + 0.0) }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Answer, Function, text};
+use super::function::{Answer, Function, text};
 
 pub const FUNCTIONS: [Function; 1] = [Function { name: "nslc", arguments: 2, call: nslc }];
 

@@ -2,7 +2,7 @@
 
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Answer, Function};
+use super::function::{Answer, Function};
 
 pub const FUNCTIONS: [Function; 1] = [Function { name: "utc", arguments: 1, call: utc }];
 

@@ -4,6 +4,7 @@
 //! them, and once: every reading of a table in one statement sees the same rows.
 
 pub(crate) mod answer;
+mod cell_words;
 mod job;
 mod journal_table;
 mod list_table;
@@ -15,25 +16,15 @@ mod topic_table;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_pipeline::{DEAD, StartFrom};
+use seismic_pipeline::DEAD;
 use seismic_sql::Table;
 
 use self::job::Job;
+pub(crate) use self::topic_table::Part;
 use self::topic_table::{TopicTable, Unreadable};
 use crate::cli::found_topic::Where;
 use crate::cli::json::Content;
 use crate::job::location::Location;
-
-/// Which messages of a topic are read.
-#[derive(Clone, Copy)]
-pub(crate) struct Part {
-    /// Only this partition.
-    pub partition: Option<u32>,
-    /// From there on.
-    pub from: StartFrom,
-    /// Up to there.
-    pub to: StartFrom,
-}
 
 /// What there is to ask.
 pub(crate) struct Asked<'a> {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use seismic_proto::Shown;
 use seismic_sql::{Cell, Row};
 
-use super::answer::words;
+use super::cell_words::words;
 use super::read_failure::of_engine;
 
 /// Rows that are looked at for their widths.

@@ -9,7 +9,6 @@ use seismic_pipeline::StartFrom;
 use seismic_queue::{Error, Event, Offset, Partition, Queue, Reader, Topic};
 use seismic_sql::{Batch, Column, Scan, ScanError, Table};
 
-use super::Part;
 use super::job::{Job, Opened};
 use super::message_columns::{columns, push};
 use super::read_failure::of_scan;
@@ -22,6 +21,17 @@ const ROWS: u64 = 10_000_000;
 
 /// How often one statement may read a topic from its beginning: a self-join reads it twice.
 const SCANS_MAX: u64 = 16;
+
+/// Which messages of a topic are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// Only this partition.
+    pub partition: Option<u32>,
+    /// From there on.
+    pub from: StartFrom,
+    /// Up to there.
+    pub to: StartFrom,
+}
 
 /// How a topic is read.
 #[derive(Clone)]
