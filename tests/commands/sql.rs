@@ -91,7 +91,7 @@ fn dead_letters_sensors_checkpoints_and_the_journal_are_those_of_the_job() {
     }
     let status = stage.json(&["status", "--sensors", "--json"]);
     let sensors = ask(&stage, "select * from sensors", &[]);
-    assert_eq!(Value::from(sensors.len()), status["sensors"].as_array().unwrap().len());
+    assert_eq!(Value::from(sensors.len()), status["by_sensor"].as_array().unwrap().len());
     let listed = stage.json(&["checkpoint", "list", "--json"]);
     let asked = ask(&stage, "select number, position, bytes from checkpoints", &[]);
     assert!(!asked.is_empty());
