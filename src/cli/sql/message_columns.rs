@@ -1,7 +1,7 @@
 //! Messages as rows of a table: the fields by their own names, and hidden columns that say where each
 //! was.
 
-use seismic_pipeline::Envelope;
+use seismic_pipeline::InternalRecords;
 use seismic_proto::{
     BATCH_FIRST_BYTE, ColumnType, Message as _, Row, Schema, SeismicDeadLetter, SeismicRecord,
     SeismicRecordBatch, ValueRef,
@@ -100,10 +100,13 @@ pub(super) fn push(
             place(0, into);
         }
         Content::Internal => {
-            let record = Envelope::read(message.value).map(|it| SeismicRecord::decode(it.record));
-            let Some(Ok(record)) = record else { return false };
-            push_record(&record, into);
-            place(0, into);
+            let Some(records) = InternalRecords::read(message.value) else { return false };
+            let records = records.map(|it| SeismicRecord::decode(it.record));
+            let Ok(records) = records.collect::<Result<Vec<_>, _>>() else { return false };
+            for (index, record) in records.iter().enumerate() {
+                push_record(record, into);
+                place(index, into);
+            }
         }
         Content::DeadLetters => {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return false };
