@@ -10,8 +10,8 @@ use crate::functions;
 use crate::tokens::{Token, has_common_table};
 
 /// SQLite's own functions that may be called: those of one row's values that give the same answer
-/// everywhere, aggregates, and window functions. None reads a clock, chance, the connection or a file,
-/// and none is there to make large values.
+/// everywhere, aggregates, and window functions. None reads a clock, chance, the connection or a
+/// file, and none is there to make large values.
 const OF_SQLITE: [&str; 49] = [
     "abs",
     "avg",

@@ -71,7 +71,8 @@ impl Engine {
         for table in &shared {
             table.clone().register(&connection)?;
         }
-        // Nothing is registered from here on: SQLite asks for leave when it compiles, and only then.
+        // Nothing is registered from here on: SQLite asks for leave when it compiles, and only
+        // then.
         lock_down(&connection)?;
         let names = tables.iter().map(|table| table.name().to_owned()).collect();
         let allowed = Arc::new(Allowed::new(names, others));

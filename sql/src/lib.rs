@@ -5,10 +5,10 @@
 //!  (the caller's)                            one SELECT, checked before it runs
 //! ```
 //!
-//! An [`Engine`] is one SQLite connection in memory that has nothing but the [`Table`]s it was given.
-//! Rows are not inserted: SQLite asks a virtual table for them, which asks the table's [`Scan`] for
-//! one [`Batch`] after another. So a statement that filters and projects holds one batch, and the
-//! answer's rows come out as the input's rows go in.
+//! An [`Engine`] is one SQLite connection in memory that has nothing but the [`Table`]s it was
+//! given. Rows are not inserted: SQLite asks a virtual table for them, which asks the table's
+//! [`Scan`] for one [`Batch`] after another. So a statement that filters and projects holds one
+//! batch, and the answer's rows come out as the input's rows go in.
 //!
 //! The engine is pure: no clock, no IO, no randomness. What reaches outside is what the caller's
 //! tables do. A statement can read the tables and call the functions of a list, and nothing else;

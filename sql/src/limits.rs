@@ -27,8 +27,8 @@ pub const ARGUMENTS: i32 = 64;
 /// nothing can stop.
 pub const PATTERN_BYTES: i32 = 256;
 
-/// Steps of SQLite's machine between two looks at the budget: some 100 µs, so that a statement stops
-/// at once and the looks cannot be measured.
+/// Steps of SQLite's machine between two looks at the budget: some 100 µs, so that a statement
+/// stops at once and the looks cannot be measured.
 pub const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// Steps that a statement may take however few rows it reads: about a second. Recursion without end

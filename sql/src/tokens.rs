@@ -1,4 +1,5 @@
-//! The words of a statement, cut as SQLite's tokenizer cuts them: enough to say where a name stands.
+//! The words of a statement, cut as SQLite's tokenizer cuts them: enough to say where a name
+//! stands.
 
 /// One word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,8 @@ pub fn has_common_table(tokens: &[Token], name: &str) -> bool {
     (0..tokens.len()).any(|i| tokens[i].is_name(name) && is_definition(&tokens[i + 1..]))
 }
 
-/// Whether `rest` goes on as behind the name of a common table: `[(columns)] AS [[NOT] MATERIALIZED] (`.
+/// Whether `rest` goes on as behind the name of a common table: `[(columns)] AS [[NOT]
+/// MATERIALIZED] (`.
 fn is_definition(mut rest: &[Token]) -> bool {
     if rest.first().is_some_and(|token| token.is_sign("(")) {
         let Some(end) = rest.iter().position(|token| token.is_sign(")")) else { return false };

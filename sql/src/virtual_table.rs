@@ -1,8 +1,8 @@
 //! What SQLite calls to read a table.
 //!
 //! One of the two files with `unsafe` code: the traits of virtual tables are unsafe because SQLite
-//! casts pointers to their structs to pointers to its own. So each struct is `repr(C)` and begins with
-//! SQLite's. A cursor owns its scan and its batch, so it may outlive the query that opened it.
+//! casts pointers to their structs to pointers to its own. So each struct is `repr(C)` and begins
+//! with SQLite's. A cursor owns its scan and its batch, so it may outlive the query that opened it.
 
 #![allow(unsafe_code)]
 
@@ -255,9 +255,9 @@ unsafe impl VTabCursor for Cursor {
     }
 }
 
-/// The condition by which rows are looked up, and its column: that a column equals a value of another
-/// table. What is compared with a constant is read once, and needs no index; of `IN`, SQLite would
-/// compare with the whole list again.
+/// The condition by which rows are looked up, and its column: that a column equals a value of
+/// another table. What is compared with a constant is read once, and needs no index; of `IN`,
+/// SQLite would compare with the whole list again.
 fn looked_up(info: &mut IndexInfo) -> Result<Option<(usize, c_int)>> {
     let equalities: Vec<_> = (info.constraints().enumerate())
         .filter(|(_, it)| it.is_usable() && it.column() >= 0)

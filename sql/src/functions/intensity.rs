@@ -13,9 +13,9 @@ pub const FUNCTIONS: [Function; 3] = [
 
 /// Modified Mercalli intensity of a peak ground acceleration in gal, within 1 and 10: the bilinear
 /// relation of C. B. Worden, M. C. Gerstenberger, D. A. Rhoades and D. J. Wald, Probabilistic
-/// Relationships between Ground-Motion Parameters and Modified Mercalli Intensity in California, BSSA
-/// 102(1), 2012, as ShakeMap has it: 1.78 + 1.55 log10 up to 10^1.57 gal, -1.60 + 3.70 log10 from
-/// there on; standard deviation 0.66. NULL for a negative acceleration.
+/// Relationships between Ground-Motion Parameters and Modified Mercalli Intensity in California,
+/// BSSA 102(1), 2012, as ShakeMap has it: 1.78 + 1.55 log10 up to 10^1.57 gal, -1.60 + 3.70 log10
+/// from there on; standard deviation 0.66. NULL for a negative acceleration.
 fn mmi(arguments: &[ValueRef<'_>]) -> Answer {
     let pga_gal = number(arguments[0])?;
     if pga_gal < 0.0 {
@@ -26,10 +26,10 @@ fn mmi(arguments: &[ValueRef<'_>]) -> Answer {
     Ok(real(intensity.clamp(1.0, 10.0)))
 }
 
-/// Instrumental seismic intensity of the Japan Meteorological Agency: I = 2 log10(a) + 0.94, rounded to
-/// two decimals and cut to one (JMA notification No. 4 of 1996). Its a, in gal, is the vector sum of
-/// three filtered components that is exceeded for 0.3 s in all; of a plain peak the answer is an upper
-/// estimate. NULL for what is not above 0.
+/// Instrumental seismic intensity of the Japan Meteorological Agency: I = 2 log10(a) + 0.94,
+/// rounded to two decimals and cut to one (JMA notification No. 4 of 1996). Its a, in gal, is the
+/// vector sum of three filtered components that is exceeded for 0.3 s in all; of a plain peak the
+/// answer is an upper estimate. NULL for what is not above 0.
 fn jma_intensity(arguments: &[ValueRef<'_>]) -> Answer {
     let a_gal = number(arguments[0])?;
     if a_gal <= 0.0 {
@@ -39,7 +39,8 @@ fn jma_intensity(arguments: &[ValueRef<'_>]) -> Answer {
     Ok(real(floor(hundredths / 10.0) / 10.0))
 }
 
-/// The class of an instrumental intensity: 0 to 4, 5-, 5+, 6-, 6+, 7, as text (the same notification).
+/// The class of an instrumental intensity: 0 to 4, 5-, 5+, 6-, 6+, 7, as text (the same
+/// notification).
 fn jma_scale(arguments: &[ValueRef<'_>]) -> Answer {
     const UP_TO: [(f64, &str); 9] = [
         (0.5, "0"),

@@ -1,4 +1,5 @@
-//! Roots, powers, logarithms and trigonometry, as ISO C names them, and rounding to single precision.
+//! Roots, powers, logarithms and trigonometry, as ISO C names them, and rounding to single
+//! precision.
 
 use rusqlite::types::ValueRef;
 

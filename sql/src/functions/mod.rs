@@ -1,9 +1,9 @@
 //! Functions of our own, beside those of SQLite that are allowed.
 //!
 //! Each is a pure function of its arguments and gives the same bits on every machine: what is
-//! transcendental comes from `libm`, in Rust. NULL in gives NULL out, and so does a number for which
-//! the function has no value (`sqrt(-1)`), as in SQLite. Another type than a number is an error:
-//! `'4'` is no number by accident.
+//! transcendental comes from `libm`, in Rust. NULL in gives NULL out, and so does a number for
+//! which the function has no value (`sqrt(-1)`), as in SQLite. Another type than a number is an
+//! error: `'4'` is no number by accident.
 
 mod function;
 mod geography;

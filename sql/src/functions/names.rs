@@ -8,8 +8,9 @@ pub const FUNCTIONS: [Function; 1] = [Function { name: "nslc", arguments: 2, cal
 
 const PARTS: [&str; 4] = ["network", "station", "location", "channel"];
 
-/// A part of an NSLC code: `IU.ANMO.00.BHZ`, or as an FDSN source identifier `FDSN:IU_ANMO_00_B_H_Z`
-/// (FDSN Source Identifiers 1.0, 2020). NULL where the id has not four parts.
+/// A part of an NSLC code: `IU.ANMO.00.BHZ`, or as an FDSN source identifier
+/// `FDSN:IU_ANMO_00_B_H_Z` (FDSN Source Identifiers 1.0, 2020). NULL where the id has not four
+/// parts.
 fn nslc(arguments: &[ValueRef<'_>]) -> Answer {
     let (id, wanted) = (text(arguments[0])?, text(arguments[1])?);
     let place = PARTS.iter().position(|part| *part == wanted);

@@ -8,8 +8,8 @@ pub const FUNCTIONS: [Function; 1] = [Function { name: "utc", arguments: 1, call
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A moment given in ms since 1970 UTC, as RFC 3339 has it: `2020-06-23T15:29:05.000Z`. NULL outside of
-/// the years 0 to 9999.
+/// A moment given in ms since 1970 UTC, as RFC 3339 has it: `2020-06-23T15:29:05.000Z`. NULL
+/// outside of the years 0 to 9999.
 fn utc(arguments: &[ValueRef<'_>]) -> Answer {
     let ms = match arguments[0] {
         ValueRef::Integer(ms) => ms,

@@ -60,8 +60,8 @@ fn what_has_no_value_is_null() {
     }
 }
 
-/// Nashville (BNA) to Los Angeles (LAX): 2887.26 km on a sphere of 6372.8 km, the example of Rosetta
-/// Code; here the radius is 6371.0088 km. A quarter of the equator, and no distance at all.
+/// Nashville (BNA) to Los Angeles (LAX): 2887.26 km on a sphere of 6372.8 km, the example of
+/// Rosetta Code; here the radius is 6371.0088 km. A quarter of the equator, and no distance at all.
 #[test]
 fn distances_are_those_that_are_published() {
     let published = 2887.259_950_607_11 * 6371.0088 / 6372.8;
@@ -84,7 +84,8 @@ fn mercalli_intensities_are_those_of_worden_2012() {
     assert!(step.abs() < 0.01, "{step}");
 }
 
-/// 1 gal is 0.94, cut to 0.9; 100 gal is 4.94, scale 5-; the classes begin where the notification says.
+/// 1 gal is 0.94, cut to 0.9; 100 gal is 4.94, scale 5-; the classes begin where the notification
+/// says.
 #[test]
 fn japanese_intensities_are_those_of_the_notification() {
     for (gal, intensity) in [(1.0, 0.9), (10.0, 2.9), (100.0, 4.9), (200.0, 5.5), (818.0, 6.7)] {

@@ -1,5 +1,5 @@
-//! Messages as rows of a table: the fields by their own names, and hidden columns that say where each
-//! was.
+//! Messages as rows of a table: the fields by their own names, and hidden columns that say where
+//! each was.
 
 use seismic_pipeline::InternalRecords;
 use seismic_proto::{

@@ -1,7 +1,7 @@
 //! What `seismic sql` reads and writes: topics and what a job has written as tables, and answers.
 //!
-//! The engine is [`seismic_sql`], which knows none of this. Tables are opened when a statement reads
-//! them, and once: every reading of a table in one statement sees the same rows.
+//! The engine is [`seismic_sql`], which knows none of this. Tables are opened when a statement
+//! reads them, and once: every reading of a table in one statement sees the same rows.
 
 pub(crate) mod answer;
 mod cell_words;
