@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::functions;
-use crate::tokens::{Token, has_common_table};
 
 /// SQLite's own functions that may be called: those of one row's values that give the same answer
 /// everywhere, aggregates, and window functions. None reads a clock, chance, the connection or a
@@ -74,14 +73,13 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
 pub struct Allowed {
     functions: BTreeSet<&'static str>,
     tables: BTreeSet<String>,
-    /// Everything else that could be read as a table without being made: `json_each` and the like.
-    others: BTreeSet<String>,
     statement: Mutex<Statement>,
 }
 
 #[derive(Debug, Default)]
 struct Statement {
-    tokens: Vec<Token>,
+    /// What it defines by WITH.
+    common: BTreeSet<String>,
     denied: Option<Denied>,
 }
 
@@ -97,15 +95,16 @@ pub enum Denied {
 }
 
 impl Allowed {
-    /// Statements may read these tables; `others` could be read too, and may not.
-    pub fn new(tables: BTreeSet<String>, others: BTreeSet<String>) -> Self {
+    /// Statements may read these tables.
+    pub fn new(tables: BTreeSet<String>) -> Self {
         let functions = functions().collect();
-        Allowed { functions, tables, others, statement: Mutex::default() }
+        Allowed { functions, tables, statement: Mutex::default() }
     }
 
-    /// A statement is compiled now.
-    pub fn begin(&self, tokens: Vec<Token>) {
-        *self.lock() = Statement { tokens, denied: None };
+    /// A statement is compiled now. It may read what it defines itself, if nothing else has that
+    /// name.
+    pub fn begin(&self, common: BTreeSet<String>) {
+        *self.lock() = Statement { common, denied: None };
     }
 
     /// What of it was denied.
@@ -116,7 +115,7 @@ impl Allowed {
     /// SQLite asks.
     pub fn judge(&self, asked: AuthContext<'_>) -> Authorization {
         let mut statement = self.lock();
-        match self.objection(asked.action, &statement.tokens) {
+        match self.objection(asked.action, &statement.common) {
             None => Authorization::Allow,
             Some(denied) => {
                 statement.denied.get_or_insert(denied);
@@ -125,7 +124,7 @@ impl Allowed {
         }
     }
 
-    fn objection(&self, action: AuthAction<'_>, tokens: &[Token]) -> Option<Denied> {
+    fn objection(&self, action: AuthAction<'_>, common: &BTreeSet<String>) -> Option<Denied> {
         match action {
             AuthAction::Select | AuthAction::Recursive => None,
             AuthAction::Function { function_name } => {
@@ -135,13 +134,7 @@ impl Allowed {
             AuthAction::Read { table_name, column_name } => {
                 let name = table_name.to_lowercase();
                 // Of a table of WITH that no column is taken of, SQLite asks too.
-                let is_common = || {
-                    column_name.is_empty()
-                        && !name.starts_with("sqlite_")
-                        && !name.starts_with("pragma_")
-                        && !self.others.contains(&name)
-                        && has_common_table(tokens, &name)
-                };
+                let is_common = || column_name.is_empty() && common.contains(&name);
                 let is_allowed = self.tables.contains(&name) || is_common();
                 (!is_allowed).then_some(Denied::Table(table_name.to_owned()))
             }

@@ -8,12 +8,12 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::allow::Allowed;
 use crate::budget::Budget;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lock_down::lock_down;
 use crate::query::Query;
 use crate::refusal::Context;
 use crate::table::Table;
-use crate::tokens::{second_statement, tokens};
+use crate::tokens::{common_tables, second_statement, tokens};
 use crate::virtual_table::Shared;
 use crate::{functions, limits};
 
@@ -62,7 +62,6 @@ impl Engine {
         // What a sort keeps stays in memory, where it has a bound.
         connection.execute_batch("PRAGMA temp_store = MEMORY")?;
         functions::register(&connection)?;
-        let others = modules(&connection)?;
         let budget = Arc::new(Budget::new(settings.stop, settings.memory_bytes));
         let shared: Vec<_> = tables
             .iter()
@@ -75,7 +74,7 @@ impl Engine {
         // then.
         lock_down(&connection)?;
         let names = tables.iter().map(|table| table.name().to_owned()).collect();
-        let allowed = Arc::new(Allowed::new(names, others));
+        let allowed = Arc::new(Allowed::new(names));
         let judge = Arc::clone(&allowed);
         connection
             .authorizer(Some(move |asked: rusqlite::hooks::AuthContext<'_>| judge.judge(asked)))?;
@@ -104,7 +103,7 @@ impl Engine {
         if sql.contains('\0') {
             return refused(None, "the statement has a zero byte");
         }
-        self.allowed.begin(tokens.clone());
+        self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens)));
         let prepared = self.connection.prepare(sql);
         if let Some(denied) = self.allowed.denied() {
             return Err(context.denied(&denied));
@@ -121,11 +120,17 @@ impl Engine {
         }
         Ok(Query::new(statement, &self.budget, &self.shared))
     }
-}
 
-/// Everything that can be read as a table without being made.
-fn modules(connection: &Connection) -> Result<BTreeSet<String>> {
-    let mut list = connection.prepare("SELECT lower(name) FROM pragma_module_list")?;
-    let names = list.query_map([], |row| row.get(0))?;
-    Ok(names.collect::<std::result::Result<_, _>>().map_err(Error::from)?)
+    /// Those of the names that no table has, also none that SQLite makes when it is first named
+    /// (`json_each`): where a statement defines a table of such a name, nothing else can be meant.
+    fn names_of_nothing_else(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
+        names.retain(|name| {
+            self.allowed.begin(BTreeSet::new());
+            let quoted = name.replace('"', "\"\"");
+            let read = self.connection.prepare(&format!("SELECT 1 FROM main.\"{quoted}\""));
+            let is_missing = read.is_err_and(|why| why.to_string().contains("no such table"));
+            is_missing && self.allowed.denied().is_none()
+        });
+        names
+    }
 }

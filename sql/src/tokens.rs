@@ -1,6 +1,8 @@
 //! The words of a statement, cut as SQLite's tokenizer cuts them: enough to say where a name
 //! stands.
 
+use std::collections::BTreeSet;
+
 /// One word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -97,9 +99,11 @@ fn unquoted(text: &str) -> String {
     inner.replace(&format!("{quote}{quote}"), &quote.to_string())
 }
 
-/// Whether the statement defines a table of that name by WITH.
-pub fn has_common_table(tokens: &[Token], name: &str) -> bool {
-    (0..tokens.len()).any(|i| tokens[i].is_name(name) && is_definition(&tokens[i + 1..]))
+/// Names of the tables that the statement may define by WITH, in lower case.
+pub fn common_tables(tokens: &[Token]) -> BTreeSet<String> {
+    let is_common =
+        |i: &usize| tokens[*i].kind == TokenKind::Name && is_definition(&tokens[i + 1..]);
+    (0..tokens.len()).filter(is_common).map(|i| tokens[i].text.to_lowercase()).collect()
 }
 
 /// Whether `rest` goes on as behind the name of a common table: `[(columns)] AS [[NOT]
@@ -151,10 +155,11 @@ mod tests {
 
     #[test]
     fn a_common_table_is_known_by_its_definition() {
-        let has = |sql: &str| has_common_table(&tokens(sql), "t");
-        assert!(has("with T as (select 1) select 1 from t"));
-        assert!(has("with a as (select 1), t(x, y) as not materialized (select 1, 2) select 1"));
-        assert!(!has("select 1 from t"));
-        assert!(!has("select x as t from t as a"));
+        let names = |sql: &str| common_tables(&tokens(sql)).into_iter().collect::<Vec<_>>();
+        assert_eq!(names("with T as (select 1) select 1 from t"), ["t"]);
+        let two = "with a as (select 1), \"B c\"(x, y) as not materialized (select 1, 2) select 1";
+        assert_eq!(names(two), ["a", "b c"]);
+        assert!(names("select 1 from t").is_empty());
+        assert!(names("select x as t from t as a").is_empty());
     }
 }
