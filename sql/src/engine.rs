@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::allow::Allowed;
 use crate::budget::Budget;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lock_down::lock_down;
 use crate::query::Query;
 use crate::refusal::Context;
@@ -88,6 +88,11 @@ impl Engine {
     /// # Errors
     /// [`Error::Refused`] with the place, what is wrong, and what may be meant.
     pub fn prepare(&self, sql: &str) -> Result<Query<'_>> {
+        if sql.len() > limits::STATEMENT_BYTES.unsigned_abs() as usize {
+            let what =
+                format!("the statement is longer than {} KiB", limits::STATEMENT_BYTES >> 10);
+            return Err(Error::Refused { place: None, what });
+        }
         let tokens = tokens(sql);
         let context = Context { sql, tokens: &tokens, tables: &self.tables };
         let refused = |at: Option<usize>, what: &str| Err(context.refused(at, what.to_owned()));
