@@ -74,7 +74,7 @@ enum Command {
     /// Back up an embedded job with its queue and CSV folders, while it runs
     Backup(commands::backup::Args),
     /// Restore a backup to where a job is to continue
-    Restore(commands::restore::Args),
+    Restore(commands::backup::restore::Args),
     /// Measure throughput, latency, recovery time and memory on this machine and queue
     Bench(commands::bench::Args),
     /// List, inspect, name and delete checkpoints (a named checkpoint is a savepoint)
@@ -113,7 +113,7 @@ impl Cli {
             Command::Top(args) => commands::top::run(&args),
             Command::Doctor(args) => commands::doctor::run(args),
             Command::Backup(args) => commands::backup::run(&args),
-            Command::Restore(args) => commands::restore::run(&args),
+            Command::Restore(args) => commands::backup::restore::run(&args),
             Command::Bench(args) => commands::bench::run(args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),

@@ -11,7 +11,6 @@ pub mod import;
 pub mod job;
 pub mod read;
 pub mod replay;
-pub mod restore;
 pub mod retention;
 pub mod run;
 pub mod serve;

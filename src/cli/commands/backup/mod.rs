@@ -1,5 +1,7 @@
 //! `seismic backup`: copies an embedded job into a folder while it runs.
 
+pub mod restore;
+
 use std::path::PathBuf;
 
 use serde_json::json;
