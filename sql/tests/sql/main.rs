@@ -1,7 +1,7 @@
 //! Statements over tables in memory: what they answer, what is refused, and where they end.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
-#![allow(clippy::disallowed_methods, reason = "tests start programs and look at the clock")]
+#![allow(clippy::disallowed_methods, reason = "tests write files for other programs")]
 
 mod attacks;
 mod bounds;
