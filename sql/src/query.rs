@@ -28,7 +28,7 @@ pub struct Counted {
 
 impl<'a> Query<'a> {
     pub(crate) fn new(statement: Statement<'a>, budget: &'a Budget, tables: &'a [Shared]) -> Self {
-        let columns = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns = statement.column_names().map(str::to_owned).collect();
         Query { statement, budget, tables, columns }
     }
 

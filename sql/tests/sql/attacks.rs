@@ -154,8 +154,8 @@ fn patterns_cannot_blow_up() {
 
 #[test]
 fn a_name_of_with_does_not_open_what_is_not_declared() {
-    assert_eq!(value("with json_each as (select 1) select 1 from json_each"), Val::Int(1));
     for sql in [
+        "with json_each as (select 1) select 1 from json_each",
         "with json_each as (select 1) select 1 from main.json_each",
         "with json_each as (select 1) select * from json_each, json_tree",
         "with dbstat as (select 1) select count(*) from main.dbstat",
