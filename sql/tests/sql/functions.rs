@@ -64,7 +64,7 @@ fn what_has_no_value_is_null() {
 /// Rosetta Code; here the radius is 6371.0088 km. A quarter of the equator, and no distance at all.
 #[test]
 fn distances_are_those_that_are_published() {
-    let published = 2887.259_950_607_11 * 6371.0088 / 6372.8;
+    let published = 2_887.259_950_607_11 * 6371.0088 / 6372.8;
     is_near("haversine_km(36.12, -86.67, 33.94, -118.40)", published, 1e-6);
     is_near("haversine_km(0, 0, 0, 90)", 6371.0088 * std::f64::consts::FRAC_PI_2, 1e-9);
     is_near("haversine_km(0, 0, 0, 180)", 6371.0088 * std::f64::consts::PI, 1e-9);
