@@ -4,9 +4,9 @@ use seismic_queue::{AppendTimes, Queue};
 use serde_json::json;
 
 use super::users::{self, TopicUser};
-use crate::cli::commands::read::Where;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::found_topic::Where;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 use crate::job::location::Location;

@@ -3,9 +3,9 @@
 use seismic_queue::Queue;
 use serde_json::json;
 
-use crate::cli::commands::read::Where;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::found_topic::Where;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 
