@@ -163,7 +163,13 @@ impl Command {
     /// An error about how a file is read, with the option that might help.
     pub fn with_hint(self, error: seismic_ingest::Error) -> anyhow::Error {
         match error.hint() {
-            Some(hint) => anyhow::anyhow!("{error}; try {}", self.option_of(hint)),
+            Some(hint) => {
+                let text = format!("{error}; try {}", self.option_of(hint));
+                match error.kind() {
+                    seismic_queue::Kind::Config => crate::error::Usage(text).into(),
+                    _ => anyhow::Error::msg(text),
+                }
+            }
             None => error.into(),
         }
     }
