@@ -95,6 +95,9 @@ pub fn import(
 /// Files with the number of messages that were imported of each.
 type KnownFiles = Vec<(PathBuf, u64)>;
 
+/// Both sides of a queue's import log: one that is asked, and one that is written to.
+type LogSides = (Box<dyn ImportLog>, Box<dyn ImportLog>);
+
 struct Import<'a> {
     queue: &'a dyn Queue,
     topic: &'a Topic,
@@ -145,7 +148,7 @@ impl Import<'_> {
     }
 
     /// Both sides of the queue's import log, if it keeps one.
-    fn import_log(&self) -> Result<Option<(Box<dyn ImportLog>, Box<dyn ImportLog>)>> {
+    fn import_log(&self) -> Result<Option<LogSides>> {
         let log = || self.queue.import_log(self.topic);
         Ok(patiently(self.stop, log)?.zip(patiently(self.stop, log)?))
     }
