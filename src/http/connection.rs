@@ -107,9 +107,12 @@ impl Answers {
     }
 }
 
+/// What every request passes: the guards, the paths that are open, and who notes refusals.
+type Guarded = (Arc<Guards>, Arc<BTreeSet<&'static str>>, Audit);
+
 /// Lets a request through, or says why not; and adds to every answer what browsers must know.
 async fn guard(
-    State((guards, open, audit)): State<(Arc<Guards>, Arc<BTreeSet<&'static str>>, Audit)>,
+    State((guards, open, audit)): State<Guarded>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -88,8 +88,7 @@ impl Outcome {
         for letter in &self.dead_letters {
             *counts.dead_letters.entry(letter.reason.clone()).or_default() += 1;
         }
-        counts.counted =
-            self.rows.iter().map(|row| u64::from(row.record_count.unsigned_abs())).sum();
+        counts.counted = self.rows.iter().map(|row| row.record_count.unsigned_abs()).sum();
         counts.late = counts.dead_letters.get(LATE).copied().unwrap_or_default();
         let dead = self.dead_letters.len() as u64;
         counts.rejected = dead - counts.late;

@@ -65,8 +65,8 @@ fn literal(text: &str, quote: char) -> (&str, &str, &str) {
     let mut at = 0;
     while at < within.len() {
         let here = &within[at..];
-        if here.starts_with(mark) {
-            return (mark, &within[..at], &here[mark.len()..]);
+        if let Some(behind) = here.strip_prefix(mark) {
+            return (mark, &within[..at], behind);
         }
         let letter = here.chars().next().unwrap_or(quote);
         at += letter.len_utf8();

@@ -293,7 +293,7 @@ mod tests {
                 }
             }
             let whole = InternalRecords::read(pack.bytes()).unwrap().count();
-            let rest = &pack.bytes()[..pack.bytes().len().saturating_sub(cut)];
+            let rest = pack.bytes().get(..pack.bytes().len().saturating_sub(cut)).unwrap();
             // Cut between two records it is a pack of those before.
             prop_assert!(InternalRecords::read(rest).is_none_or(|it| it.count() < whole));
         }
