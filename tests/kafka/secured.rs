@@ -342,7 +342,7 @@ fn missing_in(said: &str) -> Option<String> {
             (before.rsplit(' ').next()?, resource)
         }
         // Brokers give no settings where they may not.
-        None => ("DescribeConfigs", said.split_once("no settings of ")?.1),
+        None => ("DescribeConfigs", said.split_once("the settings of ")?.1),
     };
     let (kind, name) = rest.split_once(" \"")?;
     let name = name.split('"').next()?;

@@ -190,7 +190,7 @@ mod tests {
         use Level::{Fine, Warning};
         assert_eq!(levels(&found), [Fine, Fine, Fine, Fine, Fine, Warning, Warning]);
         assert!(found[5].what.starts_with("broker 2: "), "{found:?}");
-        assert!(found[6].what.starts_with("broker 3 does not tell"), "{found:?}");
+        assert!(found[6].what.starts_with("broker 3 does not report"), "{found:?}");
     }
 
     #[test]
