@@ -43,7 +43,8 @@ pub const WAL_BYTES: u64 = 64 << 20;
 /// How long the writer then waits for readers, and how long it writes on before the next try.
 pub const WAL_WAIT: Duration = Duration::from_millis(200);
 
-/// Blocks that retention deletes in one transaction, so that no one waits long for it.
+/// Blocks that retention, or the deletion of a topic, deletes in one transaction, so that no one waits
+/// long for it.
 pub const RETAIN_BLOCKS: usize = 64;
 
 /// How long making a file waits for others that make the same one: many times what making takes.

@@ -59,6 +59,17 @@ pub(crate) fn delete(db: &Connection, at: &str, topic: &Topic) -> Sql<()> {
     Ok(())
 }
 
+/// Refuses when the topic of a place was deleted since somebody found it: what is appended there is
+/// read by nobody. One look for all places of a topic, which go together.
+pub(crate) fn still(db: &Connection, at: &str, topic: &Topic, place: i64) -> Sql<()> {
+    let mut select =
+        db.prepare_cached("SELECT count(*) FROM partition WHERE id = ?1 AND topic > 0")?;
+    match select.query_row([place], |row| row.get::<_, i64>(0))? {
+        0 => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The places of exactly that topic, not of a later one with its name.
 pub(crate) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
     let mut select = db.prepare_cached(

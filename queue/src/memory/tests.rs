@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{Memory, MemoryStore};
 use crate::conformance::Backend;
-use crate::{Append, Block, JobStore, Offset, Partition, Policy, Queue, Retention, limits};
+use crate::{Append, Block, Error, JobStore, Offset, Partition, Policy, Queue, Retention, limits};
 
 struct InMemory {
     queue: Memory,
@@ -83,4 +83,20 @@ fn handles_of_one_name_share_a_store_and_queues_and_stores_do_not() {
     assert!(Memory::named("shared").topic("t").is_ok());
     assert!(Memory::named("other").topic("t").is_err());
     assert!(MemoryStore::named("shared").view().is_err());
+}
+
+#[test]
+fn who_had_a_topic_open_before_it_was_deleted_appends_nothing_to_it() {
+    let queue = Memory::new();
+    let topic = queue.create("t", 1).unwrap();
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    let mut log = queue.import_log(&topic).unwrap().unwrap();
+    queue.delete(&topic).unwrap();
+    queue.create("t", 1).unwrap();
+    let is_missing = |error: Error| matches!(error, Error::TopicMissing { .. });
+    let block = one();
+    let append = Append { partition: Partition(0), first_sequence: 0, block: &block };
+    assert!(producer.append(&[append]).is_err_and(is_missing));
+    assert!(producer.next_sequence(Partition(0)).is_err_and(is_missing));
+    assert!(log.append(&[(Partition(0), &block)], &[]).is_err_and(is_missing));
 }

@@ -52,6 +52,10 @@ impl SqliteImportLog {
         blocks: &[(Partition, &Block)],
         changes: &[NoteChange],
     ) -> Sql<()> {
+        // Also for notes alone: a topic that is gone has none.
+        if let Some(&place) = self.places.first() {
+            topics::still(db, &self.database.at, &self.topic, place)?;
+        }
         let mut now = Vec::with_capacity(changes.len());
         for change in changes {
             now.push((change, self.note(db, &change.key)?));

@@ -1,4 +1,5 @@
-//! Appending: blocks and the state of their producer in one transaction.
+//! Appending: blocks and the state of their producer in one transaction, as long as the topic is
+//! there.
 
 use std::sync::Arc;
 
@@ -47,6 +48,9 @@ impl Producer for SqliteProducer {
     fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
         let at = &self.database.at;
         let appended = self.database.writer.write("appending", |db| {
+            if let Some(append) = appends.first() {
+                topics::still(db, at, &self.topic, self.place(append.partition)?)?;
+            }
             let now_ms = clock::now_ms();
             let mut sum = Appended::default();
             for append in appends {
@@ -63,6 +67,10 @@ impl Producer for SqliteProducer {
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         let place = self.place(partition)?;
-        self.database.look("asking for a producer", |db| topics::next_sequence(db, place, &self.id))
+        let Database { at, .. } = &*self.database;
+        self.database.look("asking for a producer", |db| {
+            topics::still(db, at, &self.topic, place)?;
+            topics::next_sequence(db, place, &self.id)
+        })
     }
 }

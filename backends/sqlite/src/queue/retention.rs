@@ -1,7 +1,7 @@
 //! Deletes what exceeds the policy of a topic: whole blocks from the oldest on, a few per
-//! transaction, never beyond a hold.
+//! transaction, never beyond a hold; and all messages of a topic that is to be deleted.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::database::Database;
 use crate::error::Sql;
@@ -70,13 +70,52 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
     }
     drop(rows);
     if blocks > 0 {
-        db.prepare_cached("DELETE FROM block WHERE partition = ?1 AND base < ?2")?
-            .execute(params![place, keep.0])?;
-        db.prepare_cached("UPDATE partition SET first = ?2, bytes = ?3 WHERE id = ?1")?
-            .execute(params![place, keep.0, bytes])?;
+        drop_before(db, place, keep, bytes)?;
     }
     let held_by = hold.filter(|_| held);
     Ok(Step { deleted, held_by, more: blocks == limits::RETAIN_BLOCKS })
+}
+
+/// Deletes the blocks of a partition before `keep`; those that stay have so many bytes.
+fn drop_before(db: &Connection, place: i64, keep: Offset, bytes: u64) -> Sql<()> {
+    db.prepare_cached("DELETE FROM block WHERE partition = ?1 AND base < ?2")?
+        .execute(params![place, keep.0])?;
+    db.prepare_cached("UPDATE partition SET first = ?2, bytes = ?3 WHERE id = ?1")?
+        .execute(params![place, keep.0, bytes])?;
+    Ok(())
+}
+
+/// Deletes the messages of a partition before `end`, whoever needs them, a few blocks per
+/// transaction.
+pub(crate) fn empty(database: &Database, place: i64, end: Offset) -> Result<()> {
+    loop {
+        let is_done = database
+            .writer
+            .write("deleting the messages of a topic", |db| empty_step(db, place, end))?;
+        if is_done {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether nothing is left before `end`.
+fn empty_step(db: &Connection, place: i64, end: Offset) -> Sql<bool> {
+    let mut select = db.prepare_cached(
+        "SELECT base + count, length(bytes) FROM block WHERE partition = ?1 AND base < ?2
+         ORDER BY base LIMIT ?3",
+    )?;
+    let one = |row: &Row<'_>| Ok((Offset(row.get(0)?), row.get::<_, u64>(1)?));
+    let found = select
+        .query_map(params![place, end.0, limits::RETAIN_BLOCKS], one)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if let Some(&(keep, _)) = found.last() {
+        let bytes: u64 = db
+            .prepare_cached("SELECT bytes FROM partition WHERE id = ?1")?
+            .query_row([place], |row| row.get(0))?;
+        let gone: u64 = found.iter().map(|(_, size)| size).sum();
+        drop_before(db, place, keep, bytes.saturating_sub(gone))?;
+    }
+    Ok(found.len() < limits::RETAIN_BLOCKS)
 }
 
 /// What the oldest hold of a partition keeps beyond the policy.

@@ -12,11 +12,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::{SqliteQueue, SqliteStore};
+use crate::queue::retention;
+use crate::{SqliteQueue, SqliteStore, limits, topics};
 use seismic_queue::conformance::Backend;
 use seismic_queue::{
     Append, Appended, Block, Commit, Error, Event, Job, JobStore, Lease, Offset, Partition,
-    PartitionCommit, Queue, Result,
+    PartitionCommit, Queue, Result, Retention as _,
 };
 
 struct InFiles {
@@ -127,4 +128,56 @@ fn a_topic_that_is_deleted_leaves_nothing_to_one_that_is_made_after_it() {
     // Who still reads the old one finds nothing of the new one.
     let seen = reader.read(Duration::from_millis(20), &mut Vec::new());
     assert!(!matches!(seen, Ok(Event::Batch(batch)) if !batch.is_empty()));
+}
+
+#[test]
+fn who_had_a_topic_open_before_it_was_deleted_appends_nothing_to_it() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    let topic = queue.create("t", 2).unwrap();
+    let (a, b) = (block(&["a"]), block(&["b"]));
+    let mut new = queue.producer(&topic, "new").unwrap();
+    let mut known = queue.producer(&topic, "known").unwrap();
+    let mut log = queue.import_log(&topic).unwrap().unwrap();
+    let at = |first_sequence, block| Append { partition: P0, first_sequence, block };
+    known.append(&[at(0, &a)]).unwrap();
+    backend.queue().delete(&topic).unwrap();
+    queue.create("t", 2).unwrap();
+    let is_missing = |error: Error| matches!(error, Error::TopicMissing { .. });
+    assert!(new.append(&[at(0, &a)]).is_err_and(is_missing));
+    assert!(known.append(&[at(1, &b)]).is_err_and(is_missing));
+    assert!(known.append(&[at(0, &a)]).is_err_and(is_missing), "nor is it recognised");
+    assert!(known.next_sequence(P0).is_err_and(is_missing));
+    assert!(log.append(&[(P0, &a)], &[]).is_err_and(is_missing));
+    assert!(read(&*queue).unwrap().is_empty());
+    let orphans = "SELECT count(*) FROM block";
+    let left: i64 = backend.raw("queue.db").query_row(orphans, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_topic_of_more_blocks_than_a_transaction_deletes_goes_as_a_whole() {
+    let backend = InFiles::new();
+    let queue = SqliteQueue::open(&backend.path("queue.db")).unwrap();
+    queue.create("other", 1).unwrap();
+    let blocks = 2 * limits::RETAIN_BLOCKS + 3;
+    for number in 0..blocks {
+        append(&queue, "p", &block(&[number.to_string()])).unwrap();
+    }
+    let topic = queue.topic("t").unwrap();
+    queue.hold(&topic, "job", &[(P0, Offset(0))]).unwrap();
+    // As a deletion leaves it that was interrupted: what stays is counted.
+    let database = queue.database().unwrap();
+    let place = database.look("", |db| topics::places(db, "", &topic)).unwrap()[0];
+    let gone = Offset(limits::RETAIN_BLOCKS as u64 + 1);
+    retention::empty(database, place, gone).unwrap();
+    assert_eq!(queue.spans(&topic).unwrap()[0].first, gone);
+    let sums = "SELECT bytes, (SELECT sum(length(bytes)) FROM block) FROM partition WHERE id = ?1";
+    let raw = backend.raw("queue.db");
+    let (counted, there): (i64, i64) =
+        raw.query_row(sums, [place], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(counted, there);
+    queue.delete(&topic).unwrap();
+    let left: i64 = raw.query_row("SELECT count(*) FROM block", [], |row| row.get(0)).unwrap();
+    assert_eq!((left, queue.topics().unwrap().len()), (0, 1));
 }
