@@ -33,6 +33,7 @@
 pub mod keys;
 mod nearest;
 mod row_alarms;
+mod secret_words;
 pub mod server_file;
 pub mod service_keys;
 mod value;

@@ -1,60 +1,162 @@
 //! The text of a job file for others to read: passwords in addresses, and values of keys that hold
-//! secrets, are three stars. Everything else stays as it is, comments included.
+//! secrets, are three stars, also in comments, and where the text is no TOML. Everything else stays
+//! as it is. Where it cannot be told what belongs to a secret, more is stars.
 
-/// What keys of secrets are called. A key that names a file, as `token_file`, holds none.
-const SECRETS: [&str; 8] =
-    ["password", "passwd", "secret", "token", "credential", "private", "key.pem", "webhook"];
-
-const STARS: &str = "***";
+use super::secret_words::{
+    STARS, is_of_word, is_secret, without_assignments, without_passwords, without_value,
+};
 
 /// The text without secrets.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut key = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
+    let mut shower = Shower { rest: text, ..Shower::default() };
+    while let Some(first) = shower.rest.chars().next() {
+        shower.step(first);
+    }
+    shower.shown
+}
+
+/// Goes through a text.
+#[derive(Default)]
+struct Shower<'a> {
+    shown: String,
+    rest: &'a str,
+    /// The key whose value comes.
+    key: String,
+    /// Whether something of the value has come.
+    has_value: bool,
+    /// Brackets that are open.
+    depth: usize,
+    /// No address without quotes begins before the rest is so short.
+    clean: Option<usize>,
+}
+
+impl<'a> Shower<'a> {
+    fn step(&mut self, first: char) {
         match first {
             '#' => {
-                let end = rest.find('\n').unwrap_or(rest.len());
-                shown += &without_password(&rest[..end]);
-                rest = &rest[end..];
+                let comment = self.take(self.line());
+                self.shown += &without_assignments(comment);
             }
-            '"' | '\'' => {
-                let (mark, content, behind) = literal(rest, first);
-                let is_key = behind.trim_start_matches([' ', '\t']).starts_with('=');
-                shown += mark;
-                if is_key {
-                    content.clone_into(&mut key);
-                    shown += content;
-                } else if is_secret(&key) && !content.is_empty() {
-                    shown += &without_path(content);
-                } else {
-                    shown += &without_password(content);
+            '"' | '\'' => self.quoted(first),
+            '\n' => {
+                if self.depth == 0 && self.has_value {
+                    self.key.clear();
                 }
-                shown += &rest[mark.len() + content.len()..rest.len() - behind.len()];
-                rest = behind;
+                self.pass(first);
             }
-            _ if is_of_word(first) => {
-                let end = rest.find(|letter| !is_of_word(letter)).unwrap_or(rest.len());
-                let (word, behind) = rest.split_at(end);
-                if behind.trim_start_matches([' ', '\t']).starts_with('=') {
-                    word.clone_into(&mut key);
-                }
-                shown += word;
-                rest = behind;
+            '[' | '{' => {
+                self.depth += 1;
+                self.pass(first);
             }
-            _ => {
-                shown.push(first);
-                rest = &rest[first.len_utf8()..];
+            ']' | '}' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.has_value = true;
+                self.pass(first);
+            }
+            _ if first.is_whitespace() || matches!(first, '=' | ',') => self.pass(first),
+            _ if self.has_bare_address() => {
+                let line = self.take(self.line());
+                self.shown += &without_passwords(line);
+                self.has_value = true;
+            }
+            _ => self.bare(first),
+        }
+    }
+
+    fn pass(&mut self, letter: char) {
+        let taken = self.take(letter.len_utf8());
+        self.shown += taken;
+    }
+
+    /// The next bytes of the rest, which then begins behind them.
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        taken
+    }
+
+    /// Bytes up to the end of the line.
+    fn line(&self) -> usize {
+        self.rest.find('\n').unwrap_or(self.rest.len())
+    }
+
+    /// A literal: a key, or a value.
+    fn quoted(&mut self, quote: char) {
+        let (mark, content, behind) = literal(self.rest, quote);
+        self.shown += mark;
+        if is_before_equals(behind) {
+            self.begin(content);
+            self.shown += content;
+        } else if is_secret(&self.key) && !content.is_empty() {
+            self.shown += &without_value(&self.key, content);
+            self.has_value = true;
+        } else {
+            self.shown += &without_passwords(content);
+            self.has_value = true;
+        }
+        self.shown += &self.rest[mark.len() + content.len()..self.rest.len() - behind.len()];
+        self.rest = behind;
+    }
+
+    fn begin(&mut self, key: &str) {
+        key.clone_into(&mut self.key);
+        self.has_value = false;
+    }
+
+    /// Whether an address stands in this line without quotes, which no value of TOML is.
+    fn has_bare_address(&mut self) -> bool {
+        if self.clean.is_some_and(|clean| self.rest.len() > clean) {
+            return false;
+        }
+        let line = &self.rest[..self.line()];
+        let line = &line[..line.find(" #").unwrap_or(line.len())];
+        let bare = &line[..line.find(['"', '\'']).unwrap_or(line.len())];
+        let is_address = bare.contains('@') || bare.contains("://");
+        if !is_address {
+            self.clean = Some(self.rest.len() - bare.len());
+        }
+        is_address
+    }
+
+    /// A key, or a value without quotes: a number, or what is no TOML.
+    fn bare(&mut self, first: char) {
+        let end = self.rest.find(|letter| !is_of_word(letter)).unwrap_or(self.rest.len());
+        let (word, behind) = self.rest.split_at(end);
+        let next = behind.trim_start_matches([' ', '\t']);
+        if !word.is_empty() && next.starts_with('=') {
+            self.begin(word);
+            self.rest = behind;
+            self.shown += word;
+        } else if is_secret(&self.key) {
+            // Behind what no number ends with, all of the line belongs to it.
+            let is_number = !word.is_empty() && (is_end(next) || behind.starts_with(" #"));
+            self.take(if is_number { end } else { self.line() });
+            self.shown += STARS;
+            self.has_value = true;
+        } else if word.is_empty() {
+            self.pass(first);
+        } else {
+            self.rest = behind;
+            self.shown += word;
+            self.has_value = true;
+            // As YAML has it, or where the equals sign was forgotten.
+            if is_secret(word) && !is_end(next) {
+                self.take(self.line());
+                self.shown += ": ";
+                self.shown += STARS;
             }
         }
     }
-    shown
 }
 
-fn is_of_word(letter: char) -> bool {
-    letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.')
+fn is_before_equals(behind: &str) -> bool {
+    behind.trim_start_matches([' ', '\t']).starts_with('=')
+}
+
+/// Whether a value ends here.
+fn is_end(next: &str) -> bool {
+    next.is_empty() || next.starts_with([',', ']', '}', '\n', '\r'])
 }
 
 /// The marks that a literal of TOML begins with, what stands within, and what comes behind it.
@@ -80,58 +182,6 @@ fn literal(text: &str, quote: char) -> (&str, &str, &str) {
     // It does not end: nobody knows what it is.
     let end = at.min(within.len());
     (mark, &within[..end], &within[end..])
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let of_slack = key.rsplit('.').next() == Some("slack");
-    !key.ends_with("_file") && (of_slack || SECRETS.iter().any(|secret| key.contains(secret)))
-}
-
-/// Of an address, scheme and host stay; of anything else, nothing.
-fn without_path(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else { return STARS.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest[..end].rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}/{STARS}")
-}
-
-/// The text with three stars for each password in an address, and in options behind one.
-fn without_password(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, behind) = rest.split_at(at + 3);
-        shown += before;
-        let end = behind.find(['/', '?', '#', ' ', ',', '"', '\'']).unwrap_or(behind.len());
-        let authority = &behind[..end];
-        match authority.rsplit_once('@') {
-            Some((user, host)) => {
-                let name = user.split(':').next().unwrap_or_default();
-                let stars = if user.contains(':') { ":***" } else { "" };
-                shown += &format!("{name}{stars}@{host}");
-            }
-            None => shown += authority,
-        }
-        rest = &behind[end..];
-    }
-    shown += rest;
-    without_options(&shown)
-}
-
-/// The text with three stars for the value of each option that holds a secret.
-fn without_options(text: &str) -> String {
-    let mut shown = String::new();
-    for (number, part) in text.split_inclusive(['?', '&', ',', ' ']).enumerate() {
-        match part.split_once('=') {
-            Some((name, value)) if number > 0 && is_secret(name) => {
-                let end = value.len() - value.trim_end_matches(['?', '&', ',', ' ']).len();
-                shown += &format!("{name}={STARS}{}", &value[value.len() - end..]);
-            }
-            _ => shown += part,
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -171,15 +221,101 @@ hunter2"""
             assert!(shown.contains(kept), "{kept}\n{shown}");
         }
         assert_eq!(shown.lines().count(), text.lines().count() - 1);
-        let plain = "window = \"1s\"\nrollup = [\n  '10s', # ten\n]\n";
+        let plain = "window = \"1s\"\nrollup = [\n  '10s', # ten\n]\nslots = 4 # mail anna@x.org\n\
+                     # Contact: ops@coast.example\ntoken = []\n[resources]\ncpus = 0.5\n\
+                     region = [1.5, -2]\nwhere = 'p > 1'\n[table.b]\nx = { y = true, z = 1 }\n";
         assert_eq!(without_secrets(plain), plain);
     }
 
     #[test]
+    fn numbers_of_secret_keys_are_stars() {
+        for (text, shown) in [
+            (
+                "kafka = { 'sasl.password' = 12345678, x = 5 }",
+                "kafka = { 'sasl.password' = ***, x = 5 }",
+            ),
+            ("password = 12345678 # a b\nx = 1", "password = *** # a b\nx = 1"),
+            ("token = [12345678,\n 87654321]\nx = [1]", "token = [***,\n ***]\nx = [1]"),
+            ("password = -12345678.5e3\n[b]\nc = 1", "password = ***\n[b]\nc = 1"),
+            ("sasl.'password'=12345678", "sasl.'password'=***"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
+
+    #[test]
+    fn secrets_of_sinks_are_stars_wherever_they_stand() {
+        for text in [
+            "sink = ['influx:http://db/w?db=x&u=me&p=hunter2']",
+            "sink = 'influx:http://db/w?db=x&p=hun,hunter2,time=t'",
+            "sink = 'influx:http://db/w?authKey=hunter2&db=x'",
+            "sink = 'influx:http://db/w?api_key=hunter2'",
+            "sink = \"redis:me:hunter2@db\"",
+            "sink = \"postgres://u:a/hunter2@h\"",
+            "sink = \"postgres://u:a/hunter2@h,password=hunter2\"",
+            "[[sink]]\nurl = 'http://db/w?db=x&u=me&p=hunter2'",
+            "kafka = ['sasl.password=hunter2']",
+            "x = 'host=h user=u password = hunter2 dbname=d'",
+            "x = 'module required username=\"u\" password=\"hunter2\";'",
+            // Without quotes, as a draft may have them.
+            "sink = postgres://u:hunter2@h/base",
+            "sink = [postgres://u:a#hunter2@h/base]",
+            "sink=redis:me:p=hunter2@db",
+            "sink = redis:me:hun hunter2@db",
+        ] {
+            for text in [text.to_owned(), format!("# {}", text.replace('\n', "\n# "))] {
+                let shown = without_secrets(&text);
+                assert!(!shown.contains("hunter2") && shown.contains("***"), "{text}: {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_hides_its_secrets_too() {
+        for text in [
+            "password = hunter2",
+            "password = a!hunter2$x",
+            "password = hun#hunter2",
+            "password = hun hunter2",
+            "password = \"hun\"hunter2\"",
+            "password = !hunter2",
+            "password =\n  hunter2",
+            "password: hunter2",
+            "password: \"hunter2\"",
+            "password hunter2",
+            "password = x://hunter2",
+            "kafka = { sasl.password = hunter2",
+            "sasl-token = hun@hunter2",
+            "# sasl.password = \"hunter2\"",
+            "#password=hunter2",
+            "# 'sasl.password' = 12 hunter2",
+            "# don't use password = hunter2 here",
+            "x = 1 # token: hunter2",
+            "x = 1 # mail a@b password = hunter2",
+        ] {
+            let shown = without_secrets(&format!("a = 1\n{text}\nwindow = '2s'\n"));
+            assert!(!shown.contains("hunter2") && shown.contains("***"), "{text}: {shown}");
+            assert!(shown.starts_with("a = 1\n") && shown.contains("2s"), "{text}: {shown}");
+        }
+    }
+
+    #[test]
     fn what_is_no_toml_is_shown_all_the_same() {
-        for text in ["'", "\"\"\"", "a = \"x\\", "password = \"open", "ä = 'ü'", "\"\\ü\" = 1"] {
+        for text in [
+            "'",
+            "\"\"\"",
+            "a = \"x\\",
+            "password = \"open",
+            "ä = 'ü'",
+            "\"\\ü\" = 1",
+            "ü",
+            "€=",
+            "# ü=",
+        ] {
             let shown = without_secrets(text);
             assert!(!shown.contains("open"), "{shown}");
         }
+        let wrong = "latenes = 2s\n[[x]]\nwindow 3\n";
+        assert_eq!(without_secrets(wrong), wrong);
     }
 }
