@@ -150,6 +150,7 @@ impl Audit {
             action: format!("{} {path}", request.method()),
             result: error.code.to_owned(),
             detail: error.message.clone(),
+            by_guard: true,
             ..Mutation::default()
         };
         tokio::task::spawn_blocking(move || auditor.note(refused));
@@ -166,8 +167,12 @@ async fn call_of(
         return Err(ApiError::bad_request("what stands behind the ? cannot be read"));
     };
     let who = security::who(request.headers());
-    let if_match = request.headers().get(header::IF_MATCH).and_then(|it| it.to_str().ok());
-    let if_match = if_match.map(str::to_owned);
+    // What cannot be read as a tag is a condition all the same.
+    let if_match = match request.headers().get(header::IF_MATCH).map(HeaderValue::to_str) {
+        None => None,
+        Some(Ok(tag)) => Some(tag.to_owned()),
+        Some(Err(_)) => return Err(ApiError::bad_request("If-Match is no text: write a tag")),
+    };
     let bytes = to_bytes(request.into_body(), limits::BODY_BYTES).await.map_err(|_| {
         let kib = limits::BODY_BYTES >> 10;
         ApiError::new("too_large", format!("the body is not whole, or longer than {kib} KiB"))

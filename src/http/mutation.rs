@@ -17,6 +17,8 @@ pub struct Mutation {
     pub detail: String,
     /// The answer.
     pub answer: Value,
+    /// Whether a guard refused it: anybody can cause that.
+    pub by_guard: bool,
 }
 
 /// Notes each of them.

@@ -31,6 +31,14 @@ pub const VERSIONS: u64 = 1_000;
 /// Entries kept of the audit log: a hundred a day for years, in about 20 MB.
 pub const AUDIT: u64 = 100_000;
 
+/// Entries kept of what the guards refused: who guesses tokens makes ten a second of them, and these
+/// tell that and when.
+pub const AUDIT_REFUSALS: u64 = 1_000;
+
+/// Characters kept of the name of a job in an entry: the path of a request can be as long as its
+/// head.
+pub const AUDIT_JOB: usize = 64;
+
 /// Longest comment, in bytes.
 pub const COMMENT_BYTES: usize = 1_000;
 

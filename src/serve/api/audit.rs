@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use seismic_proto::Shown;
 use serde_json::json;
 
 use super::asking::refusal;
 use crate::http::{ApiError, Auditor, Call, Mutation, Reply};
 use crate::serve::handle::Handle;
+use crate::serve::limits;
 use crate::serve::state::audit::{AuditEntry, AuditQuery};
 use crate::serve::supervisor::Supervisor;
 use crate::time::now_ms;
@@ -33,28 +35,72 @@ impl Auditor for StateAuditor {
 }
 
 fn note(server: &mut Supervisor, mutation: Mutation, at_ms: i64) -> anyhow::Result<()> {
-    let Mutation { who, action, job, result, detail, answer } = mutation;
+    let entry = entry_of(mutation, at_ms, |job| server.state().newest_version(job))?;
+    server.state_mut().note(&entry)
+}
+
+/// What is noted. What a request says is one line, and not longer than it may be.
+fn entry_of(
+    mutation: Mutation,
+    at_ms: i64,
+    newest_version: impl FnOnce(&str) -> anyhow::Result<u64>,
+) -> anyhow::Result<AuditEntry> {
+    let Mutation { who, action, job, result, detail, answer, by_guard } = mutation;
     let job = job.or_else(|| answer["name"].as_str().map(str::to_owned));
     let version = match (answer["version"].as_u64(), &job) {
         (Some(version), _) => Some(version),
-        (None, Some(job)) => Some(server.state().newest_version(job)?).filter(|&number| number > 0),
+        (None, Some(job)) => Some(newest_version(job)?).filter(|&number| number > 0),
         (None, None) => None,
     };
-    let detail = detail.chars().take(DETAIL).collect();
-    server.state_mut().note(&AuditEntry { id: 0, at_ms, who, action, job, version, result, detail })
+    let job = job.map(|job| in_one_line(&job, limits::AUDIT_JOB));
+    let (action, detail) = (in_one_line(&action, DETAIL), in_one_line(&detail, DETAIL));
+    Ok(AuditEntry { id: 0, at_ms, who, action, job, version, result, detail, by_guard })
 }
 
-/// Entries, the newest first.
-pub fn show(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let query = AuditQuery {
-        job: call.query("job").map(str::to_owned),
-        who: call.query("who").map(str::to_owned),
-        before: match call.number("before", 0, i64::MAX as u64)? {
-            0 => None,
-            before => Some(before),
-        },
-        most: call.number("limit", 100, SHOWN)?,
-    };
-    let entries = server.state().audit(&query).map_err(|error| refusal(&error))?;
-    Ok(Reply::Json(json!({ "entries": entries })))
+/// The beginning of a text, with control characters as escapes.
+fn in_one_line(text: &str, most: usize) -> String {
+    let begin: String = text.chars().take(most).collect();
+    Shown(&begin).to_string().chars().take(most).collect()
+}
+
+/// Entries, the newest first: read by a connection of their own, beside the server's loop.
+pub fn show(
+    server: &Arc<Handle>,
+) -> impl Fn(&Call) -> Result<Reply, ApiError> + Send + Sync + 'static {
+    let server = Arc::clone(server);
+    move |call| {
+        let query = AuditQuery {
+            job: call.query("job").map(str::to_owned),
+            who: call.query("who").map(str::to_owned),
+            before: match call.number("before", 0, i64::MAX as u64)? {
+                0 => None,
+                before => Some(before),
+            },
+            most: call.number("limit", 100, SHOWN)?,
+        };
+        let connected = server.ask(|server| server.state().connect())?;
+        let entries = connected.and_then(|db| query.entries(&db));
+        Ok(Reply::Json(json!({ "entries": entries.map_err(|error| refusal(&error))? })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_says_is_one_line_of_bounded_length() {
+        let mutation = Mutation {
+            action: "start".to_owned(),
+            job: Some(format!("a\n{}", "x".repeat(5_000))),
+            detail: format!("why\nforged\u{1b}[2K{}", "y".repeat(5_000)),
+            ..Mutation::default()
+        };
+        let entry = entry_of(mutation, 7, |_| Ok(0)).unwrap();
+        let job = entry.job.unwrap();
+        assert!(job.starts_with("a\\nxx") && job.chars().count() == limits::AUDIT_JOB, "{job}");
+        assert!(entry.detail.starts_with("why\\nforged\\u{1b}[2K"), "{}", entry.detail);
+        assert!(entry.detail.chars().count() == DETAIL);
+        assert_eq!(entry.version, None);
+    }
 }

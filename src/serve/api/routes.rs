@@ -145,7 +145,7 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
             .number("before", "Only before the entry of this number")
             .number("limit", "How many [default: 100]")
             .gives("AuditLog")
-            .handled(with(server, audit::show)),
+            .handled(audit::show(server)),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use seismic_proto::Shown;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::asking::refusal;
 use super::roots;
 use crate::http::{ApiError, Call, Reply};
 use crate::serve::limits;
-use crate::serve::state::versions::{Authorship, Version};
+use crate::serve::state::versions::{Authorship, VersionHead};
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::order::{Begin, Description};
 use crate::time::show_ms;
@@ -121,11 +122,11 @@ fn check_base(call: &Call, server: &Supervisor, name: &str) -> Result<(), ApiErr
     }
 }
 
-fn told(name: &str, base: &str, newest: &Version) -> String {
-    let Version { number, at_ms, by, .. } = newest;
+fn told(name: &str, base: &str, newest: &VersionHead) -> String {
+    let VersionHead { number, at_ms, by, .. } = newest;
     let comment = match by.comment.is_empty() {
         true => String::new(),
-        false => format!(" ({})", by.comment),
+        false => format!(" ({})", Shown(&by.comment)),
     };
     format!(
         "job {name} is at version {number}, which {} made at {}{comment}, and this change began from \

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::asking::{known, refusal};
 use crate::http::{ApiError, Call, Reply};
 use crate::job::file::without_secrets;
-use crate::serve::state::versions::Version;
+use crate::serve::state::versions::{Version, VersionHead};
 use crate::serve::supervisor::Supervisor;
 
 /// Keys that change what is computed; all others change where and how it runs.
@@ -53,7 +53,7 @@ pub fn one(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let number = call.number("number", newest(server, &name)?, MOST)?;
     let version = find(server, &name, number)?;
-    let mut shown = head(&version);
+    let mut shown = head(&version.head);
     shown["text"] = without_secrets(&version.description.text).into();
     shown["variables"] = version.description.variables.keys().cloned().collect::<Vec<_>>().into();
     Ok(Reply::Tagged(shown, number.to_string()))
@@ -76,12 +76,12 @@ pub fn diff(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
         "semantics": semantics,
         "other": other_keys,
         "rules": { "from": rules(&one)?, "to": rules(&other)? },
-        "is_same_content": one.hash == other.hash,
+        "is_same_content": one.head.hash == other.head.hash,
     })))
 }
 
-fn head(version: &Version) -> Value {
-    let Version { number, at_ms, by, hash, description: _ } = version;
+fn head(version: &VersionHead) -> Value {
+    let VersionHead { number, at_ms, by, hash } = version;
     json!({
         "number": number, "at_ms": at_ms, "author": by.author, "comment": by.comment, "hash": hash,
     })
@@ -112,7 +112,10 @@ fn rules(version: &Version) -> Result<String, ApiError> {
 }
 
 fn not_understood(version: &Version, error: &dyn std::fmt::Display) -> ApiError {
-    ApiError::conflict(format!("version {} is not understood any more: {error}", version.number))
+    ApiError::conflict(format!(
+        "version {} is not understood any more: {error}",
+        version.head.number
+    ))
 }
 
 /// Keys of which the value differs, with both.

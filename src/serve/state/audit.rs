@@ -1,7 +1,8 @@
 //! The audit log: who had this server do what, when, and what came of it. Entries are only added;
-//! of very many the oldest go.
+//! of very many the oldest go. What the guards refused, which anybody can cause, pushes out only
+//! its own kind.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 use super::StateFile;
@@ -26,6 +27,9 @@ pub struct AuditEntry {
     pub result: String,
     /// What was said with it, or why it was refused.
     pub detail: String,
+    /// Whether a guard refused it before anybody looked at what was wanted.
+    #[serde(skip)]
+    pub by_guard: bool,
 }
 
 /// Which entries are shown.
@@ -48,30 +52,40 @@ impl StateFile {
     /// Those of SQLite.
     pub fn note(&mut self, entry: &AuditEntry) -> anyhow::Result<()> {
         let act = self.db.transaction()?;
-        let AuditEntry { id: _, at_ms, who, action, job, version, result, detail } = entry;
-        act.execute(
-            "INSERT INTO audit (at_ms, who, action, job, version, result, detail)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![at_ms, who, action, job, version, result, detail],
+        let AuditEntry { id: _, at_ms, who, action, job, version, result, detail, by_guard } =
+            entry;
+        let place: u64 = act.query_row(
+            "SELECT coalesce(max(place), 0) + 1 FROM audit WHERE by_guard = ?1",
+            [by_guard],
+            |row| row.get(0),
         )?;
         act.execute(
-            "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
-            [limits::AUDIT],
+            "INSERT INTO audit (at_ms, who, action, job, version, result, detail, by_guard, place)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![at_ms, who, action, job, version, result, detail, by_guard, place],
+        )?;
+        let most = if *by_guard { limits::AUDIT_REFUSALS } else { limits::AUDIT };
+        act.execute(
+            "DELETE FROM audit WHERE by_guard = ?1 AND place <= ?2",
+            params![by_guard, place.saturating_sub(most)],
         )?;
         Ok(act.commit()?)
     }
+}
 
-    /// Entries, the newest first.
+impl AuditQuery {
+    /// These entries of the state behind that connection, the newest first. With a person or a job
+    /// who did little, all entries are looked at: not in the loop of the server.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn audit(&self, query: &AuditQuery) -> anyhow::Result<Vec<AuditEntry>> {
-        let mut all = self.db.prepare(
-            "SELECT id, at_ms, who, action, job, version, result, detail FROM audit
+    pub fn entries(&self, db: &Connection) -> anyhow::Result<Vec<AuditEntry>> {
+        let mut all = db.prepare(
+            "SELECT id, at_ms, who, action, job, version, result, detail, by_guard FROM audit
              WHERE (?1 IS NULL OR job = ?1) AND (?2 IS NULL OR who = ?2) AND (?3 IS NULL OR id < ?3)
              ORDER BY id DESC LIMIT ?4",
         )?;
-        let AuditQuery { job, who, before, most } = query;
+        let AuditQuery { job, who, before, most } = self;
         let one = |row: &Row<'_>| {
             Ok(AuditEntry {
                 id: row.get(0)?,
@@ -82,6 +96,7 @@ impl StateFile {
                 version: row.get(5)?,
                 result: row.get(6)?,
                 detail: row.get(7)?,
+                by_guard: row.get(8)?,
             })
         };
         Ok(all.query_map(params![job, who, before, most], one)?.collect::<Result<_, _>>()?)
@@ -113,12 +128,36 @@ mod tests {
         }
         state.delete("a").unwrap();
         let times = |query: AuditQuery| {
-            let all = state.audit(&AuditQuery { most: 10, ..query }).unwrap();
+            let all = AuditQuery { most: 10, ..query }.entries(&state.db).unwrap();
             all.into_iter().map(|it| it.at_ms).collect::<Vec<_>>()
         };
         assert_eq!(times(AuditQuery::default()), [3, 2, 1]);
         assert_eq!(times(AuditQuery { job: Some("a".into()), ..Default::default() }), [3, 1]);
         assert_eq!(times(AuditQuery { who: Some("bert".into()), ..Default::default() }), [3, 2]);
         assert_eq!(times(AuditQuery { before: Some(3), ..Default::default() }), [2, 1]);
+    }
+    #[test]
+    fn refusals_of_the_guards_push_out_only_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = StateFile::open(&folder.path().join("serve.db")).unwrap();
+        state.db.pragma_update(None, "synchronous", "OFF").unwrap();
+        state.note(&entry("a", "anna", 1)).unwrap();
+        let refused = AuditEntry { by_guard: true, ..entry("a", "local", 2) };
+        for _ in 0..limits::AUDIT_REFUSALS + 5 {
+            state.note(&refused).unwrap();
+        }
+        let kinds = |state: &StateFile| {
+            let all = AuditQuery { most: u64::MAX >> 1, ..AuditQuery::default() };
+            let all = all.entries(&state.db).unwrap();
+            let refused = all.iter().filter(|it| it.by_guard).count() as u64;
+            let done = all.iter().filter(|it| !it.by_guard).map(|it| it.at_ms).collect::<Vec<_>>();
+            (refused, done)
+        };
+        state.note(&entry("a", "bert", 3)).unwrap();
+        assert_eq!(kinds(&state), (limits::AUDIT_REFUSALS, vec![3, 1]));
+        // As if so many had been done.
+        state.db.execute("UPDATE audit SET place = ?1 WHERE at_ms = 3", [limits::AUDIT]).unwrap();
+        state.note(&entry("a", "bert", 4)).unwrap();
+        assert_eq!(kinds(&state), (limits::AUDIT_REFUSALS, vec![4, 3]));
     }
 }

@@ -25,16 +25,29 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 2] = [
+const UPGRADES: [&str; 3] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
     // 2: jobs had no versions, and nobody noted who did what.
     VERSIONS,
+    // 3: refusals of the guards pushed out what was done, and hashes of versions had no key.
+    GUARDED,
 ];
+
+/// Which entries of the audit log the guards made, each kind numbered by itself, so that each pushes
+/// out only its own; and the key of the hashes that are shown. An action with a path is a guard's.
+const GUARDED: &str = "
+    ALTER TABLE audit ADD COLUMN by_guard INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE audit ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    UPDATE audit SET place = id, by_guard = action GLOB '* /*';
+    CREATE INDEX audit_of_kind ON audit (by_guard, place);
+    CREATE TABLE hash_key (key BLOB NOT NULL);
+    INSERT INTO hash_key (key) VALUES (randomblob(32));
+";
 
 /// Versions of jobs, and who did what.
 const VERSIONS: &str = "
@@ -125,6 +138,8 @@ const TABLES: &str = "
 pub struct StateFile {
     db: Connection,
     path: PathBuf,
+    /// Key of the hashes of versions that are shown.
+    hash_key: Vec<u8>,
     _lock: File,
 }
 
@@ -143,8 +158,9 @@ impl StateFile {
         let layout: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match layout {
             0 => {
-                let all =
-                    format!("BEGIN; {TABLES} {VERSIONS} PRAGMA user_version = {LAYOUT}; COMMIT;");
+                let all = format!(
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} PRAGMA user_version = {LAYOUT}; COMMIT;"
+                );
                 db.execute_batch(&all).context("making the server's state")?;
             }
             older @ 1..LAYOUT => {
@@ -165,7 +181,8 @@ impl StateFile {
             }
         }
         versions::add_missing(&db, now_ms())?;
-        Ok(StateFile { db, path: path.to_owned(), _lock: lock })
+        let hash_key = db.query_row("SELECT key FROM hash_key", [], |row| row.get(0))?;
+        Ok(StateFile { db, path: path.to_owned(), hash_key, _lock: lock })
     }
 
     /// How many deliveries of alarms wait for a target.
@@ -245,6 +262,6 @@ mod tests {
         state.db.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(state);
         let newer = StateFile::open(&path).err().unwrap().to_string();
-        assert!(newer.contains("layout 4") && newer.contains("newer version"), "{newer}");
+        assert!(newer.contains("layout 5") && newer.contains("newer version"), "{newer}");
     }
 }

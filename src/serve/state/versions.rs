@@ -3,6 +3,7 @@
 //! was forgotten.
 
 use anyhow::Context as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
@@ -27,28 +28,39 @@ impl Authorship {
     }
 }
 
-/// A version.
+/// What is known of a version without its content.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Version {
+pub struct VersionHead {
     /// Its number, from 1.
     pub number: u64,
     /// When it was submitted, ms since 1970 UTC.
     pub at_ms: i64,
     /// By whom, and why.
     pub by: Authorship,
-    /// SHA-256 of its content, in hexadecimal digits.
+    /// HMAC-SHA-256 of its content with a key of this server, in hexadecimal digits: tells which
+    /// versions say the same, and lets nobody try out passwords.
     pub hash: String,
+}
+
+/// A version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// What is known of it.
+    pub head: VersionHead,
     /// What was submitted, with what the server had for all jobs then.
     pub description: Description,
 }
 
 /// SHA-256 of what a description says: not of the name of its file, nor of how often it was begun
-/// again.
-#[must_use]
-pub fn content_hash(description: &Description) -> String {
+/// again. Passwords are part of it, so it does not leave the server.
+fn content_hash(description: &Description) -> String {
     let Description { text, variables, server, defaults, connections, .. } = description;
     let all = serde_json::json!([text, variables, server, defaults.text, connections]).to_string();
-    Sha256::digest(all).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(Sha256::digest(all))
+}
+
+fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a version; the number of the newest one, and whether it is new.
@@ -105,8 +117,14 @@ fn last_number(db: &Connection, job: &str) -> rusqlite::Result<u64> {
     Ok(last.unwrap_or_default())
 }
 
-/// Makes a first version of each job that was there before versions were.
+/// Makes a first version of each job that was there before versions were, of all or of none.
 pub(super) fn add_missing(db: &Connection, at_ms: i64) -> anyhow::Result<()> {
+    let act = db.unchecked_transaction()?;
+    add_missing_in(&act, at_ms)?;
+    Ok(act.commit()?)
+}
+
+fn add_missing_in(db: &Connection, at_ms: i64) -> anyhow::Result<()> {
     let mut jobs = db.prepare(
         "SELECT name, description, created_ms FROM jobs
          WHERE name NOT LIKE '%/%' AND name NOT IN (SELECT job FROM versions)",
@@ -125,41 +143,49 @@ pub(super) fn add_missing(db: &Connection, at_ms: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(Version, String)> {
-    let by = Authorship { author: row.get(2)?, comment: row.get(3)? };
-    let (number, at_ms, hash) = (row.get(0)?, row.get(1)?, row.get(4)?);
-    Ok((Version { number, at_ms, by, hash, description: Description::default() }, row.get(5)?))
-}
-
-fn whole((version, text): (Version, String)) -> anyhow::Result<Version> {
-    let description = serde_json::from_str(&text)
-        .with_context(|| format!("reading what is stored of version {}", version.number))?;
-    Ok(Version { description, ..version })
-}
-
-const COLUMNS: &str = "number, at_ms, author, comment, hash, description";
+/// Columns of a head.
+const HEAD: &str = "number, at_ms, author, comment, hash";
 
 impl StateFile {
-    /// The newest versions of a job, the newest first.
+    /// A head from a row that begins with the columns of one.
+    fn head_of(&self, row: &Row<'_>) -> rusqlite::Result<VersionHead> {
+        let by = Authorship { author: row.get(2)?, comment: row.get(3)? };
+        let (number, at_ms, hash): (_, _, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
+        Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash) })
+    }
+
+    fn shown_hash(&self, hash: &str) -> String {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.hash_key).expect("HMAC takes keys of any length");
+        mac.update(hash.as_bytes());
+        hexadecimal(mac.finalize().into_bytes())
+    }
+
+    /// The newest versions of a job, the newest first, without what they say.
     ///
     /// # Errors
-    /// Those of SQLite, and what cannot be understood.
-    pub fn versions(&self, job: &str, most: u64) -> anyhow::Result<Vec<Version>> {
+    /// Those of SQLite.
+    pub fn versions(&self, job: &str, most: u64) -> anyhow::Result<Vec<VersionHead>> {
         let mut all = self.db.prepare(&format!(
-            "SELECT {COLUMNS} FROM versions WHERE job = ?1 ORDER BY number DESC LIMIT ?2"
+            "SELECT {HEAD} FROM versions WHERE job = ?1 ORDER BY number DESC LIMIT ?2"
         ))?;
-        let rows = all.query_map(params![job, most], read)?;
-        rows.map(|row| whole(row?)).collect()
+        let rows = all.query_map(params![job, most], |row| self.head_of(row))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// One version of a job.
     ///
     /// # Errors
-    /// As [`StateFile::versions`].
+    /// Those of SQLite, and what cannot be understood.
     pub fn version(&self, job: &str, number: u64) -> anyhow::Result<Option<Version>> {
-        let select = format!("SELECT {COLUMNS} FROM versions WHERE job = ?1 AND number = ?2");
-        let found = self.db.query_row(&select, params![job, number], read).optional()?;
-        found.map(whole).transpose()
+        let select =
+            format!("SELECT {HEAD}, description FROM versions WHERE job = ?1 AND number = ?2");
+        let one = |row: &Row<'_>| Ok((self.head_of(row)?, row.get::<_, String>(5)?));
+        let found = self.db.query_row(&select, params![job, number], one).optional()?;
+        let Some((head, text)) = found else { return Ok(None) };
+        let description = serde_json::from_str(&text)
+            .with_context(|| format!("reading what is stored of version {number}"))?;
+        Ok(Some(Version { head, description }))
     }
 
     /// Number of the newest version that there is, or ever was, of a job of that name; 0 without
@@ -212,6 +238,39 @@ mod tests {
         with.variables.insert("x".to_owned(), "y".to_owned());
         assert_ne!(content_hash(&with), content_hash(&described("a")));
         assert_eq!(content_hash(&described("a")).len(), 64);
+    }
+
+    #[test]
+    fn a_hash_that_is_shown_is_of_this_server_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = |name: &str| {
+            let state = StateFile::open(&folder.path().join(name)).unwrap();
+            add(&state.db, "a", &described("a"), &Authorship::of("x"), 1).unwrap();
+            state.versions("a", 1).unwrap()[0].hash.clone()
+        };
+        let (one, other) = (shown("one.db"), shown("other.db"));
+        assert_eq!(one, shown("one.db"), "also when it was opened again");
+        assert_ne!(one, other);
+        assert!(one != content_hash(&described("a")) && one.len() == 64);
+    }
+
+    #[test]
+    fn jobs_from_before_versions_get_one_each_or_none_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let state = StateFile::open(&path).unwrap();
+        let put = |name: &str, description: &str| {
+            let insert = "INSERT INTO jobs VALUES (?1, ?2, NULL, '{}', '{}', 5)";
+            state.db.execute(insert, [name, description]).unwrap();
+        };
+        put("a", &serde_json::to_string(&described("a")).unwrap());
+        put("b", "{");
+        assert!(add_missing(&state.db, 7).is_err());
+        assert_eq!(state.newest_version("a").unwrap(), 0);
+        put("a/1", "{");
+        state.db.execute("DELETE FROM jobs WHERE name = 'b'", []).unwrap();
+        add_missing(&state.db, 7).unwrap();
+        assert_eq!(state.versions("a", 9).unwrap()[0].at_ms, 5);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `seismic job audit`: who had a server do what.
 
+use seismic_proto::Shown;
+
 use super::server::ServerArgs;
 use crate::cli::stdio::print_line;
 use crate::serve::client::part;
@@ -43,16 +45,16 @@ pub fn show(args: &Args) -> anyhow::Result<()> {
         let version = entry["version"].as_u64().map(|number| number.to_string());
         let detail = match word("detail") {
             "" => String::new(),
-            detail => format!(": {detail}"),
+            detail => format!(": {}", Shown(detail)),
         };
         print_line(format_args!(
             "{:<24}  {:<15}  {:<14}  {:<15}  {:>7}  {}{detail}",
             show_ms(entry["at_ms"].as_i64().unwrap_or_default()),
-            word("who"),
-            word("action"),
-            word("job"),
+            Shown(word("who")),
+            Shown(word("action")),
+            Shown(word("job")),
             version.unwrap_or_default(),
-            word("result"),
+            Shown(word("result")),
         ))?;
     }
     Ok(())
