@@ -158,9 +158,19 @@ fn a_draft_may_be_wrong_makes_no_version_and_is_not_replaced_unseen() {
         client.ask("POST", &format!("{path}/submit"), "{\"comment\":\"ready\"}")
     };
     assert_eq!(submit(None).error(412), "precondition_failed");
+    // Not the draft that was seen, what is no tag, and the seen one of an older version.
+    let other = submit(Some("\"draft-1\""));
+    assert_eq!(other.error(412), "precondition_failed");
+    let why = other.json(412)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(why.contains("bert saved another draft") && why.contains("draft-2"), "{why}");
+    assert_eq!(submit(Some("\"dräft-1\"")).error(400), "bad_request");
+    assert_eq!(submit(Some("\"draft-2\"")).error(412), "precondition_failed");
     assert_eq!(submit(Some("\"2\"")).json(201)["version"], 3);
     assert_eq!(submit(None).error(409), "conflict");
     assert!(served.get(path)["draft"].is_null());
+    // The draft that was seen, of the version that there is.
+    assert_eq!(save("bert", &JOB.replace("1s", "6s"), None).json(200)["revision"], 3);
+    assert_eq!(submit(Some("\"draft-3\"")).json(201)["version"], 4);
     let newest = &served.get("/api/v1/jobs/coast/versions?limit=1")["versions"][0];
     assert_eq!((&newest["author"], &newest["comment"]), (&json!("bert"), &json!("ready")));
     served.end();
@@ -254,7 +264,8 @@ fn the_commands_submit_with_a_comment_and_refuse_an_old_base() {
     assert!(refused.contains("--base 2"), "{refused}");
     assert!(served.job(&["submit", "coast.toml", "--draft"]).contains("revision 1"));
     assert!(served.job(&["draft", "coast"]).contains("window = '3s'"));
-    assert!(served.job(&["draft", "coast", "--submit"]).contains("version 3"));
+    let told = served.job(&["draft", "coast", "--submit"]);
+    assert!(told.contains("revision 1, by") && told.contains("version 3"), "{told}");
     assert!(served.job(&["draft", "coast"]).contains("has no draft"));
     served.end();
 }

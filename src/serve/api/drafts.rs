@@ -78,6 +78,7 @@ pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let Some(draft) = draft else {
         return Err(ApiError::conflict(format!("job {name} has no draft: save one first")));
     };
+    let base = base_of(call, &name, &draft)?;
     let by = authorship(call, comment.or(Some(draft.by.comment.clone())))?;
     let named = server.name_of(&draft.description);
     if let Ok(other) = named
@@ -86,11 +87,29 @@ pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
         let why = format!("the draft of job {name} is of a job {other}: submit it as a file");
         return Err(ApiError::conflict(why));
     }
-    let base = call.if_match().map_or(draft.base.to_string(), str::to_owned);
     let of_base = call.clone().of(call.who().to_owned(), Some(base));
     let submitted = add(&of_base, server, draft.description, Begin::default(), &by)?;
     server.state_mut().discard_draft(&name).map_err(|error| refusal(&error))?;
     Ok(submitted)
+}
+
+/// The version that the job must be at when the draft is submitted: that from which the draft began,
+/// unless the call says another one. A tag of a draft says that it must be this one.
+fn base_of(call: &Call, name: &str, draft: &Draft) -> Result<String, ApiError> {
+    let tag = format!("{TAG}{}", draft.revision);
+    match call.if_match() {
+        Some(seen) if seen.starts_with(TAG) && seen != tag => Err(ApiError::new(
+            "precondition_failed",
+            format!(
+                "{} saved another draft of job {name} at {}: look at it with `seismic job draft \
+                 {name}`, then submit it (If-Match: \"{tag}\")",
+                draft.by.author,
+                show_ms(draft.at_ms)
+            ),
+        )),
+        Some(seen) if seen != tag => Ok(seen.to_owned()),
+        _ => Ok(draft.base.to_string()),
+    }
 }
 
 /// Whether somebody else has saved a draft that the caller has not seen.

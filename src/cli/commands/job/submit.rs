@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use seismic_proto::Shown;
 use serde_json::{Map, Value, json};
 
 use super::act::{Begin, begin};
@@ -102,7 +103,7 @@ fn save_draft(args: &Args, client: &Client, body: &Value) -> anyhow::Result<()> 
     let saved = client.put_at(&path_of(&name, "/draft"), body, at)?;
     print_line(format_args!("the draft of job {name} is saved, revision {}", saved["revision"]))?;
     for fault in saved["faults"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        print_line(format_args!("  not right yet: {fault}"))?;
+        print_line(format_args!("  not right yet: {}", Shown(fault)))?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! `seismic job versions`, `version`, `diff` and `draft`: what a job of a server was told, and when.
 
+use seismic_proto::Shown;
 use serde_json::{Value, json};
 
 use super::server::JobArgs;
 use super::submit::added;
+use crate::cli::exit::Usage;
 use crate::cli::stdio::{print, print_line};
 use crate::time::show_ms;
 
@@ -75,9 +77,9 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
             "{:>7}  {:<24}  {:<15}  {:<12}  {}",
             version["number"].as_u64().unwrap_or_default(),
             show_ms(version["at_ms"].as_i64().unwrap_or_default()),
-            word("author"),
+            Shown(word("author")),
             word("hash").get(..12).unwrap_or_default(),
-            word("comment"),
+            Shown(word("comment")),
         ))?;
     }
     Ok(())
@@ -121,7 +123,9 @@ pub fn diff(args: &DiffArgs) -> anyhow::Result<()> {
         print_line(format_args!("  {head}"))?;
         for change in changes {
             let key = change["key"].as_str().unwrap_or_default();
-            print_line(format_args!("    {key}: {} -> {}", change["from"], change["to"]))?;
+            let (key, from, to) =
+                (Shown(key), change["from"].to_string(), change["to"].to_string());
+            print_line(format_args!("    {key}: {} -> {}", Shown(&from), Shown(&to)))?;
         }
     }
     Ok(())
@@ -131,11 +135,6 @@ pub fn draft(args: &DraftArgs) -> anyhow::Result<()> {
     let client = args.job.server.client()?;
     let (path, name) = (args.job.path("/draft"), &args.job.name);
     let at = args.take_over.then_some("*");
-    if args.submit {
-        let body = json!({ "comment": args.comment });
-        let submitted = client.post_at(&args.job.path("/draft/submit"), &body, at)?;
-        return added(&client, &submitted, false);
-    }
     if args.discard {
         client.delete_at(&path, at)?;
         return Ok(print_line(format_args!("job {name} has no draft now"))?);
@@ -143,18 +142,32 @@ pub fn draft(args: &DraftArgs) -> anyhow::Result<()> {
     let found = client.get(&path)?;
     let draft = &found["draft"];
     if draft.is_null() {
-        return Ok(print_line(format_args!("# job {name} has no draft"))?);
+        let none = format!("job {name} has no draft");
+        return match args.submit {
+            true => {
+                Err(Usage(format!("{none}: save one with `seismic job submit --draft`")).into())
+            }
+            false => Ok(print_line(format_args!("# {none}"))?),
+        };
     }
     let word = |key: &str| draft[key].as_str().unwrap_or_default();
     print_line(format_args!(
         "# draft of job {name}, revision {}, by {} at {}, from version {}",
         draft["revision"],
-        word("author"),
+        Shown(word("author")),
         show_ms(draft["at_ms"].as_i64().unwrap_or_default()),
         draft["base"],
     ))?;
+    if args.submit {
+        // This one, and none that somebody saves meanwhile.
+        let tag = format!("draft-{}", draft["revision"]);
+        let body = json!({ "comment": args.comment });
+        let path = args.job.path("/draft/submit");
+        let submitted = client.post_at(&path, &body, Some(at.unwrap_or(&tag)))?;
+        return added(&client, &submitted, false);
+    }
     for fault in draft["faults"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        print_line(format_args!("# not right yet: {fault}"))?;
+        print_line(format_args!("# not right yet: {}", Shown(fault)))?;
     }
     Ok(print(word("text"))?)
 }
