@@ -63,3 +63,21 @@ fn a_deletion_names_the_job_that_uses_the_topic_and_is_refused_while_it_runs() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_job_that_repartitions_is_found_with_a_store_of_its_own() {
+    let stage = Stage::with_records(&["--records", "500"]);
+    let store = ["--store", "sqlite:elsewhere/job.db"];
+    let run = [&["run", "--repartition", "--quiet", "--sink", "console"], &store[..]].concat();
+    let job = stage.spawn(&run);
+    let delete = [&["topic", "delete", DATA, "--yes"], &store[..]].concat();
+    let describe = [&["topic", "describe", DATA, "--json"], &store[..]].concat();
+    wait_until("its first step is known to run", || {
+        let users = stage.json(&describe)["users"].clone();
+        let is_running = |user: &Value| !user["run_by"].is_null();
+        users.as_array().unwrap().iter().any(is_running)
+    });
+    let refused = stage.refused(&delete, 2);
+    assert!(refused.contains("reads it") && refused.contains("stop it first"), "{refused}");
+    job.stop(rustix::process::Signal::TERM).ok();
+}

@@ -85,7 +85,7 @@ fn describe(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Resu
 
 fn tell(users: &[TopicUser]) -> anyhow::Result<()> {
     if users.is_empty() {
-        return Ok(print_line("no job here uses it")?);
+        return Ok(print_line("no job that is known here uses it")?);
     }
     users.iter().try_for_each(|user| Ok(print_line(user)?))
 }

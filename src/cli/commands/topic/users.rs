@@ -21,7 +21,9 @@ pub fn of(queue: &dyn Queue, topic: &Topic, location: &Location) -> anyhow::Resu
     let mut users: Vec<TopicUser> = Vec::new();
     let mut holders = Vec::new();
     let beside = location.queue.stores_beside().into_iter();
-    let stores = beside.filter_map(|url| url.open_store().ok()).chain(location.open_store().ok());
+    // The first step of a job that repartitions is what reads its topic.
+    let own = [location.open_store(), location.first_step().open_store()];
+    let stores = beside.filter_map(|url| url.open_store().ok()).chain(own.into_iter().flatten());
     for store in stores {
         let Some((user, holder)) = user_of(&*store, topic) else { continue };
         holders.push(holder);
