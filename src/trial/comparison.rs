@@ -1,17 +1,19 @@
 //! Rows against rows that were expected: which are equal, and of the others what differs.
 //!
 //! Rows belong together when sensor, window, pane and era of the clock are the same, as far as the
-//! expectation has these columns. One that stays alone is shown with the one that is nearest to it:
-//! the same sensor first, then time.
+//! expectation has these columns in all of its rows. One that stays alone is shown with the one that is
+//! nearest to it: the same sensor first, then time. However rows differ, comparing takes little more
+//! than reading them: what is looked for long is bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use seismic_proto::{Column, ColumnType, Row, Schema, SeismicAggRecord, Value};
 use serde::Serialize;
 
-use super::expected::{Expected, ExpectedRow};
+use super::expected::Expected;
 use super::limits;
+use super::nearest::{Nearest, Place};
 use crate::time::show_ms;
 
 /// Columns that tell which rows belong together.
@@ -109,93 +111,138 @@ impl Comparer<'_> {
             self.pair(wanted, there, &mut result, (&mut alone, &mut unexpected));
         }
         (result.missing, result.unexpected) = (alone.len() as u64, unexpected.len() as u64);
-        for &place in &alone {
-            let row = &self.expected.rows[place];
-            let nearest = self.nearest_found(&row.values, &unexpected);
-            self.add_alone(&mut result, "missing", row, nearest);
-        }
-        for &place in &unexpected {
-            let row = &self.found[place];
-            let nearest = self.nearest_expected(row, &alone);
-            self.add_unexpected(&mut result, row, nearest);
-        }
+        self.add_missing(&mut result, &alone, &unexpected);
+        self.add_unexpected(&mut result, &alone, &unexpected);
         result
     }
 
     /// Pairs rows of one key: equal ones first, the rest in their order.
     fn pair(
         &self,
-        mut wanted: Vec<usize>,
-        mut there: Vec<usize>,
+        wanted: Vec<usize>,
+        there: Vec<usize>,
         result: &mut Comparison,
         (alone, unexpected): (&mut Vec<usize>, &mut Vec<usize>),
     ) {
-        wanted.retain(|&want| {
-            let want = &self.expected.rows[want].values;
-            let same = there.iter().position(|&is| self.fields(want, &self.found[is]).is_empty());
-            let Some(same) = same else { return true };
-            there.remove(same);
-            result.equal += 1;
-            false
-        });
+        let (mut wanted, mut there) = match wanted.len().saturating_mul(there.len()) {
+            0..=limits::PAIRS => self.without_equal(wanted, there, result),
+            _ => self.without_same(wanted, there, result),
+        };
         let pairs = wanted.len().min(there.len());
         for (want, is) in wanted.drain(..pairs).zip(there.drain(..pairs)) {
-            let want = &self.expected.rows[want];
+            let (want, is) = (&self.expected.rows[want], &self.found[is]);
+            // Many were not compared yet.
+            if self.is_same(&want.values, is) {
+                result.equal += 1;
+                continue;
+            }
             result.differing += 1;
-            result.add(Difference {
+            result.add(|| Difference {
                 kind: "differs",
-                row: shown(&self.found[is]),
+                row: shown(is),
                 place: Some(want.place.clone()),
                 nearest: None,
-                fields: self.fields(&want.values, &self.found[is]),
+                fields: self.fields(&want.values, is),
             });
         }
         alone.extend(wanted);
         unexpected.extend(there);
     }
 
-    fn add_alone(
+    /// Those of a few rows that are equal to none. Rows that say more choose first.
+    fn without_equal(
         &self,
+        mut wanted: Vec<usize>,
+        mut there: Vec<usize>,
         result: &mut Comparison,
-        kind: &'static str,
-        row: &ExpectedRow,
-        nearest: Option<usize>,
-    ) {
-        let nearest = nearest.map(|place| &self.found[place]);
-        result.add(Difference {
-            kind,
-            row: shown(&row.values),
-            place: Some(row.place.clone()),
-            nearest: nearest.map(shown),
-            fields: nearest.map(|is| self.fields(&row.values, is)).unwrap_or_default(),
+    ) -> (Vec<usize>, Vec<usize>) {
+        let mut by_columns = wanted.clone();
+        let said = |&want: &usize| self.expected.rows[want].values.iter().flatten().count();
+        by_columns.sort_by_key(|want| std::cmp::Reverse(said(want)));
+        by_columns.retain(|&want| {
+            let want = &self.expected.rows[want].values;
+            let same = there.iter().position(|&is| self.is_same(want, &self.found[is]));
+            same.map(|same| there.remove(same)).is_some()
         });
+        result.equal += by_columns.len() as u64;
+        wanted.retain(|want| !by_columns.contains(want));
+        (wanted, there)
     }
 
-    fn add_unexpected(&self, result: &mut Comparison, row: &Values, nearest: Option<usize>) {
-        let nearest = nearest.map(|place| &self.expected.rows[place]);
-        result.add(Difference {
-            kind: "unexpected",
-            row: shown(row),
-            place: None,
-            nearest: nearest.map(|want| format!("{} ({})", shown(&want.values), want.place)),
-            fields: nearest.map(|want| self.fields(&want.values, row)).unwrap_or_default(),
+    /// Those of many rows that are the same to the bit as none, in the columns that all have.
+    fn without_same(
+        &self,
+        mut wanted: Vec<usize>,
+        there: Vec<usize>,
+        result: &mut Comparison,
+    ) -> (Vec<usize>, Vec<usize>) {
+        let texts = |row: &Values| {
+            let columns = self.expected.columns.iter();
+            columns.map(|&column| text(column, row[column].as_ref())).collect::<Vec<_>>()
+        };
+        let mut by_text: HashMap<Vec<String>, VecDeque<usize>> = HashMap::new();
+        for &is in &there {
+            by_text.entry(texts(&self.found[is])).or_default().push_back(is);
+        }
+        let mut taken = HashSet::new();
+        wanted.retain(|&want| {
+            let want = &self.expected.rows[want].values;
+            let same = by_text.get_mut(&texts(want)).and_then(|same| {
+                // Where rows say more than all do, that counts, too.
+                let is = *same.front()?;
+                self.is_same(want, &self.found[is]).then(|| same.pop_front())?
+            });
+            let Some(same) = same else { return true };
+            taken.insert(same);
+            result.equal += 1;
+            false
         });
+        (wanted, there.into_iter().filter(|is| !taken.contains(is)).collect())
     }
 
-    /// The row that there is nearest to an expected one: rather one that nobody expected.
-    fn nearest_found(&self, row: &Values, unexpected: &[usize]) -> Option<usize> {
-        let all = || (0..self.found.len()).filter(|&at| is_same_sensor(row, &self.found[at]));
-        let mine = unexpected.iter().copied().filter(|&at| is_same_sensor(row, &self.found[at]));
-        let near = |at: &usize| distance(row, &self.found[*at]);
-        mine.min_by_key(near).or_else(|| all().min_by_key(near))
+    /// Expected rows that are not there, each with the nearest that is: rather one that nobody
+    /// expected.
+    fn add_missing(&self, result: &mut Comparison, alone: &[usize], unexpected: &[usize]) {
+        if alone.is_empty() || result.is_full() {
+            return;
+        }
+        let place = |at: usize| (at, place(&self.found[at]));
+        let mine = Nearest::of(unexpected.iter().map(|&at| place(at)));
+        let all = Nearest::of((0..self.found.len()).map(place));
+        for &at in alone.iter().take(limits::DIFFERENCES_KEPT) {
+            let row = &self.expected.rows[at];
+            let to = self::place(&row.values);
+            let nearest = mine.to(to).or_else(|| all.to(to)).map(|at| &self.found[at]);
+            result.add(|| Difference {
+                kind: "missing",
+                row: shown(&row.values),
+                place: Some(row.place.clone()),
+                nearest: nearest.map(shown),
+                fields: nearest.map(|is| self.fields(&row.values, is)).unwrap_or_default(),
+            });
+        }
     }
 
-    fn nearest_expected(&self, row: &Values, alone: &[usize]) -> Option<usize> {
-        let of = |at: usize| &self.expected.rows[at].values;
-        let all = || (0..self.expected.rows.len()).filter(|&at| is_same_sensor(row, of(at)));
-        let mine = alone.iter().copied().filter(|&at| is_same_sensor(row, of(at)));
-        let near = |at: &usize| distance(row, of(*at));
-        mine.min_by_key(near).or_else(|| all().min_by_key(near))
+    /// The same the other way round.
+    fn add_unexpected(&self, result: &mut Comparison, alone: &[usize], unexpected: &[usize]) {
+        if unexpected.is_empty() || result.is_full() {
+            return;
+        }
+        let place = |at: usize| (at, place(&self.expected.rows[at].values));
+        let mine = Nearest::of(alone.iter().map(|&at| place(at)));
+        let all = Nearest::of((0..self.expected.rows.len()).map(place));
+        for &at in unexpected.iter().take(limits::DIFFERENCES_KEPT) {
+            let row = &self.found[at];
+            let to = self::place(row);
+            let nearest = mine.to(to).or_else(|| all.to(to)).map(|at| &self.expected.rows[at]);
+            result.add(|| Difference {
+                kind: "unexpected",
+                row: shown(row),
+                place: None,
+                nearest: nearest.map(|want| format!("{} ({})", shown(&want.values), want.place)),
+                fields: nearest.map(|want| self.fields(&want.values, row)).unwrap_or_default(),
+            });
+        }
     }
 
     fn key(&self, row: &Values) -> Vec<String> {
@@ -219,6 +266,14 @@ impl Comparer<'_> {
         fields
     }
 
+    /// Whether nothing that is expected of a row is other.
+    fn is_same(&self, want: &Values, is: &Values) -> bool {
+        want.iter().zip(is).all(|two| match two {
+            (Some(expected), Some(found)) => self.is_equal(expected, found),
+            _ => true,
+        })
+    }
+
     fn is_equal(&self, a: &Value, b: &Value) -> bool {
         match (a, b) {
             (Value::Float32(a), Value::Float32(b)) => self.is_near(f64::from(*a), f64::from(*b)),
@@ -233,10 +288,15 @@ impl Comparer<'_> {
 }
 
 impl Comparison {
-    fn add(&mut self, difference: Difference) {
-        if self.differences.len() < limits::DIFFERENCES_KEPT {
-            self.differences.push(difference);
+    /// Adds a difference, as long as so many are told.
+    fn add(&mut self, difference: impl FnOnce() -> Difference) {
+        if !self.is_full() {
+            self.differences.push(difference());
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.differences.len() >= limits::DIFFERENCES_KEPT
     }
 }
 
@@ -279,17 +339,17 @@ fn shown(row: &Values) -> String {
     if parts.is_empty() { "a row".to_owned() } else { parts.join(" ") }
 }
 
-fn is_same_sensor(a: &Values, b: &Values) -> bool {
-    let sensor = place_of("sensor_id");
-    a[sensor].is_none() || b[sensor].is_none() || a[sensor] == b[sensor]
-}
-
-fn distance(a: &Values, b: &Values) -> u64 {
-    let start = place_of("window_start_ts");
-    match (&a[start], &b[start]) {
-        (Some(Value::Int64(a)), Some(Value::Int64(b))) => a.abs_diff(*b),
-        _ => 0,
-    }
+/// Sensor and start of the window of a row.
+fn place(row: &Values) -> Place<'_> {
+    let sensor = match &row[place_of("sensor_id")] {
+        Some(Value::Text(sensor)) => Some(&**sensor),
+        _ => None,
+    };
+    let start = match &row[place_of("window_start_ts")] {
+        Some(Value::Int64(ms)) => Some(*ms),
+        _ => None,
+    };
+    (sensor, start)
 }
 
 impl fmt::Display for Comparison {
@@ -336,6 +396,7 @@ impl fmt::Display for Difference {
 
 #[cfg(test)]
 mod tests {
+    use super::super::expected::ExpectedRow;
     use super::*;
 
     fn row(sensor: &str, start: i64, count: i64, mean: f64) -> SeismicAggRecord {
@@ -414,5 +475,57 @@ mod tests {
         let rows = [row("a", 0, 2, 1.5), row("a", 0, 2, 1.5)];
         let found = Comparison::of(&rows, &expected(&[("a", 0, 2, 1.5)]), 0.0);
         assert_eq!((found.equal, found.unexpected), (1, 1));
+    }
+    /// Expected rows with these columns of a row each.
+    fn saying(rows: &[(SeismicAggRecord, &[&str])]) -> Expected {
+        let one = |(number, (row, names)): (usize, &(SeismicAggRecord, &[&str]))| {
+            let mut all = values(row);
+            for (place, column) in Schema::windows().columns().iter().enumerate() {
+                if !names.contains(&&*column.name) {
+                    all[place] = None;
+                }
+            }
+            ExpectedRow { place: format!("row {}", number + 1), values: all }
+        };
+        let rows: Vec<_> = rows.iter().enumerate().map(one).collect();
+        let has = |at: &usize| rows.iter().all(|row| row.values[*at].is_some());
+        let columns = (0..Schema::windows().columns().len()).filter(has).collect();
+        Expected { columns, rows }
+    }
+
+    #[test]
+    fn rows_that_say_different_things_are_compared_by_what_each_says() {
+        let rows = [row("a", 0, 2, 1.5), row("a", 1_000, 3, 2.5)];
+        let want = saying(&[
+            (rows[1].clone(), &["sensor_id", "mean_amplitude"]),
+            (rows[0].clone(), &["sensor_id", "window_start_ts", "record_count"]),
+        ]);
+        let found = Comparison::of(&rows, &want, 0.0);
+        assert!(found.is_equal(), "{found}");
+        // The one that says less does not take the row of the other.
+        let want = saying(&[
+            (rows[1].clone(), &["sensor_id"]),
+            (rows[0].clone(), &["sensor_id", "window_start_ts"]),
+        ]);
+        assert!(Comparison::of(&rows, &want, 0.0).is_equal());
+    }
+
+    #[test]
+    fn many_rows_that_nothing_tells_apart_are_compared_in_a_moment() {
+        let many = 50_000;
+        let rows: Vec<_> = (0..many).map(|at| row("a", at, at, 1.5)).collect();
+        let names: &[&str] = &["record_count", "mean_amplitude"];
+        let mut wanted: Vec<_> = rows.iter().map(|row| (row.clone(), names)).collect();
+        wanted.reverse();
+        assert!(Comparison::of(&rows, &saying(&wanted), 0.0).is_equal(), "in any order");
+        wanted.iter_mut().for_each(|(row, _)| row.record_count += many);
+        let found = Comparison::of(&rows, &saying(&wanted), 0.0);
+        assert_eq!((found.differing, found.differences.len()), (many as u64, 1_000));
+        // And that many which belong to none.
+        let names: &[&str] = &["sensor_id", "window_start_ts"];
+        let others: Vec<_> = (0..many).map(|at| (row("a", many + at, 1, 1.5), names)).collect();
+        let found = Comparison::of(&rows, &saying(&others), 0.0);
+        assert_eq!((found.missing, found.unexpected), (many as u64, many as u64));
+        assert_eq!(found.differences.len(), limits::DIFFERENCES_KEPT);
     }
 }

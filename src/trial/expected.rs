@@ -15,7 +15,7 @@ use crate::time::parse_ms;
 /// Expected rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
-    /// The columns that any of them has, by their places in the schema of windows.
+    /// The columns that all of them have, by their places in the schema of windows.
     pub columns: Vec<usize>,
     /// The rows.
     pub rows: Vec<ExpectedRow>,
@@ -137,9 +137,11 @@ impl Expected {
                 other => other.to_string(),
             };
             values[column] = Some(value_of(of, &text).ok_or_else(|| not_of(&place, of, &text))?);
-            if !self.columns.contains(&column) {
-                self.columns.push(column);
-            }
+        }
+        let has = |column: &usize| values[*column].is_some();
+        match self.rows.is_empty() {
+            true => self.columns = (0..values.len()).filter(has).collect(),
+            false => self.columns.retain(has),
         }
         self.rows.push(ExpectedRow { place, values });
         Ok(())
@@ -221,6 +223,14 @@ mod tests {
             assert_eq!(json.rows[0].values, csv.rows[0].values);
         }
         assert_eq!(csv.columns.len(), 3);
+    }
+
+    #[test]
+    fn columns_are_those_that_all_rows_have() {
+        let json = "{\"sensor_id\":\"a\",\"pane\":0}\n{\"record_count\":2,\"sensor_id\":\"a\"}";
+        let expected = Expected::parse(json).unwrap();
+        assert_eq!(expected.columns, [place_of("sensor_id")]);
+        assert!(Expected::parse("[]").unwrap().columns.is_empty());
     }
 
     #[test]

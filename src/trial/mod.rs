@@ -16,6 +16,7 @@ mod disturbance;
 mod expected;
 mod input;
 pub mod limits;
+mod nearest;
 mod outcome;
 mod run;
 
