@@ -8,7 +8,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use seismic_proto::Message as _;
-use seismic_queue::partition_of;
 
 use super::arrival::{Arrival, records};
 use super::dice::{Throw, throw};
@@ -110,12 +109,12 @@ impl Disturbances {
 
     /// The messages as they arrive, and what was done to them.
     #[must_use]
-    pub fn apply(&self, all: Vec<Arrival>, partitions: u32) -> (Vec<Arrival>, Disturbed) {
+    pub fn apply(&self, all: Vec<Arrival>) -> (Vec<Arrival>, Disturbed) {
         let mut done = Disturbed::default();
         let mut arrived = Vec::with_capacity(all.len());
         let mut place = 0;
         for message in all {
-            for message in self.parts(message, partitions) {
+            for message in self.parts(message) {
                 self.send(message, place, &mut arrived, &mut done);
                 place += 1;
             }
@@ -162,8 +161,9 @@ impl Disturbances {
         self.delays.iter().find(|delay| delay.sensor == first.sensor_id).map(|delay| delay.ms)
     }
 
-    /// The message, or its records one by one where a part of them is delayed.
-    fn parts(&self, message: Arrival, partitions: u32) -> Vec<Arrival> {
+    /// The message, or its records one by one where a part of them is delayed: each where the
+    /// message goes, which may be elsewhere than its sensor would.
+    fn parts(&self, message: Arrival) -> Vec<Arrival> {
         if self.delays.is_empty() {
             return vec![message];
         }
@@ -175,10 +175,9 @@ impl Disturbances {
             return vec![message];
         }
         let one = |record: &seismic_proto::SeismicRecord| {
-            let key = record.sensor_id.as_bytes();
-            let partition = partition_of(key, partitions).0;
+            let Arrival { at_ms, partition, ref key, .. } = message;
             let value = record.encode_to_vec().into();
-            Arrival { at_ms: message.at_ms, partition, key: key.into(), value }
+            Arrival { at_ms, partition, key: key.clone(), value }
         };
         records.iter().map(one).collect()
     }
@@ -246,9 +245,9 @@ mod tests {
             seed,
             ..Disturbances::default()
         };
-        let (arrived, done) = with(1).apply(thousand(), 1);
-        assert_eq!((arrived.clone(), done), with(1).apply(thousand(), 1));
-        assert_ne!(arrived, with(2).apply(thousand(), 1).0);
+        let (arrived, done) = with(1).apply(thousand());
+        assert_eq!((arrived.clone(), done), with(1).apply(thousand()));
+        assert_ne!(arrived, with(2).apply(thousand()).0);
         assert!((60..140).contains(&done.dropped) && (60..140).contains(&done.duplicated));
         assert_eq!(arrived.len() as u64, 1_000 - done.dropped + done.duplicated);
         assert!(arrived.is_sorted_by_key(|message| message.at_ms));
@@ -262,7 +261,7 @@ mod tests {
         let drop = Disturbances { drop: Percent(20.0), seed: 3, ..Disturbances::default() };
         let both = Disturbances { shuffle_ms: 50, ..drop.clone() };
         let kept = |of: &Disturbances| {
-            let mut kept = of.apply(thousand(), 1).0;
+            let mut kept = of.apply(thousand()).0;
             kept.sort_by_key(|message| records(&message.value)[0].collect_timestamp);
             kept.into_iter().map(|message| message.value).collect::<Vec<_>>()
         };
@@ -273,7 +272,7 @@ mod tests {
     fn nothing_and_everything_are_exact() {
         let all = |duplicate, drop| {
             let of = Disturbances { duplicate, drop, seed: 5, ..Disturbances::default() };
-            of.apply(thousand(), 1).0.len()
+            of.apply(thousand()).0.len()
         };
         assert_eq!(all(Percent(0.0), Percent(0.0)), 1_000);
         assert_eq!(all(Percent(100.0), Percent(0.0)), 2_000);
@@ -284,12 +283,15 @@ mod tests {
     fn a_delayed_sensor_comes_later_and_leaves_others_of_its_message() {
         let of = Disturbances { delays: vec!["a=1.5".parse().unwrap()], ..Disturbances::default() };
         let batch = SeismicRecordBatch { records: vec![record("a", 0), record("b", 0)] };
-        let packed = Arrival { value: batch.encode_to_vec().into(), ..arrival("a", 0) };
-        let (arrived, done) = of.apply(vec![packed, arrival("b", 1_000)], 1);
+        let packed =
+            Arrival { value: batch.encode_to_vec().into(), partition: 3, ..arrival("x", 0) };
+        let (arrived, done) = of.apply(vec![packed, arrival("b", 1_000)]);
         let seen: Vec<_> =
             arrived.iter().map(|it| (it.at_ms, records(&it.value)[0].sensor_id.clone())).collect();
         let expected = [(0, "b"), (1_000, "b"), (1_500, "a")];
         assert_eq!(seen, expected.map(|(at, sensor)| (at, sensor.to_owned())));
+        let placed: Vec<_> = arrived.iter().map(|it| (it.partition, &*it.key)).collect();
+        assert_eq!(placed, [(3, &b"x"[..]), (0, &b"b"[..]), (3, &b"x"[..])], "none moves");
         assert_eq!(done.delayed, 1);
         assert_eq!(of.unknown(&[arrival("b", 0)]), ["a"]);
     }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use seismic_ingest::files::openeew::{self, Component};
 use seismic_ingest::files::records::{self, Format, ReadOptions, RecordsSummary};
 use seismic_queue::memory::Memory;
@@ -18,6 +19,9 @@ const READ: &str = "read";
 
 /// How often the end of a topic is looked for that is read.
 const READ_WAIT: Duration = Duration::from_millis(100);
+
+/// Bytes of a message in a block, besides its key and its value, at most.
+const FRAME_BYTES: u64 = 16;
 
 /// How files are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -96,26 +100,35 @@ impl FileInput {
                 formats.push(format);
             }
         }
-        let is_full = AtomicBool::new(false);
+        let (ends, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
         for &format in &formats {
             let files: Vec<PathBuf> =
                 self.files.iter().filter(|file| self.format_of(file) == format).cloned().collect();
             let before = summary.published;
+            // Nothing is written here: what is too large ends the import as somebody would.
             let mut progress = |records: u64| {
-                if stop.load(Ordering::Relaxed) || before + records > limits::RECORDS {
-                    is_full.store(true, Ordering::Relaxed);
+                if before + records > limits::RECORDS || is_over_memory(&queue) {
+                    is_over.store(true, Ordering::Relaxed);
+                }
+                if stop.load(Ordering::Relaxed) || is_over.load(Ordering::Relaxed) {
+                    ends.store(true, Ordering::Relaxed);
                 }
             };
-            self.import(&queue, format, files, &is_full, &mut progress, &mut summary)?;
+            let read = self.import(&queue, format, files, &ends, &mut progress, &mut summary);
+            if is_over.load(Ordering::Relaxed) {
+                return Err(too_large().into());
+            }
+            read?;
         }
         let mut arrivals = Arrivals::default();
         let topic = queue.topic(READ)?;
         let spans = queue.spans(&topic)?;
         check_size(&spans, summary.published)?;
-        read_all(&queue, READ, &spans, stop, |partition, message, _| {
+        read_all(&queue, READ, &spans, (stop, limits::END_PATIENCE), |partition, message, _| {
             arrivals.push(partition, message, None, now_ms);
+            !is_large(&arrivals)
         })?;
-        if arrivals.bytes > limits::MESSAGE_BYTES {
+        if is_large(&arrivals) {
             return Err(too_large().into());
         }
         let is_of_parts = formats.len() > 1;
@@ -195,39 +208,43 @@ fn load_topic(queue: &dyn Queue, name: &str, stop: &AtomicBool) -> anyhow::Resul
     let spans = queue.spans(&topic)?;
     check_size(&spans, 0)?;
     let mut arrivals = Arrivals::default();
-    let mut is_large = false;
-    read_all(queue, name, &spans, stop, |partition, message, taken_ms| {
-        is_large |= arrivals.bytes > limits::MESSAGE_BYTES;
-        if !is_large {
-            arrivals.push(partition, message, Some(taken_ms), i64::MAX);
-        }
+    read_all(queue, name, &spans, (stop, limits::END_PATIENCE), |partition, message, taken_ms| {
+        arrivals.push(partition, message, Some(taken_ms), i64::MAX);
+        !is_large(&arrivals)
     })?;
-    if is_large {
+    if is_large(&arrivals) {
         return Err(too_large().into());
     }
     let summary = RecordsSummary { published: arrivals.records, ..RecordsSummary::default() };
     Ok(LoadedInput { arrivals, partitions: topic.partitions, summary, is_of_parts: false })
 }
 
-/// Calls `found` with partition, key and value, and append time of each message.
+/// Calls `found` with partition, key and value, and append time of each message, as long as it says
+/// that there is room.
+///
+/// # Errors
+/// Those of the queue, and when nothing comes for so long before the end.
 fn read_all(
     queue: &dyn Queue,
     name: &str,
     spans: &[Span],
-    stop: &AtomicBool,
-    mut found: impl FnMut(u32, (&[u8], &[u8]), i64),
-) -> seismic_queue::Result<()> {
+    (stop, patience): (&AtomicBool, Duration),
+    mut found: impl FnMut(u32, (&[u8], &[u8]), i64) -> bool,
+) -> anyhow::Result<()> {
     let topic = queue.topic(name)?;
     let mut spare = Vec::new();
     for (partition, span) in spans.iter().enumerate() {
         let partition = Partition(partition as u32);
         let mut reader = queue.reader(&topic, &[(partition, span.first)])?;
-        let mut next = span.first;
+        let (mut next, mut came) = (span.first, Instant::now());
         while next < span.end && !stop.load(Ordering::Relaxed) {
+            let before = next;
             match reader.read(READ_WAIT, &mut spare)? {
                 Event::Batch(batch) => {
                     for message in batch.messages().take_while(|it| it.offset < span.end) {
-                        found(partition.0, (message.key, message.value), message.append_ms);
+                        if !found(partition.0, (message.key, message.value), message.append_ms) {
+                            return Ok(());
+                        }
                     }
                     next = batch.next();
                     spare.push(batch);
@@ -235,9 +252,38 @@ fn read_all(
                 Event::CaughtUp(_, at) => next = next.max(at),
                 _ => {}
             }
+            if next > before {
+                came = Instant::now();
+            } else if came.elapsed() >= patience {
+                return Err(anyhow!(
+                    "topic {name}, partition {}: no message came for {} s, and {next} of {} are \
+                     read: a transaction that is not finished may hold back its end; `seismic \
+                     doctor` names it",
+                    partition.0,
+                    patience.as_secs(),
+                    span.end
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// Whether the messages that were read are more than fit.
+fn is_large(arrivals: &Arrivals) -> bool {
+    arrivals.bytes > limits::MESSAGE_BYTES || arrivals.records > limits::RECORDS
+}
+
+/// The same while files are read into a queue. What cannot be looked at is refused later.
+fn is_over_memory(queue: &Memory) -> bool {
+    let size = || {
+        let topic = queue.topic(READ)?;
+        let messages: u64 = queue.spans(&topic)?.iter().map(|span| span.end.0).sum();
+        Ok::<_, seismic_queue::Error>((messages, queue.bytes(&topic)?))
+    };
+    size().is_ok_and(|(messages, bytes)| {
+        messages > limits::MESSAGES || bytes > limits::MESSAGE_BYTES + messages * FRAME_BYTES
+    })
 }
 
 fn check_size(spans: &[Span], records: u64) -> anyhow::Result<()> {
@@ -256,4 +302,60 @@ fn too_large() -> Usage {
         limits::RECORDS,
         limits::MESSAGE_BYTES >> 20
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use seismic_queue::{Append, Block, Offset};
+
+    use super::*;
+
+    fn queue(messages: u32) -> (Memory, Vec<Span>) {
+        let queue = Memory::new();
+        let topic = queue.create("t", 1).unwrap();
+        let mut block = Block::default();
+        for _ in 0..messages {
+            block.push(b"key", b"value").unwrap();
+        }
+        let append = Append { partition: Partition(0), first_sequence: 0, block: &block };
+        queue.producer(&topic, "p").unwrap().append(&[append]).unwrap();
+        let spans = queue.spans(&topic).unwrap();
+        (queue, spans)
+    }
+
+    #[test]
+    fn an_end_that_is_held_back_is_an_error_that_says_where() {
+        let (queue, mut spans) = queue(3);
+        spans[0].end = Offset(5);
+        let patience = (&AtomicBool::new(false), Duration::from_millis(10));
+        let mut read = 0;
+        let error = read_all(&queue, "t", &spans, patience, |_, _, _| {
+            read += 1;
+            true
+        });
+        let why = error.unwrap_err().to_string();
+        assert!(why.contains("partition 0") && why.contains("3 of 5"), "{why}");
+        assert!(why.contains("transaction") && read == 3, "{why}");
+    }
+
+    #[test]
+    fn reading_ends_where_there_is_no_more_room() {
+        let (queue, spans) = queue(9);
+        let mut read = 0;
+        let patience = (&AtomicBool::new(false), Duration::from_secs(60));
+        read_all(&queue, "t", &spans, patience, |_, _, _| {
+            read += 1;
+            read < 4
+        })
+        .unwrap();
+        assert_eq!(read, 4);
+    }
+
+    #[test]
+    fn a_frame_of_a_message_is_no_longer_than_it_is_taken_for() {
+        let (queue, spans) = queue(100);
+        let bytes = queue.bytes(&queue.topic("t").unwrap()).unwrap();
+        assert!((800..=100 * (8 + FRAME_BYTES)).contains(&bytes), "{bytes}");
+        assert_eq!(spans[0].end, Offset(100));
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 
 use serde_json::Value;
 
@@ -218,4 +219,40 @@ fn real_recordings_are_read_with_their_arrival_times() {
     let counts = &report["counts"];
     assert!(int(counts, "counted") > 1_000, "{counts}");
     assert_eq!(int(counts, "read"), int(&report["input"], "records"));
+}
+
+#[test]
+fn a_test_that_is_stopped_has_not_passed() {
+    let stage = stage();
+    let pipe = stage.path("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(stage.path("rows.csv"), "sensor_id\n").unwrap();
+    let args = test(&["--expect", "rows.csv"]);
+    let args: Vec<_> =
+        args.into_iter().map(|it| if it == "pack.csv" { "pipe.csv" } else { it }).collect();
+    let running = stage.spawn(&args);
+    // Opened when the test reads it; its end never comes.
+    let mut writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    writer.write_all(records().as_bytes()).unwrap();
+    let done = running.stop(rustix::process::Signal::TERM);
+    drop(writer);
+    assert_eq!(done.code, Some(1), "{done}");
+    assert!(done.stderr.contains("stopped before its end: nothing was compared"), "{done}");
+}
+
+#[test]
+fn rows_with_different_fields_are_compared_by_what_each_has() {
+    let stage = stage();
+    stage.ok(&test(&["--write-rows", "rows.jsonl"]));
+    let lines = fs::read_to_string(stage.path("rows.jsonl")).unwrap();
+    let one = |(number, line): (usize, &str)| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let gone = ["window_end_ts", "record_count", "pane"][number % 3];
+        row.as_object_mut().unwrap().remove(gone).unwrap();
+        format!("{row}\n")
+    };
+    let rows: String = lines.lines().enumerate().map(one).collect();
+    fs::write(stage.path("rows.jsonl"), rows).unwrap();
+    let told = stage.ok(&test(&["--expect", "rows.jsonl"]));
+    assert!(told.contains("all 20 rows are as expected"), "{told}");
 }

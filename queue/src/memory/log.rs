@@ -128,6 +128,11 @@ impl PartitionLog {
         Span { first: self.first, end: self.end }
     }
 
+    /// Bytes of the blocks that are there.
+    pub(super) fn bytes(&self) -> u64 {
+        self.blocks.iter().map(|block| block.bytes.len() as u64).sum()
+    }
+
     pub(super) fn offset_at(&self, time_ms: i64) -> Offset {
         let later = self.blocks.iter().find(|block| block.append_ms >= time_ms);
         later.map_or(self.end, |block| block.base)

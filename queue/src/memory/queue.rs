@@ -60,6 +60,14 @@ impl Memory {
         contents.topics.widen(self.handle.name(), &known, partitions)
     }
 
+    /// Bytes that the messages of a topic take, with a few for each message.
+    ///
+    /// # Errors
+    /// [`Error::TopicMissing`].
+    pub fn bytes(&self, topic: &Topic) -> Result<u64> {
+        self.handle.look(topic, |log| Ok(log.partitions.iter().map(PartitionLog::bytes).sum()))
+    }
+
     fn log(&self, topic: &Topic, partitions: impl Iterator<Item = Partition>) -> Result<MemoryLog> {
         self.handle.look(topic, |_| Ok(()))?;
         partitions.into_iter().try_for_each(|partition| validate::partition(topic, partition))?;
