@@ -111,7 +111,8 @@ pub const AHEAD_OF_SLOWEST_MS: i64 = 60_000;
 
 /// Bytes of a message of an internal topic that holds several records: about a hundred of them,
 /// which leaves a fiftieth of what a message costs to each. Whoever looks at the newest messages of
-/// a topic reads no more for that than of packs of foreign producers.
+/// a topic reads no more for that than of packs of foreign producers. A longer one is refused, so it
+/// may only grow while topics hold some.
 pub const PACK_BYTES: usize = 4 << 10;
 
 /// Longest record that shares such a message, bytes: three times what a sensor sends. Longer ones

@@ -333,6 +333,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn clients_do_not_return_to_the_given_addresses_by_themselves_which_takes_a_core() {
+        let settings = with_all(&[]).unwrap();
+        assert_eq!(settings.get("metadata.recovery.strategy"), Some("none"));
+    }
+
     fn with_all(settings: &[(&str, &str)]) -> Result<Settings> {
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let options = settings.iter().map(own).collect();

@@ -111,7 +111,9 @@ fn of_persistence(session: &mut Session, findings: &mut Vec<Finding>) -> Result<
 fn of_keys(target: &Target, findings: &mut Vec<Finding>) {
     use super::Operation::{HSet, Set};
     let has = |field: &str| target.key.fields().any(|of| of == field);
-    if matches!(target.operation, Set | HSet)
+    // One that adds the rows of a window up has one key for all of them.
+    if !target.merges_panes
+        && matches!(target.operation, Set | HSet)
         && has("window_start_ts")
         && !(has("pane") && has("clock_era"))
     {

@@ -36,7 +36,7 @@ pub(super) struct Target {
     pub(super) value: Vec<(String, String)>,
     pub(super) score: String,
     /// Whether the rows of a window are added up.
-    merges_panes: bool,
+    pub(super) merges_panes: bool,
     /// How long keys live; 0: for ever.
     pub(super) expire_ms: u64,
     /// Encoded commands that are kept at most before they are written, in bytes.

@@ -20,6 +20,7 @@ use crate::client::cluster::Cluster;
 use crate::examine;
 use crate::group::member::GroupSource;
 use crate::group::start_gate::StartGate;
+use crate::store::job_topic;
 use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
@@ -98,6 +99,16 @@ impl KafkaQueue {
     }
 }
 
+/// Why a topic is not deleted that all jobs of a cluster share.
+fn kept_for_all(topic: &str) -> Option<&'static str> {
+    match topic {
+        CHECKPOINTS => Some("it keeps the checkpoints of all jobs of the cluster"),
+        job_topic::TOPIC => Some("it keeps what all jobs of the cluster are"),
+        import_notes::TOPIC => Some("it keeps what was imported into all topics of the cluster"),
+        _ => None,
+    }
+}
+
 impl Queue for KafkaQueue {
     fn name(&self) -> String {
         self.cluster.at.clone()
@@ -130,11 +141,10 @@ impl Queue for KafkaQueue {
     fn delete(&self, topic: &Topic) -> Result<()> {
         self.refuse_in_a_store()?;
         self.cluster.check(topic)?;
-        if topic.name == CHECKPOINTS {
-            let (at, why) = (self.name(), "it keeps the checkpoints of all jobs of the cluster");
-            return Err(Error::NoTopicDeletion { at, why });
+        match kept_for_all(&topic.name) {
+            Some(why) => Err(Error::NoTopicDeletion { at: self.name(), why }),
+            None => Admin::new(&self.cluster)?.delete_topic(&topic.name),
         }
-        Admin::new(&self.cluster)?.delete_topic(&topic.name)
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {

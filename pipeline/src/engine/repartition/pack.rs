@@ -150,6 +150,10 @@ impl<'a> InternalRecords<'a> {
     }
 
     fn read_pack(bytes: &'a [u8]) -> Option<Self> {
+        // None of ours is longer, and a record of a foreign one may take as little as two bytes.
+        if bytes.len() > limits::PACK_BYTES {
+            return None;
+        }
         let (_, mut rest) = bytes.split_first()?;
         let partition = Partition(u32::try_from(read_varint(&mut rest)?).ok()?);
         let offset = read_varint(&mut rest)?;

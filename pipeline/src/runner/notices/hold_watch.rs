@@ -4,7 +4,7 @@
 //! reported once, with what is known about it.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,9 @@ pub(crate) fn watch(job: JobContext<'_>, metrics: &Metrics, is_over: &AtomicBool
 struct HoldWatch {
     /// Where each open transaction begins, since when that is known, and whether it was reported.
     open: BTreeMap<Partition, (Offset, Instant, bool)>,
+    /// Those that were reported while an older one held their partition back. Each goes
+    /// when it is the oldest, or nothing is open there.
+    reported_behind: BTreeSet<(Partition, Offset)>,
 }
 
 impl HoldWatch {
@@ -55,26 +58,35 @@ impl HoldWatch {
         }
         queue.look_at(&mut due);
         let (least, now_ms) = (limits::HELD_BACK.as_millis() as i64, clock::now_ms());
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (place, transaction) in due.into_iter().flat_map(|it| it.each().enumerate()) {
             let age_ms = transaction.age_ms(now_ms);
             // One behind it may be that of a producer that works.
             if place == 0 || age_ms >= Some(least) {
-                told.push(HeldBack { transaction, age_ms: age_ms.unwrap_or(least) });
+                if place > 0 {
+                    self.reported_behind.insert((transaction.partition, transaction.first));
+                }
+                reported.push(HeldBack { transaction, age_ms: age_ms.unwrap_or(least) });
             }
         }
-        told
+        reported
     }
 
     /// Those that have been there long enough and were not reported yet.
     fn due(&mut self, found: Vec<OpenTransaction>, now: Instant) -> Vec<OpenTransaction> {
         self.open.retain(|partition, _| found.iter().any(|it| it.partition == *partition));
+        let open = &self.open;
+        self.reported_behind.retain(|(partition, first)| {
+            open.get(partition).is_some_and(|(oldest, ..)| oldest < first)
+        });
         let mut due = Vec::new();
         for transaction in found {
             let fresh = (transaction.first, now, false);
             let known = self.open.entry(transaction.partition).or_insert(fresh);
             if known.0 != transaction.first {
-                *known = fresh;
+                let is_told =
+                    self.reported_behind.remove(&(transaction.partition, transaction.first));
+                *known = (transaction.first, now, is_told);
             }
             let (_, since, is_told) = known;
             if !*is_told && now.duration_since(*since) >= limits::HELD_BACK {
@@ -114,5 +126,17 @@ mod tests {
         assert_eq!(watch.due(open(9), later + limits::HELD_BACK), open(9));
         assert!(watch.due(Vec::new(), later + limits::HELD_BACK).is_empty());
         assert!(watch.due(open(9), later + limits::HELD_BACK).is_empty());
+    }
+
+    #[test]
+    fn one_that_was_reported_behind_another_is_not_reported_again_when_it_becomes_the_first() {
+        let (mut watch, now) = (HoldWatch::default(), Instant::now());
+        assert!(watch.due(open(5), now).is_empty());
+        watch.reported_behind.insert((Partition(1), Offset(9)));
+        assert_eq!(watch.due(open(5), now + limits::HELD_BACK), open(5));
+        assert!(watch.due(open(9), now + 2 * limits::HELD_BACK).is_empty());
+        assert!(watch.due(open(9), now + 4 * limits::HELD_BACK).is_empty());
+        assert!(watch.due(Vec::new(), now + 4 * limits::HELD_BACK).is_empty());
+        assert!(watch.reported_behind.is_empty());
     }
 }
