@@ -264,4 +264,23 @@ mod tests {
         let newer = StateFile::open(&path).err().unwrap().to_string();
         assert!(newer.contains("layout 5") && newer.contains("newer version"), "{newer}");
     }
+    #[test]
+    fn the_audit_log_of_layout_3_tells_what_the_guards_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let db = Connection::open(&path).unwrap();
+        let entry = "INSERT INTO audit (at_ms, who, action, result, detail) VALUES (1, 'a',";
+        db.execute_batch(&format!(
+            "{TABLES} {VERSIONS} PRAGMA user_version = 3;
+             {entry} 'submit', 'done', ''); {entry} 'POST /api/v1/jobs', 'unauthorized', '');"
+        ))
+        .unwrap();
+        drop(db);
+        let mut state = StateFile::open(&path).unwrap();
+        let next = audit::AuditEntry { action: "start".to_owned(), ..Default::default() };
+        state.note(&next).unwrap();
+        let all = audit::AuditQuery { most: 9, ..Default::default() }.entries(&state.db).unwrap();
+        let kinds: Vec<_> = all.iter().map(|it| (&*it.action, it.by_guard)).collect();
+        assert_eq!(kinds, [("start", false), ("POST /api/v1/jobs", true), ("submit", false)]);
+    }
 }
