@@ -1,6 +1,6 @@
 //! Who uses a topic: jobs and sinks that hold it, and jobs whose stores lie beside the queue.
 
-use seismic_queue::{JobStore, Queue, Topic};
+use seismic_queue::{JobStore, Kind, Queue, Result, Topic};
 use serde::Serialize;
 
 use crate::job::location::Location;
@@ -25,7 +25,7 @@ pub fn of(queue: &dyn Queue, topic: &Topic, location: &Location) -> anyhow::Resu
     let own = [location.open_store(), location.first_step().open_store()];
     let stores = beside.filter_map(|url| url.open_store().ok()).chain(own.into_iter().flatten());
     for store in stores {
-        let Some((user, holder)) = user_of(&*store, topic) else { continue };
+        let Some((user, holder)) = user_of(&*store, topic)? else { continue };
         holders.push(holder);
         if !users.iter().any(|known| known.name == user.name && known.does == user.does) {
             users.push(user);
@@ -42,19 +42,27 @@ pub fn of(queue: &dyn Queue, topic: &Topic, location: &Location) -> anyhow::Resu
 }
 
 /// The job of a store, if it uses the topic, and what it is called as a holder.
-fn user_of(store: &dyn JobStore, topic: &Topic) -> Option<(TopicUser, String)> {
-    let view = store.view().ok()?;
+///
+/// # Errors
+/// When the store does not answer now: nobody knows then whether its job runs.
+fn user_of(store: &dyn JobStore, topic: &Topic) -> Result<Option<(TopicUser, String)>> {
+    let view = match store.view() {
+        Ok(view) => view,
+        Err(error) if error.kind() == Kind::Retry => return Err(error),
+        // There is no job in it, or none that can be read.
+        Err(_) => return Ok(None),
+    };
     let reads = view.job.inputs.iter().any(|input| input.name == topic.name);
     let writes = view.job.topics().any(|output| *output == topic.name);
     let does = match (reads, writes) {
         (true, _) => "reads",
         // Where the store is in a cluster, its topics lie beside those of others.
         (false, true) => "writes",
-        (false, false) => return None,
+        (false, false) => return Ok(None),
     };
-    let run_by = store.leased_by().ok().flatten();
+    let run_by = store.leased_by()?;
     let holder = format!("{} ({})", view.job.group, view.id);
-    Some((TopicUser { name: format!("job {}", view.job.group), does, run_by }, holder))
+    Ok(Some((TopicUser { name: format!("job {}", view.job.group), does, run_by }, holder)))
 }
 
 /// In a line each.
