@@ -6,6 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod coordinator;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 pub(crate) mod native;
+pub(crate) mod offsets;
 pub(crate) mod open_transactions;
 pub(crate) mod opening;
 pub(crate) mod rights;
