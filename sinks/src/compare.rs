@@ -194,7 +194,11 @@ impl TopicRows<'_> {
         }
         let mut silent = Duration::ZERO;
         while self.at >= self.batch.len() {
-            match self.reader.read(Duration::from_secs(1), &mut self.spare)? {
+            match self
+                .reader
+                .read(Duration::from_secs(1), &mut self.spare)
+                .map_err(Error::of_rows)?
+            {
                 Event::Batch(batch) => {
                     self.spare.push(std::mem::replace(&mut self.batch, batch));
                     self.at = 0;

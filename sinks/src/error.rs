@@ -143,6 +143,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error in reading the rows of a job. That their topic was recreated is a loss of rows, as it
+    /// is for the worker that writes them; which of both finds it first is chance.
+    #[must_use]
+    pub(crate) fn of_rows(error: seismic_queue::Error) -> Error {
+        Error::Queue(match error {
+            seismic_queue::Error::TopicRemade { topic, at } => {
+                seismic_queue::Error::OutputRemade { topic, at }
+            }
+            error => error,
+        })
+    }
+
     /// What a person can do about it, where that takes more than what the message says.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
@@ -236,5 +248,18 @@ impl Error {
             | io::ErrorKind::FileTooLarge => Error::Full { at: at.to_owned(), doing },
             _ => Error::Io { at: at.to_owned(), doing, source },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_topic_that_was_recreated_is_a_loss_for_the_sink_as_for_the_worker() {
+        let (topic, at) = ("rows".to_owned(), "kafka://a".to_owned());
+        let error = Error::of_rows(seismic_queue::Error::TopicRemade { topic, at });
+        assert_eq!(error.kind(), Kind::Data, "exit code 1, not that of a wrong option");
+        assert_eq!(error.remedy(), Some(Remedy::RestoreOutputs));
     }
 }

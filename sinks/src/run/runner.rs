@@ -167,7 +167,7 @@ impl SinkRunner {
         if self.pending.is_none() {
             // Rows that wait for their sync must not wait for other rows.
             let until_sync = self.until_sync().unwrap_or(wait);
-            match self.reader.read(wait.min(until_sync), &mut self.spare)? {
+            match self.reader.read(wait.min(until_sync), &mut self.spare).map_err(Error::of_rows)? {
                 Event::Batch(batch) => {
                     self.decoder.decode(&batch)?;
                     (self.pending, self.pending_from) = (Some(batch), 0);
