@@ -1,5 +1,5 @@
-//! How files of records are to be understood: options that `import` and `test` share, and what a
-//! person is told of lines and files that could not be read.
+//! How files of records are to be understood: options that `import` and `test` share, and
+//! how lines and files that could not be read are reported.
 
 use std::path::PathBuf;
 

@@ -14,7 +14,7 @@ const STORE: &str = "output/queue.seismic.home.db";
 /// Longer than the program waits for a lock (2 s) before it must retry.
 const WHILE: Duration = Duration::from_millis(2_500);
 
-/// Holds the file so that no one else can write. Let go of when it is dropped.
+/// Holds the write lock of the file until it is dropped.
 fn hold(stage: &Stage, file: &str) -> Connection {
     let db = Connection::open(stage.path(file)).unwrap();
     db.busy_timeout(Duration::from_secs(60)).unwrap();
