@@ -8,7 +8,6 @@ pub mod exit;
 pub(crate) mod format;
 mod found_topic;
 pub(crate) mod json;
-pub(crate) mod log_levels;
 pub(crate) mod merged_rows;
 pub(crate) mod recordings;
 pub(crate) mod signal;
@@ -26,7 +25,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::exit::Outcome;
-use crate::logs::{Lines, SERVICE, follow_filter, is_text};
+use crate::logs::{Lines, follow_filter, is_text, levels};
 
 /// Exactly-once ingestion of seismic sensor data.
 ///
@@ -127,12 +126,16 @@ impl Cli {
 /// Sets up logs on stderr (`RUST_LOG` selects them; warnings by default) and, in test builds,
 /// failpoints from the environment. Every program of this package calls it first.
 pub fn start() {
-    let of_environment = tracing_subscriber::EnvFilter::try_from_default_env();
-    if of_environment.is_ok() {
+    let words = std::env::var("RUST_LOG").ok().filter(|words| !words.is_empty());
+    let of_environment = words.as_deref().map(levels::filter);
+    if let Some(Ok(_)) = of_environment {
         follow_filter();
     }
-    let filter = of_environment
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,{SERVICE}=info")));
+    let (filter, fault) = match of_environment {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(fault)) => (levels::default(), Some(fault)),
+        None => (levels::default(), None),
+    };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -140,9 +143,12 @@ pub fn start() {
         .log_internal_errors(false)
         .with_target(false)
         .with_filter(filter_fn(is_text));
-    let (filter, levels) = reload::Layer::new(filter);
-    log_levels::remember(move |filter| levels.reload(filter).map_err(|error| error.to_string()));
+    let (filter, handle) = reload::Layer::new(filter);
+    levels::remember(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
     tracing_subscriber::registry().with(filter).with(lines).with(Lines).init();
+    if let Some(fault) = fault {
+        tracing::warn!("RUST_LOG {fault}");
+    }
     if let Err(error) = signal::survive_file_size_limit() {
         tracing::warn!(%error, "a write beyond the limit of file sizes will end the process");
     }

@@ -2,6 +2,7 @@
 //! API.
 
 mod layer;
+pub mod levels;
 mod line;
 mod rolling_file;
 mod settings;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::cli::log_levels;
 use crate::error::Usage;
 use crate::job::file;
 use crate::job::file::server_file::{Connections, Defaults, lines_of_defaults};
 use crate::job::file::variables::Given;
+use crate::logs::levels;
 use crate::serve::pressure::look::PressureLimits;
 
 /// What the file says.
@@ -67,7 +67,7 @@ impl ServeConfig {
             return Err(Usage(format!("the file {name}: {}", faults.join("\n       "))));
         }
         if let Some(level) = &config.logs.level {
-            log_levels::check(level)
+            levels::filter(level)
                 .map_err(|why| Usage(format!("the file {name}: logs.level: {why}")))?;
         }
         config.place_defaults(&text, path)?;

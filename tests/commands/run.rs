@@ -224,6 +224,15 @@ fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
 }
 
 #[test]
+fn a_filter_of_log_lines_that_is_none_is_reported_and_warnings_are_logged() {
+    let stage = Stage::new();
+    let mut command = stage.command(&["generate", "--max-records", "10"]);
+    command.env("RUST_LOG", "warning");
+    let done = stage.start(command).wait().ok();
+    assert!(done.stderr.contains("RUST_LOG \"warning\" selects no log lines"), "{done}");
+}
+
+#[test]
 fn each_received_record_is_logged_at_level_trace_and_only_there() {
     let stage = Stage::new();
     let lines = "sensor_id,collect_timestamp,seismic_amplitude,phase_type\n\

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Supervisor;
-use crate::cli::log_levels;
+use crate::logs::levels;
 use crate::serve::config::ServeConfig;
 use crate::serve::settings::ServeSettings;
 use crate::serve::worker::order::Description;
@@ -101,6 +101,6 @@ impl ServeSettings {
             return Ok(());
         }
         // Changes of states are what a server has to say.
-        log_levels::set(self.log_level.as_deref().unwrap_or("info"))
+        levels::set(self.log_level.as_deref().unwrap_or("info"))
     }
 }

@@ -9,8 +9,8 @@ use super::identity::Identity;
 use super::protocol::{Answer, Ask, Question, VERSION, read_line, write_line};
 use super::report::Report;
 use super::throttle::Throttle;
-use crate::cli::log_levels;
 use crate::job::{JobObserver, StopToken};
+use crate::logs::levels;
 use crate::serve::limits;
 
 /// What a worker answers from.
@@ -71,7 +71,7 @@ fn answer(question: &Question, subject: &Subject) -> Answer {
             let what = if *are_held { "write nothing for a while" } else { "write again" };
             tracing::info!("sinks {what}: the server says so");
         }
-        Ask::Levels(filter) => answer.error = log_levels::set(filter).err(),
+        Ask::Levels(filter) => answer.error = levels::set(filter).err(),
     }
     answer
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::value::{choice, number, text};
 use super::ServiceKey;
-use crate::logs::LogFormat;
+use crate::logs::{LogFormat, levels};
 
 /// Its keys.
 pub(super) const KEYS: &[ServiceKey] = &[
@@ -17,8 +17,7 @@ pub(super) const KEYS: &[ServiceKey] = &[
         schema: || json!({ "type": "string" }),
         set: |service, value| {
             let filter = text(value)?;
-            tracing_subscriber::EnvFilter::try_new(&filter)
-                .map_err(|error| format!("{filter:?} selects no log lines: {error}"))?;
+            levels::filter(&filter)?;
             service.logs.level = filter;
             Ok(())
         },
