@@ -1,5 +1,6 @@
 //! Names are read back as written, and named checkpoints are kept.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
@@ -105,7 +106,10 @@ fn who_has_answered_is_told_until_all_have() {
 
 proptest! {
     #[test]
-    fn foreign_lines_are_read_without_harm(records: Vec<Vec<String>>, kind in "asked|newest|whole|gone") {
+    fn foreign_lines_are_read_without_harm(
+        records in vec(vec("[a-b]|(whole|gone)?[0-9 |]{0,8}|\\PC{0,4}", 0..6), 0..12),
+        kind in "asked|newest|whole|gone",
+    ) {
         let mut names = CheckpointNames::default();
         for mut lines in records {
             lines.insert(lines.len().min(1), kind.clone());
