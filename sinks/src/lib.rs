@@ -13,6 +13,12 @@
 //! outside its folder knows its name. All folders use the same file names for the same things. Rows
 //! reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
 
+// What databases share has no user where none of them is built.
+#![cfg_attr(
+    not(all(feature = "influx", feature = "postgres", feature = "redis", feature = "rocketmq")),
+    allow(dead_code, unused_imports)
+)]
+
 mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
