@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
@@ -186,9 +186,14 @@ pub(crate) fn topic_id<C: ClientContext>(
     broker: Option<i32>,
     wait: Duration,
 ) -> Result<Option<String>, RDKafkaErrorCode> {
+    let begun = Instant::now();
+    // While no broker answers, librdkafka would connect again and again for the question below,
+    // without a pause: each failed attempt has it look for the controller, and that ends the pause.
+    let answer = client.fetch_metadata(Some(topic), wait);
+    answer.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))?;
     let name = CString::new(topic).expect("names of topics have no zero byte");
     let mut names = [name.as_ptr()];
-    let wait_ms = wait.as_millis().min(60_000) as i32;
+    let wait_ms = wait.saturating_sub(begun.elapsed()).as_millis().min(60_000) as i32;
     // SAFETY: `client` keeps the instance alive throughout. Each object that is made here is
     // destroyed here once, after the last use; `names` outlives the call that copies it; results
     // belong to the event, which is destroyed last.
