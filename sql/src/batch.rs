@@ -21,13 +21,13 @@ pub enum Cell<'a> {
 #[derive(Clone, Debug)]
 pub struct Batch {
     width: usize,
-    cells: Vec<Stored>,
+    cells: Vec<StoredCell>,
     texts: String,
     bytes: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
-enum Stored {
+enum StoredCell {
     Null,
     Integer(i64),
     Real(f64),
@@ -45,18 +45,18 @@ impl Batch {
     /// Appends the next cell: the rows one after the other, each with a cell for every column.
     pub fn push(&mut self, cell: Cell<'_>) {
         self.cells.push(match cell {
-            Cell::Null => Stored::Null,
-            Cell::Integer(value) => Stored::Integer(value),
-            Cell::Real(value) => Stored::Real(value),
+            Cell::Null => StoredCell::Null,
+            Cell::Integer(value) => StoredCell::Integer(value),
+            Cell::Real(value) => StoredCell::Real(value),
             Cell::Text(text) => {
                 let from = self.texts.len();
                 self.texts.push_str(text);
-                Stored::Text(from..self.texts.len())
+                StoredCell::Text(from..self.texts.len())
             }
             Cell::Blob(blob) => {
                 let from = self.bytes.len();
                 self.bytes.extend_from_slice(blob);
-                Stored::Blob(from..self.bytes.len())
+                StoredCell::Blob(from..self.bytes.len())
             }
         });
     }
@@ -86,7 +86,7 @@ impl Batch {
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let cells = self.cells.capacity() * size_of::<Stored>();
+        let cells = self.cells.capacity() * size_of::<StoredCell>();
         (cells + self.texts.capacity() + self.bytes.capacity()) as u64
     }
 
@@ -94,11 +94,11 @@ impl Batch {
     #[must_use]
     pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
         match self.cells.get(row * self.width + column) {
-            None | Some(Stored::Null) => Cell::Null,
-            Some(Stored::Integer(value)) => Cell::Integer(*value),
-            Some(Stored::Real(value)) => Cell::Real(*value),
-            Some(Stored::Text(range)) => Cell::Text(&self.texts[range.clone()]),
-            Some(Stored::Blob(range)) => Cell::Blob(&self.bytes[range.clone()]),
+            None | Some(StoredCell::Null) => Cell::Null,
+            Some(StoredCell::Integer(value)) => Cell::Integer(*value),
+            Some(StoredCell::Real(value)) => Cell::Real(*value),
+            Some(StoredCell::Text(range)) => Cell::Text(&self.texts[range.clone()]),
+            Some(StoredCell::Blob(range)) => Cell::Blob(&self.bytes[range.clone()]),
         }
     }
 }

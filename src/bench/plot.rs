@@ -19,11 +19,11 @@ pub struct Plot {
     pub y_title: &'static str,
     /// Places on the logarithmic axis, rising, above zero.
     pub x: Vec<f64>,
-    pub lines: Vec<Line>,
+    pub lines: Vec<Curve>,
 }
 
 /// One line of it.
-pub struct Line {
+pub struct Curve {
     pub name: &'static str,
     /// A figure for each place.
     pub y: Vec<f64>,
@@ -59,7 +59,7 @@ impl Plot {
         svg + "</svg>\n"
     }
 
-    fn line(&self, line: &Line, colour: &str) -> String {
+    fn line(&self, line: &Curve, colour: &str) -> String {
         let places: Vec<_> =
             self.x.iter().zip(&line.y).map(|(&x, &y)| (self.x_at(x), self.y_at(y))).collect();
         let mut path = String::new();
@@ -121,7 +121,7 @@ mod tests {
             x_title: "sensors",
             y_title: "ns",
             x: vec![10.0, 100.0, 1_000.0],
-            lines: vec![Line { name: "CPU", y }],
+            lines: vec![Curve { name: "CPU", y }],
         }
     }
 

@@ -8,7 +8,7 @@ use seismic_proto::{ClosedBy, Message as _, SeismicAggRecord};
 use seismic_queue::{Event, Offset, Partition, Queue, Reader, Topic};
 
 use super::context::PATIENCE;
-use super::schedule::Seen;
+use super::schedule::SeenRow;
 
 /// A watcher at work.
 pub struct RowObserver<'a> {
@@ -18,7 +18,7 @@ pub struct RowObserver<'a> {
     next: Vec<Offset>,
     rows: u64,
     /// Rows that a record closed.
-    seen: Vec<Seen>,
+    seen: Vec<SeenRow>,
 }
 
 /// What was watched.
@@ -26,7 +26,7 @@ pub struct ObservedRows {
     /// All rows.
     pub rows: u64,
     /// Those that a record closed.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<SeenRow>,
 }
 
 impl<'a> RowObserver<'a> {
@@ -89,7 +89,7 @@ impl<'a> RowObserver<'a> {
             self.rows += 1;
             if row.closed_by() == ClosedBy::Time {
                 let closing = Offset(row.closing_offset.try_into()?);
-                self.seen.push(Seen { partition: batch.partition(), closing, at });
+                self.seen.push(SeenRow { partition: batch.partition(), closing, at });
             }
         }
         self.next[batch.partition().0 as usize] = batch.next();

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::context::Bench;
 use super::drain;
-use super::plot::{Line, Plot};
+use super::plot::{Curve, Plot};
 use super::report::median;
 use super::workload::Backlog;
 
@@ -106,6 +106,6 @@ fn measure(bench: &Bench<'_>, growth: &Growth) -> anyhow::Result<Plot> {
         x_title: growth.x_title,
         y_title: "ns/record",
         x: growth.cases.iter().map(|case| case.x as f64).collect(),
-        lines: vec![Line { name: "CPU", y: cpu }, Line { name: "wall", y: wall }],
+        lines: vec![Curve { name: "CPU", y: cpu }, Curve { name: "wall", y: wall }],
     })
 }

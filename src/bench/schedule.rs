@@ -53,7 +53,7 @@ struct Entry {
 
 /// A row as a reader saw it.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct SeenRow {
     pub partition: Partition,
     /// The message that closed its window.
     pub closing: Offset,
@@ -95,7 +95,7 @@ impl Schedule {
 
     /// From when the closing message of a row was due to when the row was seen, for those due from
     /// `since` on.
-    pub fn visible(&self, seen: &[Seen], since: Instant) -> Latencies {
+    pub fn visible(&self, seen: &[SeenRow], since: Instant) -> Latencies {
         let mut latencies = Latencies::new();
         for row in seen {
             if let Some(due) = self.due(row.partition, row.closing).filter(|&due| due >= since) {
@@ -112,8 +112,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn seen(partition: u32, closing: u64, at: Instant) -> Seen {
-        Seen { partition: Partition(partition), closing: Offset(closing), at }
+    fn seen(partition: u32, closing: u64, at: Instant) -> SeenRow {
+        SeenRow { partition: Partition(partition), closing: Offset(closing), at }
     }
 
     /// Ten messages every 10 ms, in partition 1 of two.

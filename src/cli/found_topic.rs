@@ -20,12 +20,12 @@ pub(crate) enum Where {
 
 /// A topic that was found.
 pub(crate) struct FoundTopic {
-    place: Place,
+    place: Origin,
     /// What its messages are.
     pub content: Content,
 }
 
-enum Place {
+enum Origin {
     Queue(Box<dyn Queue>),
     Store(Box<dyn JobStore>),
 }
@@ -43,20 +43,20 @@ impl FoundTopic {
         if place != Some(Where::Queue)
             && let Some((store, content)) = in_store(location, topic, place)?
         {
-            return Ok(FoundTopic { place: Place::Store(store), content });
+            return Ok(FoundTopic { place: Origin::Store(store), content });
         }
         let (queue, content) = match seismic_sinks::rows_in(&location.queue, topic)? {
             Some(queue) => (queue, Content::Rows),
             None => (location.open_queue_of(topic)?, Content::Records),
         };
-        Ok(FoundTopic { place: Place::Queue(queue), content })
+        Ok(FoundTopic { place: Origin::Queue(queue), content })
     }
 
     /// What to read it with.
     pub(crate) fn queue(&self) -> &dyn Queue {
         match &self.place {
-            Place::Queue(queue) => &**queue,
-            Place::Store(store) => store.topics(),
+            Origin::Queue(queue) => &**queue,
+            Origin::Store(store) => store.topics(),
         }
     }
 }

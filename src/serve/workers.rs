@@ -199,7 +199,7 @@ mod tests {
     use crate::job::service::RestartPolicy;
     use crate::serve::life::Doing;
     use crate::serve::life::ending::Ending;
-    use crate::serve::pressure::Seen;
+    use crate::serve::pressure::WantedJob;
     use crate::serve::settings::ServeSettings;
     use crate::serve::worker::order::Description;
 
@@ -289,12 +289,12 @@ mod tests {
         let failed = worker(1, &[&runs[..], &[yields(Level::Slowed), busy]].concat());
         assert_eq!(failed.life.standing().state, State::Failed);
         assert_eq!(level(&[&failed, &second]), Level::Paused);
-        assert!(Seen::of(&[&failed, &second]).unwrap().works);
+        assert!(WantedJob::of(&[&failed, &second]).unwrap().works);
         // One that waits for its restart is wanted, and does not work.
         let died = worker(1, &[&runs[..], &[Input::Ended(Ending::Vanished)]].concat());
-        let seen = Seen::of(&[&died]).unwrap();
+        let seen = WantedJob::of(&[&died]).unwrap();
         assert!(!seen.works && seen.level == Level::Full);
-        assert!(Seen::of(&[&failed]).is_none());
+        assert!(WantedJob::of(&[&failed]).is_none());
     }
 
     #[test]

@@ -9,15 +9,15 @@ pub(super) type Place<'a> = (Option<&'a str>, Option<i64>);
 /// Rows by their places.
 #[derive(Default)]
 pub(super) struct Nearest<'a> {
-    all: Line,
-    by_sensor: BTreeMap<&'a str, Line>,
+    all: OrderedRows,
+    by_sensor: BTreeMap<&'a str, OrderedRows>,
     /// Those that do not say their sensor may be of any.
-    of_any: Line,
+    of_any: OrderedRows,
 }
 
 /// Rows in the order of their windows.
 #[derive(Default)]
-struct Line {
+struct OrderedRows {
     /// Start of the window and number of each row.
     rows: Vec<(i64, usize)>,
     /// The first one.
@@ -50,7 +50,7 @@ impl<'a> Nearest<'a> {
     }
 }
 
-impl Line {
+impl OrderedRows {
     fn add(&mut self, number: usize, start: Option<i64>) {
         self.first = self.first.or(Some(number));
         match start {

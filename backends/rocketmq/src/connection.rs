@@ -51,11 +51,11 @@ struct Shared {
     session: Option<Session>,
     /// Held while a frame is written, so that frames never mix.
     writing: Mutex<()>,
-    state: Mutex<State>,
+    state: Mutex<Requests>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Requests {
     waiting: HashMap<i32, Sender<Answer>>,
     /// Why it ended.
     lost: Option<String>,
@@ -162,7 +162,7 @@ impl Drop for Connection {
 
 impl Shared {
     /// Every change of the state is made in one step, so one that a panic left behind is whole.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Requests> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

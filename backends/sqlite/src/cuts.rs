@@ -35,7 +35,7 @@ pub(crate) fn cut(db: &Connection, place: i64, count: u64) -> Sql<Offset> {
 }
 
 /// A stored block.
-pub(crate) struct Stored {
+pub(crate) struct StoredBlock {
     row: i64,
     pub(crate) base: Offset,
     pub(crate) count: u32,
@@ -43,18 +43,18 @@ pub(crate) struct Stored {
     bytes: Vec<u8>,
 }
 
-fn last_block(db: &Connection, place: i64) -> Sql<Option<Stored>> {
+fn last_block(db: &Connection, place: i64) -> Sql<Option<StoredBlock>> {
     let mut select = db.prepare_cached(
         "SELECT rowid, base, count, append_ms, bytes FROM block
          WHERE partition = ?1 ORDER BY base DESC LIMIT 1",
     )?;
-    Ok(select.query_row([place], Stored::of_row).optional()?)
+    Ok(select.query_row([place], StoredBlock::of_row).optional()?)
 }
 
-impl Stored {
-    pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
+impl StoredBlock {
+    pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<StoredBlock> {
         let (base, count, append_ms) = (Offset(row.get(1)?), row.get(2)?, row.get(3)?);
-        Ok(Stored { row: row.get(0)?, base, count, append_ms, bytes: row.get(4)? })
+        Ok(StoredBlock { row: row.get(0)?, base, count, append_ms, bytes: row.get(4)? })
     }
 
     pub(crate) fn end(&self) -> Offset {

@@ -18,11 +18,11 @@ use crate::read_only;
 /// The file at a path, as it was when that was looked at last.
 pub(crate) struct MainFile {
     path: PathBuf,
-    seen: Mutex<Seen>,
+    seen: Mutex<LastLook>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct LastLook {
     /// Messages in it when it was read last; `None` before that.
     messages: Option<u64>,
     /// When it had been changed then.
@@ -48,7 +48,7 @@ impl MainFile {
         match (self.contents(), seen.messages) {
             (Contents::Unreadable, _) | (Contents::Others, None) => false,
             (Contents::Messages(now), known) if known.is_none_or(|known| now >= known) => {
-                *seen = Seen { messages: Some(now), changed, doubtful: None };
+                *seen = LastLook { messages: Some(now), changed, doubtful: None };
                 false
             }
             _ => match seen.doubtful {

@@ -152,7 +152,7 @@ pub(crate) enum Layout {
 }
 
 /// What a file turned out to be.
-enum Found {
+enum FileOwner {
     Ours,
     /// Nothing in it yet.
     Empty,
@@ -203,8 +203,8 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
         let found = identify(&moment, at, layout)?;
         moment.commit()?;
         Ok(match found {
-            Found::Ours => Some(db),
-            Found::Empty => None,
+            FileOwner::Ours => Some(db),
+            FileOwner::Empty => None,
         })
     };
     let opened = connect(path, layout, OpenFlags::empty()).and_then(&identified);
@@ -283,7 +283,7 @@ fn checkpoint_by_bytes(db: &Connection) -> Sql<()> {
     Ok(db.execute_batch(&format!("PRAGMA wal_autocheckpoint = {pages}"))?)
 }
 
-fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
+fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<FileOwner> {
     let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
     let version = number("PRAGMA user_version")?;
     let application_id = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -293,7 +293,7 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
         Some(found) if found != layout => {
             foreign(format!("it is {}, not {}", found.noun(), layout.noun()))
         }
-        Some(Layout::JobStore) if version == i64::from(SHAPED) => Ok(Found::Ours),
+        Some(Layout::JobStore) if version == i64::from(SHAPED) => Ok(FileOwner::Ours),
         Some(_) if version != i64::from(VERSION) => {
             let (at, known) = (at.to_owned(), VERSION);
             Err(match u32::try_from(version).unwrap_or_default() {
@@ -302,8 +302,8 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
             }
             .into())
         }
-        Some(_) => Ok(Found::Ours),
-        None if (application_id, version, tables) == (0, 0, 0) => Ok(Found::Empty),
+        Some(_) => Ok(FileOwner::Ours),
+        None if (application_id, version, tables) == (0, 0, 0) => Ok(FileOwner::Empty),
         None => foreign("it is an SQLite file of another program".to_owned()),
     }
 }
@@ -314,7 +314,7 @@ fn make(path: &Path, at: &str, layout: Layout, page_bytes: usize) -> Sql<Connect
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch("BEGIN IMMEDIATE")?;
     // Another process may have been faster.
-    if matches!(identify(&db, at, layout)?, Found::Empty) {
+    if matches!(identify(&db, at, layout)?, FileOwner::Empty) {
         db.execute_batch(TOPICS)?;
         db.execute_batch(CUTS)?;
         if layout == Layout::JobStore {

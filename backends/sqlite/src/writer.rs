@@ -28,12 +28,12 @@ pub(crate) struct Writer {
     busy_wait: Duration,
     /// Threads that wait for the state.
     waiting: AtomicUsize,
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
     /// Some group's outcome is known.
     settled: Condvar,
 }
 
-struct State {
+struct WriterState {
     db: Connection,
     /// The group whose transaction is open.
     open: Option<Arc<OnceLock<Outcome>>>,
@@ -74,7 +74,7 @@ impl From<Unmade> for Error {
 
 impl Writer {
     pub(crate) fn new(db: Connection, at: String, wal: PathBuf, busy_wait: Duration) -> Self {
-        let state = State {
+        let state = WriterState {
             db,
             open: None,
             broken: false,
@@ -128,7 +128,7 @@ impl Writer {
     }
 
     /// Takes the state. It cannot be poisoned half changed: work is done under `catch_unwind`.
-    fn enter(&self) -> MutexGuard<'_, State> {
+    fn enter(&self) -> MutexGuard<'_, WriterState> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -136,7 +136,7 @@ impl Writer {
     }
 
     /// Moves the WAL into the file when readers kept it from starting over for too long.
-    fn bound_wal(&self, state: &mut State) {
+    fn bound_wal(&self, state: &mut WriterState) {
         let large = fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > limits::WAL_BYTES);
         if !large || state.waited.is_some_and(|last| last.elapsed() < limits::WAL_WAIT) {
             return;
@@ -153,7 +153,7 @@ impl Writer {
     }
 }
 
-impl State {
+impl WriterState {
     /// The open group, begun if there is none.
     fn join(&mut self, at: &str, doing: &'static str) -> Result<Arc<OnceLock<Outcome>>, Error> {
         if self.broken {

@@ -18,7 +18,7 @@ use std::hash::Hash;
 
 use seismic_queue::Offset;
 
-use super::matcher::{Found, Matcher, Mismatch};
+use super::matcher::{Matcher, Mismatch, Placed};
 
 /// Both streams of one topic.
 pub(super) struct Comparison<K> {
@@ -65,7 +65,7 @@ impl<K: Clone + Eq + Hash> Comparison<K> {
 
     /// The next value of the topic. With `is_before_message` it came to be before the message at
     /// `at`, and so perhaps before a fold that begins there: then the fold knows.
-    pub fn find(&mut self, key: K, at: Offset, is_before_message: bool, found: Found) {
+    pub fn find(&mut self, key: K, at: Offset, is_before_message: bool, found: Placed) {
         if let Some(from) = self.before {
             let is_open = at == from && is_before_message;
             if at < from || (is_open && !self.at_beginning.contains(&key)) {
@@ -144,7 +144,7 @@ mod tests {
             comparison.expect(key, Offset(at), vec![]);
         }
         for &(key, at, early) in found {
-            comparison.find(key, Offset(at), early, Found { offset: Offset(0), value: vec![] });
+            comparison.find(key, Offset(at), early, Placed { offset: Offset(0), value: vec![] });
         }
         comparison.close();
         let (passed, gone) = (comparison.passed, comparison.gone);

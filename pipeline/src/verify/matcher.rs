@@ -8,7 +8,7 @@ use seismic_queue::Offset;
 
 /// A value that was found, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Placed {
     pub offset: Offset,
     pub value: Vec<u8>,
 }
@@ -17,20 +17,20 @@ pub(crate) struct Found {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mismatch<K> {
     /// Both are there and differ.
-    Differs(K, Vec<u8>, Found),
+    Differs(K, Vec<u8>, Placed),
     /// Expected and not found.
     Missing(K, Vec<u8>),
     /// Found and not expected, or expected fewer times.
-    Surplus(K, Found),
+    Surplus(K, Placed),
 }
 
 /// Feeds of both streams, and what of them waits for its other half.
 pub(crate) struct Matcher<K> {
     expected: VecDeque<(K, Vec<u8>)>,
-    found: VecDeque<(K, Found)>,
+    found: VecDeque<(K, Placed)>,
     /// Passed over in their own stream because the other one had something else in their place.
     missing: HashMap<K, Vec<u8>>,
-    surplus: HashMap<K, VecDeque<Found>>,
+    surplus: HashMap<K, VecDeque<Placed>>,
     matched: u64,
 }
 
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
     }
 
     /// The next value found.
-    pub fn find(&mut self, key: K, found: Found) {
+    pub fn find(&mut self, key: K, found: Placed) {
         self.found.push_back((key, found));
     }
 
@@ -116,7 +116,7 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
         }
     }
 
-    fn add_found(&mut self, key: K, found: Found, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
+    fn add_found(&mut self, key: K, found: Placed, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
         match self.missing.remove(&key) {
             Some(value) => self.pair(key, value, found, on_mismatch),
             None => self.surplus.entry(key).or_default().push_back(found),
@@ -127,7 +127,7 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
         &mut self,
         key: K,
         value: Vec<u8>,
-        found: Found,
+        found: Placed,
         on_mismatch: &mut impl FnMut(Mismatch<K>),
     ) {
         self.matched += 1;
@@ -146,7 +146,7 @@ mod tests {
         let mut all = Vec::new();
         let mut on_mismatch = |mismatch| all.push(mismatch);
         for (i, &(key, value)) in found.iter().enumerate() {
-            matcher.find(key, Found { offset: Offset(i as u64), value: vec![value] });
+            matcher.find(key, Placed { offset: Offset(i as u64), value: vec![value] });
         }
         for &(key, value) in expected {
             matcher.expect(key, vec![value]);
@@ -170,14 +170,14 @@ mod tests {
     #[test]
     fn a_doubled_value_is_surplus_where_it_stands_again() {
         let (matched, all) = compare(&[(1, 1), (2, 2)], &[(1, 1), (1, 1), (2, 2)]);
-        let again = Found { offset: Offset(1), value: vec![1] };
+        let again = Placed { offset: Offset(1), value: vec![1] };
         assert_eq!((matched, all), (2, vec![Mismatch::Surplus(1, again)]));
     }
 
     #[test]
     fn a_changed_value_differs() {
         let (matched, all) = compare(&[(1, 1)], &[(1, 9)]);
-        let found = Found { offset: Offset(0), value: vec![9] };
+        let found = Placed { offset: Offset(0), value: vec![9] };
         assert_eq!((matched, all), (1, vec![Mismatch::Differs(1, vec![1], found)]));
     }
 }

@@ -8,7 +8,7 @@ use seismic_queue::{Block, Offset};
 use super::compared_output::ComparedOutput;
 use super::comparison::Comparison;
 use super::difference_reporter::DifferenceReporter;
-use super::matcher::{Found, Mismatch};
+use super::matcher::{Mismatch, Placed};
 use super::report::DifferenceKind;
 use super::topic_reader::TopicReader;
 use crate::Result;
@@ -99,7 +99,7 @@ impl RowComparison {
             }
         }
         let passed = self.comparison.passed;
-        let found = Found { offset, value: value.to_vec() };
+        let found = Placed { offset, value: value.to_vec() };
         self.comparison.find(origin.key, origin.at, origin.is_early, found);
         if self.comparison.passed == passed {
             self.found_records += origin.records;

@@ -30,7 +30,7 @@ pub trait Log: Send {
 }
 
 /// Position in one partition.
-struct Cursor {
+struct PolledPartition {
     partition: Partition,
     next: Offset,
     /// Whether `CaughtUp` was given at `next`.
@@ -40,7 +40,7 @@ struct Cursor {
 /// Reads some partitions of a log.
 pub struct PollingReader<L> {
     log: L,
-    cursors: Vec<Cursor>,
+    cursors: Vec<PolledPartition>,
     /// Index of the cursor whose turn it is.
     turn: usize,
     /// All cursors were at their ends, and `CaughtUp` was given for each.
@@ -58,7 +58,7 @@ impl<L: Log> PollingReader<L> {
     fn seek(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, next) in at {
             self.stop(&[partition]);
-            self.cursors.push(Cursor { partition, next, is_caught_up: false });
+            self.cursors.push(PolledPartition { partition, next, is_caught_up: false });
         }
         self.is_idle = false;
     }

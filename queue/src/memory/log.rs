@@ -26,13 +26,13 @@ pub(super) struct TopicLog {
 pub(super) struct PartitionLog {
     first: Offset,
     end: Offset,
-    blocks: VecDeque<Stored>,
+    blocks: VecDeque<StoredBlock>,
     /// What rewinds removed, in order.
     cuts: Vec<Span>,
     producers: BTreeMap<String, Produced>,
 }
 
-struct Stored {
+struct StoredBlock {
     base: Offset,
     count: u32,
     append_ms: i64,
@@ -41,13 +41,13 @@ struct Stored {
     origin: Option<Partition>,
 }
 
-impl Stored {
+impl StoredBlock {
     fn end(&self) -> Offset {
         Offset(self.base.0 + u64::from(self.count))
     }
 }
 
-impl Stored {
+impl StoredBlock {
     /// Keeps the first `left` messages.
     fn shorten(&mut self, left: u32) {
         let mut size = 0;
@@ -158,7 +158,13 @@ impl PartitionLog {
         let base = self.end;
         for (count, bytes) in pieces(block, skip) {
             let (base, append_ms) = (self.end, now_ms);
-            self.blocks.push_back(Stored { base, count, append_ms, bytes: bytes.into(), origin });
+            self.blocks.push_back(StoredBlock {
+                base,
+                count,
+                append_ms,
+                bytes: bytes.into(),
+                origin,
+            });
             self.end = Offset(base.0 + u64::from(count));
         }
         self.end.0 - base.0
@@ -250,12 +256,13 @@ impl PartitionLog {
     }
 
     fn held(&self, policy: Policy, now_ms: i64, hold: Hold) -> Option<HeldBack> {
-        let size = |block: &Stored| block.bytes.len() as u64;
-        let age_ms = |block: &Stored| now_ms.saturating_sub(block.append_ms).max(0) as u64;
-        let is_free = |block: &&Stored| block.end() <= hold.offset;
+        let size = |block: &StoredBlock| block.bytes.len() as u64;
+        let age_ms = |block: &StoredBlock| now_ms.saturating_sub(block.append_ms).max(0) as u64;
+        let is_free = |block: &&StoredBlock| block.end() <= hold.offset;
         let bytes: u64 = self.blocks.iter().map(size).sum();
         let too_many = policy.max_bytes.map_or(0, |most| bytes.saturating_sub(most));
-        let is_old = |block: &&Stored| policy.max_age_ms.is_some_and(|most| age_ms(block) > most);
+        let is_old =
+            |block: &&StoredBlock| policy.max_age_ms.is_some_and(|most| age_ms(block) > most);
         let too_old = self.blocks.iter().filter(is_old).map(size).sum();
         let free: u64 = self.blocks.iter().filter(is_free).map(size).sum();
         let oldest = self.blocks.iter().find(|block| !is_free(block))?;

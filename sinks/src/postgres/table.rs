@@ -13,7 +13,7 @@ use super::wire::Wire;
 use crate::{Error, Result};
 
 /// A column that the table has.
-struct Found {
+struct ExistingColumn {
     name: String,
     of_type: Type,
     type_name: String,
@@ -80,16 +80,18 @@ pub(super) fn check(
 }
 
 /// How a column takes its values; a fault when it does not.
-fn wire(column: &TableColumn, found: &[Found], faults: &mut Vec<String>) -> Wire {
+fn wire(column: &TableColumn, found: &[ExistingColumn], faults: &mut Vec<String>) -> Wire {
     let TableColumn { name, kind, sql_type, .. } = column;
     let wire = match found.iter().find(|found| found.name == *name) {
         None => Err(format!("it has no column {name} (of type {sql_type})")),
-        Some(Found { is_made: true, .. }) => {
+        Some(ExistingColumn { is_made: true, .. }) => {
             Err(format!("the server makes the values of column {name}"))
         }
-        Some(Found { of_type, type_name, .. }) => Wire::of(*kind, of_type).ok_or_else(|| {
-            format!("column {name} is of type {type_name} and must be of type {sql_type}")
-        }),
+        Some(ExistingColumn { of_type, type_name, .. }) => {
+            Wire::of(*kind, of_type).ok_or_else(|| {
+                format!("column {name} is of type {type_name} and must be of type {sql_type}")
+            })
+        }
     };
     wire.unwrap_or_else(|fault| {
         faults.push(fault);
@@ -104,7 +106,7 @@ fn exists(client: &mut Client, target: &Target, table: &str) -> Result<bool> {
     Ok(found.map_err(|e| failure(&target.name, "looking for its tables", e))?.get(0))
 }
 
-fn found(client: &mut Client, target: &Target) -> Result<Vec<Found>> {
+fn found(client: &mut Client, target: &Target) -> Result<Vec<ExistingColumn>> {
     let select = "\
         SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod), \
                a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', \
@@ -114,7 +116,7 @@ fn found(client: &mut Client, target: &Target) -> Result<Vec<Found>> {
         WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
     let rows = client.query(select, &[&target.schema, &target.table]);
     let rows = rows.map_err(|e| failure(&target.name, "looking at its columns", e))?;
-    let of = |row: &tokio_postgres::Row| Found {
+    let of = |row: &tokio_postgres::Row| ExistingColumn {
         name: row.get(0),
         // A type that is not one of the server's own is none that a sink writes.
         of_type: Type::from_oid(row.get(1)).unwrap_or(Type::UNKNOWN),

@@ -21,7 +21,7 @@ use crate::{Context, Error, Result, SinkSpec, limits};
 
 /// What the server has of a sink, and which batch moved it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(super) struct ReadPosition {
     pub(super) position: StoredPosition,
     pub(super) batch: String,
 }
@@ -34,7 +34,7 @@ pub(super) fn last_in_words(position: &Position) -> String {
 }
 
 /// What the server has of this sink; `None` when it has never written.
-pub(super) fn read(session: &mut Session, target: &Target) -> Result<Option<Stored>> {
+pub(super) fn read(session: &mut Session, target: &Target) -> Result<Option<ReadPosition>> {
     let damaged = || Error::PositionDamaged { place: target.name.clone() };
     let fields = session.call("reading the position", &["HGETALL", &target.position_key])?.parts();
     let mut hash = BTreeMap::new();
@@ -54,7 +54,7 @@ pub(super) fn read(session: &mut Session, target: &Target) -> Result<Option<Stor
     let take = |name: &str| hash.get(name).cloned();
     let (store, topic) = (take("store").ok_or_else(damaged)?, take("topic").ok_or_else(damaged)?);
     let position = StoredPosition { store, topic, positions };
-    Ok(Some(Stored { position, batch: take("batch").unwrap_or_default() }))
+    Ok(Some(ReadPosition { position, batch: take("batch").unwrap_or_default() }))
 }
 
 fn last_of(words: &str) -> Option<Fingerprint> {

@@ -28,7 +28,11 @@ pub(super) fn mark(spec: &SinkSpec, queue: &Url) -> Result<Option<SinkMark>> {
         let from = Offset(span.end.0.saturating_sub(NEWEST)).max(span.first);
         if from < span.end {
             outlet.read_back(partition, from, span.end, &mut |at, store_ms, properties| {
-                seen.extend(RowHeader::of(properties).map(|header| Seen { at, store_ms, header }));
+                seen.extend(RowHeader::of(properties).map(|header| SinkMessage {
+                    at,
+                    store_ms,
+                    header,
+                }));
             })?;
         }
         queues.push(seen);
@@ -37,17 +41,17 @@ pub(super) fn mark(spec: &SinkSpec, queue: &Url) -> Result<Option<SinkMark>> {
 }
 
 /// A message of a sink.
-struct Seen {
+struct SinkMessage {
     at: Offset,
     store_ms: i64,
     header: RowHeader,
 }
 
 /// What these messages of all queues say.
-fn newest_of(queues: &[Vec<Seen>]) -> Option<SinkMark> {
+fn newest_of(queues: &[Vec<SinkMessage>]) -> Option<SinkMark> {
     let newest = queues.iter().flatten().max_by_key(|seen| (seen.store_ms, seen.at))?;
     let job = &newest.header.job;
-    let next = |seen: &Vec<Seen>| {
+    let next = |seen: &Vec<SinkMessage>| {
         let mut rule = ReaderRule::default();
         for it in seen.iter().filter(|it| it.header.job == *job) {
             rule.accept(it.at, &it.header);
@@ -64,10 +68,14 @@ mod tests {
     use super::super::reader_rule::MessageKind;
     use super::*;
 
-    fn row(job: &str, at: u64, store_ms: i64, row: u64) -> Seen {
+    fn row(job: &str, at: u64, store_ms: i64, row: u64) -> SinkMessage {
         let kind = MessageKind::Row { row: Offset(row), fence: Offset(0) };
         let (job, partition) = (job.to_owned(), Partition(0));
-        Seen { at: Offset(at), store_ms, header: RowHeader { job, partition, epoch: 1, kind } }
+        SinkMessage {
+            at: Offset(at),
+            store_ms,
+            header: RowHeader { job, partition, epoch: 1, kind },
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Recovered {
 
 /// What was read back.
 #[derive(Default)]
-struct Found {
+struct ReadBack {
     rule: ReaderRule,
     /// Where the first row that counts is.
     first: Option<Offset>,
@@ -306,27 +306,27 @@ impl OutQueue {
     }
 
     /// What counts from `from` on, as far as it can be seen now.
-    fn read_to_end(&mut self, from: Offset) -> Result<Found> {
+    fn read_to_end(&mut self, from: Offset) -> Result<ReadBack> {
         let end = self.outlet.span(self.partition)?.end;
         self.read_up_to(from, end)
     }
 
-    fn read_up_to(&self, from: Offset, until: Offset) -> Result<Found> {
-        let mut found = Found::default();
+    fn read_up_to(&self, from: Offset, until: Offset) -> Result<ReadBack> {
+        let mut found = ReadBack::default();
         self.outlet.read_back(self.partition, from, until, &mut |offset, _, properties| {
             found.apply(offset, RowHeader::of(properties), (&self.job, self.partition));
         })?;
         Ok(found)
     }
 
-    fn refuse_foreign(&self, found: &Found) -> Result<()> {
+    fn refuse_foreign(&self, found: &ReadBack) -> Result<()> {
         let Some((offset, job)) = &found.foreign else { return Ok(()) };
         let (place, offset, job) = (self.place.clone(), *offset, job.clone());
         Err(Error::Foreign { place, offset, job, ours: self.job.clone() })
     }
 }
 
-impl Found {
+impl ReadBack {
     fn apply(
         &mut self,
         offset: Offset,

@@ -64,13 +64,13 @@ pub(super) struct TopicTable {
     name: &'static str,
     content: Content,
     columns: Vec<Column>,
-    place: Place,
+    place: TableTopic,
     reading: Reading,
     spans: Mutex<Option<Arc<Spans>>>,
 }
 
 #[derive(Clone)]
-enum Place {
+enum TableTopic {
     Found(Arc<FoundTopic>, String),
     /// Topic of a job: that of the role, or else its results.
     Job(Arc<Job>, Option<&'static str>),
@@ -115,7 +115,7 @@ impl TopicTable {
             name: "input",
             content,
             columns: columns(content),
-            place: Place::Found(Arc::new(found), topic.to_owned()),
+            place: TableTopic::Found(Arc::new(found), topic.to_owned()),
             reading,
             spans: Mutex::default(),
         })
@@ -129,7 +129,7 @@ impl TopicTable {
         content: Content,
         reading: Reading,
     ) -> TopicTable {
-        let place = Place::Job(job, role);
+        let place = TableTopic::Job(job, role);
         let spans = Mutex::default();
         TopicTable { name, content, columns: columns(content), place, reading, spans }
     }
@@ -140,8 +140,8 @@ impl TopicTable {
             return Ok(Arc::clone(spans));
         }
         let (queue, topic) = match &self.place {
-            Place::Found(found, topic) => (OpenQueue::Found(Arc::clone(found)), topic.clone()),
-            Place::Job(job, role) => {
+            TableTopic::Found(found, topic) => (OpenQueue::Found(Arc::clone(found)), topic.clone()),
+            TableTopic::Job(job, role) => {
                 let opened = job.open()?;
                 let of = &opened.view.job;
                 let topic = role.and_then(|role| of.topic_of(role)).unwrap_or(of.main_topic());

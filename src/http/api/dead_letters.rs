@@ -38,7 +38,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
 }
 
 /// A letter with when it was written.
-struct Found {
+struct DatedLetter {
     append_ms: i64,
     shown: Value,
 }
@@ -76,7 +76,7 @@ fn look(location: &Location, limit: usize, reason: Option<&str>) -> anyhow::Resu
             next = batch.next();
             spare.push(batch);
         }
-        all.extend(of_it.into_iter().map(|(append_ms, offset, letter)| Found {
+        all.extend(of_it.into_iter().map(|(append_ms, offset, letter)| DatedLetter {
             append_ms,
             shown: shown(partition, offset, append_ms, &letter),
         }));

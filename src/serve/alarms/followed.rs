@@ -10,8 +10,8 @@ use seismic_proto::{Row, Schema, ValueRef};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Reader, Topic};
 use seismic_sinks::{RowAt, RowDecoder};
 
-use super::found::{Found, lock};
 use super::rows::{Matched, QUOTED};
+use super::topic_findings::{TopicFindings, lock};
 use super::trouble::Trouble;
 use super::wanted::Wanted;
 use crate::serve::limits;
@@ -41,7 +41,7 @@ impl Following {
         &mut self,
         job: &str,
         wanted: &Wanted,
-        found: &Mutex<Found>,
+        found: &Mutex<TopicFindings>,
         queue: Option<&dyn Queue>,
     ) -> Result<bool, ()> {
         if self.is_due() && queue.is_none() {
@@ -70,7 +70,7 @@ impl Following {
         &mut self,
         job: &str,
         wanted: &Wanted,
-        found: &Mutex<Found>,
+        found: &Mutex<TopicFindings>,
         queue: Option<&dyn Queue>,
     ) -> anyhow::Result<bool> {
         if let (true, Some(queue)) = (self.is_due(), queue) {
@@ -132,7 +132,7 @@ impl Followed {
         queue: &dyn Queue,
         wanted: &Wanted,
         name: &str,
-        found: &Mutex<Found>,
+        found: &Mutex<TopicFindings>,
     ) -> anyhow::Result<Followed> {
         let topic = queue.topic(name)?;
         let spans = queue.spans(&topic)?;
@@ -173,7 +173,7 @@ impl Followed {
     }
 
     /// Reads what there is; whether there was something.
-    fn turn(&mut self, job: &str, found: &Mutex<Found>) -> anyhow::Result<bool> {
+    fn turn(&mut self, job: &str, found: &Mutex<TopicFindings>) -> anyhow::Result<bool> {
         self.refused.say(job);
         let wait = Duration::from_millis(10);
         let Event::Batch(batch) = self.reader.read(wait, &mut self.spare)? else {
@@ -279,7 +279,12 @@ mod tests {
         producer.append(&[Append { partition, first_sequence, block: &block }]).unwrap();
     }
 
-    fn turns(topic: &mut Following, wanted: &Wanted, found: &Mutex<Found>, queue: &dyn Queue) {
+    fn turns(
+        topic: &mut Following,
+        wanted: &Wanted,
+        found: &Mutex<TopicFindings>,
+        queue: &dyn Queue,
+    ) {
         while topic.turn("coast", wanted, found, Some(queue)) == Ok(true) {}
     }
 
@@ -298,7 +303,7 @@ mod tests {
             sensors: vec!["A".to_owned()],
             clocks: false,
         };
-        let found = Found { rows: vec![Matched::default(); 2], ..Found::default() };
+        let found = TopicFindings { rows: vec![Matched::default(); 2], ..TopicFindings::default() };
         let found = Mutex::new(found);
         let mut missing = Following::new("missing");
         let mut results = Following::new("results");

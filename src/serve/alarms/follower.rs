@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::followed::Following;
-use super::found::lock;
-pub use super::found::{Found, Places};
 use super::rows::Matched;
+use super::topic_findings::lock;
+pub use super::topic_findings::{Places, TopicFindings};
 use super::trouble::Trouble;
 pub use super::wanted::Wanted;
 use crate::serve::limits;
@@ -18,7 +18,7 @@ use crate::status::sensors;
 /// The thread. Dropping it ends it, when its broker answers.
 pub struct Follower {
     wanted: Wanted,
-    found: Arc<Mutex<Found>>,
+    found: Arc<Mutex<TopicFindings>>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -28,8 +28,11 @@ impl Follower {
     /// # Errors
     /// When there can be no further thread.
     pub fn start(job: &str, wanted: Wanted, places: Places) -> std::io::Result<Follower> {
-        let first =
-            Found { rows: vec![Matched::default(); wanted.rows.len()], places, ..Found::default() };
+        let first = TopicFindings {
+            rows: vec![Matched::default(); wanted.rows.len()],
+            places,
+            ..TopicFindings::default()
+        };
         let (found, is_over) = (Arc::new(Mutex::new(first)), Arc::new(AtomicBool::new(false)));
         let (job, of_thread) = (job.to_owned(), wanted.clone());
         let (told, over) = (Arc::clone(&found), Arc::clone(&is_over));
@@ -46,7 +49,7 @@ impl Follower {
 
     /// What was found, with the rows since the last time.
     #[must_use]
-    pub fn take(&self) -> Found {
+    pub fn take(&self) -> TopicFindings {
         let mut found = lock(&self.found);
         let taken = found.clone();
         found.rows.fill(Matched::default());
@@ -60,7 +63,7 @@ impl Drop for Follower {
     }
 }
 
-fn follow_until(job: &str, wanted: &Wanted, found: &Mutex<Found>, is_over: &AtomicBool) {
+fn follow_until(job: &str, wanted: &Wanted, found: &Mutex<TopicFindings>, is_over: &AtomicBool) {
     let mut names: Vec<&str> = wanted.rows.iter().map(|it| &*it.topic).collect();
     if !wanted.sensors.is_empty() {
         names.push(&wanted.result_topic);

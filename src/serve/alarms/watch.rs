@@ -8,7 +8,7 @@ use rustix::fs::statvfs;
 
 use super::conditions::{Counts, Look, Memory};
 use super::courier::Wake;
-use super::follower::{Follower, Found, Places, Wanted};
+use super::follower::{Follower, Places, TopicFindings, Wanted};
 use super::keeper::{Change, Judged, Keeper};
 use super::kind::{KINDS, Kind};
 use super::message;
@@ -164,7 +164,7 @@ impl Watch {
             }
             watched.follow(job);
             let mut found = watched.follower.as_ref().map(Follower::take).unwrap_or_default();
-            let Found { rows, since_ms, last_ms, clocks, .. } = &mut found;
+            let TopicFindings { rows, since_ms, last_ms, clocks, .. } = &mut found;
             let level = workers::level(&server.workers_of(job.job_name()));
             let look = Look {
                 state: job.life.standing().state,

@@ -70,7 +70,7 @@ impl Level {
 
 /// A job that someone wants to run, also while it is restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct WantedJob {
     /// Its name.
     pub name: String,
     /// From 0 to 9; the highest yields last.
@@ -139,7 +139,7 @@ impl Pressure {
     }
 
     /// What is to change, given what is seen now.
-    pub fn see(&mut self, now_ms: i64, short: Short, jobs: &[Seen]) -> Option<Step> {
+    pub fn see(&mut self, now_ms: i64, short: Short, jobs: &[WantedJob]) -> Option<Step> {
         // Whom no one is above yields to no one: the one that it made room for is gone.
         let highest = jobs.iter().map(|job| job.priority).max()?;
         let alone = jobs.iter().find(|job| job.level != Level::Full && job.priority >= highest);
@@ -194,7 +194,7 @@ impl Pressure {
 }
 
 /// The priority below which jobs yield, and what is short, as text.
-fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
+fn helped(short: Short, jobs: &[WantedJob]) -> Option<(u8, String)> {
     let highest = jobs.iter().map(|job| job.priority).max()?;
     // A job that yields is behind because it does.
     let lagging = jobs.iter().filter(|job| job.lags && job.level == Level::Full);
@@ -208,7 +208,7 @@ fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
 }
 
 /// The job that yields next, and how far: the lowest one that still can.
-fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
+fn yields(helped: u8, jobs: &[WantedJob]) -> Option<(&WantedJob, Level)> {
     let works = jobs.iter().filter(|job| job.works);
     let below = works.filter(|job| job.priority < helped);
     let steps = below.filter_map(|job| Some((job, job.level.below(job.has_rows_to_write)?)));
@@ -216,7 +216,7 @@ fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
 }
 
 /// The job that gets something back next: the highest one that yields.
-fn returns(jobs: &[Seen]) -> Option<(&Seen, Level)> {
+fn returns(jobs: &[WantedJob]) -> Option<(&WantedJob, Level)> {
     let yielding = jobs.iter().filter(|job| job.works && job.level != Level::Full);
     let job = yielding.max_by_key(|job| (job.priority, Reverse(&job.name), Reverse(job.level)))?;
     Some((job, job.level.above()))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::look::PressureLimits;
-use super::{Level, Pressure, Seen, Step};
+use super::{Level, Pressure, Step, WantedJob};
 use crate::serve::life::state::State;
 use crate::serve::life::{Input, Intent};
 use crate::serve::served_job::ServedJob;
@@ -45,7 +45,7 @@ impl Relief {
             return;
         }
         self.looked = Some(Instant::now());
-        let jobs: Vec<Seen> =
+        let jobs: Vec<WantedJob> =
             server.jobs().filter_map(|job| self.seen(&server.workers_of(job.name()))).collect();
         let short = self.limits.look();
         let Some(Step { name, level, why }) = self.pressure.see(now_ms(), short, &jobs) else {
@@ -66,7 +66,7 @@ impl Relief {
     }
 
     /// The job of these workers, if someone wants it to run.
-    fn seen(&self, workers: &[&ServedJob]) -> Option<Seen> {
+    fn seen(&self, workers: &[&ServedJob]) -> Option<WantedJob> {
         let lags = || {
             workers::numbers(workers)
                 .is_some_and(|(_, numbers)| self.limits.is_behind(numbers.wait_ms))
@@ -76,19 +76,23 @@ impl Relief {
                 numbers.sinks.iter().any(|sink| sink.lag_rows.is_some_and(|rows| rows > 0))
             })
         };
-        Seen::of(workers).map(|seen| Seen { lags: lags(), has_rows_to_write: writes(), ..seen })
+        WantedJob::of(workers).map(|seen| WantedJob {
+            lags: lags(),
+            has_rows_to_write: writes(),
+            ..seen
+        })
     }
 }
 
-impl Seen {
+impl WantedJob {
     /// The job of these workers, if someone wants one of them to run: also while it is restarted.
     #[must_use]
-    pub fn of(workers: &[&ServedJob]) -> Option<Seen> {
+    pub fn of(workers: &[&ServedJob]) -> Option<WantedJob> {
         let job = workers.first()?;
         let wanted = || workers.iter().filter(|it| it.life.saved().intent == Intent::Run);
         let works =
             |it: &&ServedJob| matches!(it.life.standing().state, State::Running | State::Degraded);
-        wanted().next().map(|_| Seen {
+        wanted().next().map(|_| WantedJob {
             name: job.job_name().to_owned(),
             priority: job.service.priority,
             level: workers::level(workers),

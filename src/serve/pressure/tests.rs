@@ -14,13 +14,18 @@ fn none_yet() -> Pressure {
     Pressure::new(HOLD, CALM)
 }
 
-fn seen(name: &str, priority: u8) -> Seen {
+fn seen(name: &str, priority: u8) -> WantedJob {
     let (name, level, has_rows_to_write) = (name.to_owned(), Level::Full, false);
-    Seen { name, priority, level, works: true, lags: false, has_rows_to_write }
+    WantedJob { name, priority, level, works: true, lags: false, has_rows_to_write }
 }
 
 /// What a second of this does to the jobs; the step.
-fn second(pressure: &mut Pressure, at_s: i64, short: Short, jobs: &mut [Seen]) -> Option<Step> {
+fn second(
+    pressure: &mut Pressure,
+    at_s: i64,
+    short: Short,
+    jobs: &mut [WantedJob],
+) -> Option<Step> {
     let step = pressure.see(at_s * SECOND, short, jobs);
     if let Some(step) = &step {
         jobs.iter_mut().find(|job| job.name == step.name).unwrap().level = step.level;
@@ -63,7 +68,7 @@ fn sinks_are_paused_after_their_job_where_they_have_rows_to_write_and_return_bef
     let mut jobs = [seen("alert", 9), seen("rows", 5), seen("report", 1)];
     jobs[2].has_rows_to_write = true;
     let mut pressure = none_yet();
-    let mut steps = |from_s: i64, to_s: i64, short: Short, jobs: &mut [Seen]| -> Vec<_> {
+    let mut steps = |from_s: i64, to_s: i64, short: Short, jobs: &mut [WantedJob]| -> Vec<_> {
         let all = (from_s..to_s).filter_map(|at| second(&mut pressure, at, short, jobs));
         all.map(|step| (step.name, step.level)).collect()
     };
@@ -177,17 +182,17 @@ proptest! {
         top in 1..4u32,
         others in prop::collection::vec((0..9u8, 1..64u32, any::<bool>()), 1..8),
     ) {
-        let mut jobs: Vec<Seen> = others
+        let mut jobs: Vec<WantedJob> = others
             .iter()
             .enumerate()
-            .map(|(n, &(priority, _, has_rows_to_write))| Seen {
+            .map(|(n, &(priority, _, has_rows_to_write))| WantedJob {
                 has_rows_to_write,
                 ..seen(&format!("j{n}"), priority)
             })
             .collect();
         jobs.push(seen("top", 9));
         // In quarters of a core; a slowed job takes a quarter of what it wants.
-        let is_short = |jobs: &[Seen]| {
+        let is_short = |jobs: &[WantedJob]| {
             let wants = others.iter().zip(jobs).map(|(&(_, wants, _), job)| match job.level {
                 Level::Full => 4 * wants,
                 Level::Slowed => wants,
@@ -215,12 +220,12 @@ proptest! {
     ) {
         let all = priorities.iter().enumerate();
         let one = |(n, &(priority, has_rows_to_write))| {
-            Seen { has_rows_to_write, ..seen(&format!("j{n}"), priority) }
+            WantedJob { has_rows_to_write, ..seen(&format!("j{n}"), priority) }
         };
-        let mut jobs: Vec<Seen> = all.map(one).collect();
+        let mut jobs: Vec<WantedJob> = all.map(one).collect();
         let highest = priorities.iter().map(|(priority, _)| *priority).max().unwrap();
         let (mut pressure, mut at, mut last) = (none_yet(), 0, None::<i64>);
-        let mut check = |jobs: &mut [Seen], at: i64, short: Short| -> Result<(), TestCaseError> {
+        let mut check = |jobs: &mut [WantedJob], at: i64, short: Short| -> Result<(), TestCaseError> {
             if second(&mut pressure, at, short, jobs).is_some() {
                 prop_assert!(last.is_none_or(|last| (at - last) * SECOND >= HOLD.as_millis() as i64));
                 last = Some(at);

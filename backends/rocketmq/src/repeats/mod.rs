@@ -32,7 +32,7 @@ use seismic_queue::Offset;
 pub(crate) struct Repeats {
     /// Everything from there on was seen.
     since: Offset,
-    producers: HashMap<Box<str>, Seen>,
+    producers: HashMap<Box<str>, Producer>,
     /// The send that the last message belongs to.
     send: Option<Send>,
     /// How many producers there may be before those are forgotten that no message can repeat any
@@ -46,7 +46,7 @@ pub(crate) struct Repeats {
 
 /// The newest message of a producer.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct Producer {
     /// Sequence number after it.
     next: u64,
     at: Offset,
@@ -160,10 +160,10 @@ impl Repeats {
 
     fn end_send(&mut self) {
         if let Some(Send { producer, next, newest: Some(at), from, .. }) = self.send.take() {
-            let seen = self.producers.entry(producer).or_insert(Seen { next, at });
+            let seen = self.producers.entry(producer).or_insert(Producer { next, at });
             // What says nothing of repeats may be one.
             if from.is_some() || next >= seen.next {
-                *seen = Seen { next, at };
+                *seen = Producer { next, at };
             }
         }
     }

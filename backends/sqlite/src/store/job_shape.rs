@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::cuts::{self, Stored};
+use crate::cuts::{self, StoredBlock};
 use crate::error::Sql;
 use crate::{schema, topics};
 use seismic_queue::{Block, Error, Job, Offset, OutputSpec, Partition, PartitionBy, Span, Topic};
@@ -206,11 +206,11 @@ pub(crate) fn cut_last_of(
     Ok(left)
 }
 
-fn last_of(db: &Connection, place: i64, origin: Partition) -> Sql<Option<Stored>> {
+fn last_of(db: &Connection, place: i64, origin: Partition) -> Sql<Option<StoredBlock>> {
     let mut select = db.prepare_cached(
         "SELECT block.rowid, block.base, count, append_ms, bytes FROM keyed_block
          JOIN block ON block.partition = keyed_block.partition AND block.base = keyed_block.base
          WHERE keyed_block.partition = ?1 AND origin = ?2 ORDER BY keyed_block.base DESC LIMIT 1",
     )?;
-    Ok(select.query_row(params![place, origin.0], Stored::of_row).optional()?)
+    Ok(select.query_row(params![place, origin.0], StoredBlock::of_row).optional()?)
 }

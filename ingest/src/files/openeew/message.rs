@@ -22,7 +22,7 @@ pub(crate) struct Message {
 
 /// The fields that are used; others are skipped.
 #[derive(Deserialize)]
-struct Line {
+struct Reading {
     device_id: String,
     x: Vec<f64>,
     y: Vec<f64>,
@@ -36,7 +36,7 @@ impl Message {
     /// # Errors
     /// What is wrong with the line.
     pub(crate) fn parse(line: &[u8]) -> Result<Message, String> {
-        let line: Line = serde_json::from_slice(line)
+        let line: Reading = serde_json::from_slice(line)
             .map_err(|error| format!("it is not an OpenEEW message: {error}"))?;
         let n = line.x.len();
         if line.device_id.is_empty() || line.device_id.len() > limits::DEVICE_ID_BYTES {
@@ -56,7 +56,7 @@ impl Message {
         }
         let device_us = micros("device_t", line.device_t)?;
         let cloud_us = micros("cloud_t", line.cloud_t)?;
-        let Line { device_id: device, x, y, z, sr: rate_hz, .. } = line;
+        let Reading { device_id: device, x, y, z, sr: rate_hz, .. } = line;
         Ok(Message { device, x, y, z, rate_hz, device_us, cloud_us })
     }
 

@@ -20,11 +20,11 @@ pub(super) struct Candidate {
     /// How many lines those are.
     pub(super) rest: u64,
     pub(super) refusals: Refusals,
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<Agreement>,
 }
 
 /// Where a file agrees with a note.
-pub(super) struct Found {
+pub(super) struct Agreement {
     /// All lines up to there.
     pub(super) track: Track,
     pub(super) mended: Vec<u64>,
@@ -75,16 +75,16 @@ impl Candidate {
     }
 
     /// The file has what is known, and lines that are mended.
-    fn found(&self, is_cut: bool) -> Option<Found> {
+    fn found(&self, is_cut: bool) -> Option<Agreement> {
         let track = self.portion.as_ref().unwrap_or_else(|| self.all()).clone();
         let (mended, refusals) = (self.mended.clone(), self.refusals.clone());
-        Some(Found { track, mended, refusals, is_cut, has_rest: self.portion.is_some() })
+        Some(Agreement { track, mended, refusals, is_cut, has_rest: self.portion.is_some() })
     }
 
     /// The file has what is known and nothing else.
-    fn found_whole(&self) -> Option<Found> {
+    fn found_whole(&self) -> Option<Agreement> {
         let (track, refusals) = (self.all().clone(), self.refusals.clone());
-        Some(Found { track, mended: Vec::new(), refusals, is_cut: false, has_rest: false })
+        Some(Agreement { track, mended: Vec::new(), refusals, is_cut: false, has_rest: false })
     }
 
     fn see_mended(&mut self, place: (u64, bool), identity: &[u8]) {

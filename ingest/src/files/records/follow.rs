@@ -69,7 +69,7 @@ enum Why {
 }
 
 /// What an import knows of files before it follows them.
-pub(super) struct Found {
+pub(super) struct PresentFiles {
     /// All that were there.
     pub(super) present: Vec<(PathBuf, FileState)>,
     /// Those that others have all of.
@@ -79,7 +79,7 @@ pub(super) struct Found {
 }
 
 impl<'a> Follow<'a> {
-    pub(super) fn new(options: &'a Options, named: Vec<PathBuf>, found: Found) -> Self {
+    pub(super) fn new(options: &'a Options, named: Vec<PathBuf>, found: PresentFiles) -> Self {
         let (mut known, mut passed) = (HashSet::new(), HashMap::new());
         for (path, state) in found.present {
             if found.known.contains(&path) {

@@ -39,7 +39,7 @@ use std::time::Instant;
 
 use seismic_queue::{ImportLog, Queue, Topic, patiently};
 
-use self::follow::{Follow, Found};
+use self::follow::{Follow, PresentFiles};
 use self::grown_file::FilePart;
 use self::import_run::ImportRun;
 use self::noted_import::NotedImport;
@@ -191,7 +191,7 @@ impl Import<'_> {
         let mut planner = Planner::new(self.options, &publisher, notes);
         let plans = planner.plan_all(&files_to_plan, summary)?;
         let known = known.into_iter().map(|(path, _)| path).collect();
-        let found = Found { present, copies: planner.copies, known };
+        let found = PresentFiles { present, copies: planner.copies, known };
         let plans = (plans, planner.keys);
         let run = ImportRun::new(self.options, Some(notes), summary)?;
         let mut import = NotedImport::new(run, self.options, plans);

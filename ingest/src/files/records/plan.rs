@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use seismic_queue::{Before, ImportLog};
 
-use super::candidate::{Candidate, Found, mended};
+use super::candidate::{Agreement, Candidate, mended};
 use super::file_note::{FileNote, Track};
 use super::note_keys::{self, Anchor, NoteKeys};
 use super::options::Options;
@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
             let unknown = PlannedFile::unknown(file, Some(key));
             return Ok((PlannedFile { may_be_copy, ..unknown }, same));
         };
-        let Some(Found { mut track, mended, refusals, is_cut, has_rest }) = best.found else {
+        let Some(Agreement { mut track, mended, refusals, is_cut, has_rest }) = best.found else {
             unreachable!("it was filtered");
         };
         if is_cut {

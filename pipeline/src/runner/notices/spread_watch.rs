@@ -38,7 +38,7 @@ pub struct SpreadWatch {
     reach_ms: i64,
     on_spread: OnSpread,
     is_needed: bool,
-    state: Mutex<State>,
+    state: Mutex<Watched>,
 }
 
 /// Of a job with the default settings and several partitions.
@@ -49,14 +49,14 @@ impl Default for SpreadWatch {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Watched {
     /// Where each sensor was seen first, by the hash of its id, and whether it was there before the
     /// job was started.
     homes: HashMap<u64, (Partition, bool), foldhash::fast::FixedState>,
     /// Sensors in several partitions, of which it is not known whether they are spread.
     candidates: BTreeMap<CompactString, Candidate>,
-    spread: Found,
-    moved: Found,
+    spread: SensorGroup,
+    moved: SensorGroup,
     /// When candidates were asked about last.
     asked: Option<Duration>,
     /// Whether there are candidates that no one was asked about.
@@ -76,7 +76,7 @@ struct Candidate {
 
 /// Sensors of which the same is to be said.
 #[derive(Debug, Default)]
-struct Found {
+struct SensorGroup {
     sensors: BTreeMap<CompactString, BTreeSet<Partition>>,
     /// When it was said last, and of how many.
     told: Option<(Duration, u64)>,
@@ -157,7 +157,7 @@ impl SpreadWatch {
         Ok(notices.into_iter().chain(last).collect())
     }
 
-    fn tell(&self, state: &mut State, now: Duration, is_last: bool) -> Result<Vec<Notice>> {
+    fn tell(&self, state: &mut Watched, now: Duration, is_last: bool) -> Result<Vec<Notice>> {
         let mut notices = Vec::new();
         if let Some((named, total)) = state.spread.tell(now, is_last) {
             let spread = SpreadSensors { named, total, reach_ms: self.reach_ms };
@@ -172,12 +172,12 @@ impl SpreadWatch {
         Ok(notices)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Watched> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Watched {
     fn see(&mut self, id: &str, partition: Partition, is_restored: bool, now: Duration) {
         let hash = FixedState::default().hash_one(id);
         let (home, was_there) = *self.homes.entry(hash).or_insert((partition, is_restored));
@@ -210,7 +210,7 @@ impl State {
 
     /// Decides of candidates what is known by now.
     fn judge(&mut self, reach_ms: i64, now: Duration, is_last: bool) {
-        let State { candidates, spread, moved, .. } = self;
+        let Watched { candidates, spread, moved, .. } = self;
         candidates.retain(|id, candidate| {
             let times: Vec<_> = candidate.times.values().flatten().collect();
             let partitions = candidate.times.keys().copied();
@@ -237,7 +237,7 @@ pub(crate) fn are_close(times: &[&(i64, i64)], reach_ms: i64) -> bool {
     times.windows(2).any(|pair| pair[1].0.saturating_sub(pair[0].1) <= reach_ms)
 }
 
-impl Found {
+impl SensorGroup {
     /// What is to be reported, if there is more than before: at once the first time, and then not
     /// too often.
     fn tell(&mut self, now: Duration, is_last: bool) -> Option<(Vec<SpreadSensor>, u64)> {

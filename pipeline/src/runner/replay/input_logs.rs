@@ -22,11 +22,11 @@ pub(crate) struct InputLogs<'a> {
     partition: Partition,
     /// Set while the queue cannot be reached: then its failure is given.
     stop: &'a AtomicBool,
-    cursors: Vec<Option<Cursor>>,
+    cursors: Vec<Option<InputLog>>,
 }
 
 /// How far one of them was read.
-struct Cursor {
+struct InputLog {
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
     batch: Batch,
@@ -106,19 +106,19 @@ impl<'a> InputLogs<'a> {
         (cursor.at < cursor.batch.len()).then(|| cursor.batch.message(cursor.at))
     }
 
-    fn cursor(&mut self, input: usize, at: Offset) -> Result<&mut Cursor> {
+    fn cursor(&mut self, input: usize, at: Offset) -> Result<&mut InputLog> {
         let place = &mut self.cursors[input];
         if place.is_none() {
             let (queue, topic, partition) = (self.queue, &self.inputs[input], self.partition);
             let reader = patiently(self.stop, || queue.reader(topic, &[(partition, at)]))?;
             let (spare, batch) = (Vec::new(), Batch::default());
-            *place = Some(Cursor { reader, spare, batch, at: 0 });
+            *place = Some(InputLog { reader, spare, batch, at: 0 });
         }
         Ok(place.as_mut().expect("it was just opened"))
     }
 }
 
-impl Cursor {
+impl InputLog {
     /// Applies what is left of the batch before `until`; gives the number of messages.
     fn apply_batch(
         &mut self,
@@ -149,7 +149,7 @@ impl Cursor {
     }
 
     fn read_on(&mut self, stop: &AtomicBool) -> Result<Event> {
-        let Cursor { reader, spare, .. } = self;
+        let InputLog { reader, spare, .. } = self;
         Ok(patiently(stop, || reader.read(PATIENCE, spare))?)
     }
 

@@ -30,12 +30,12 @@ struct Shown<'a> {
     partition: Partition,
     info: &'a CheckpointInfo,
     /// What it holds, or why it cannot be used.
-    state: Result<State, String>,
+    state: Result<ReadCheckpoint, String>,
     /// Whether the log still has what comes after it.
     is_reached: bool,
 }
 
-struct State {
+struct ReadCheckpoint {
     rules: Rules,
     sensors: u64,
     open_windows: u64,
@@ -82,11 +82,16 @@ fn look<'a>(
 }
 
 /// Reads a checkpoint, which checks its CRC.
-fn read(store: &dyn JobStore, topic: &str, at: Partition, number: u64) -> Result<State, String> {
+fn read(
+    store: &dyn JobStore,
+    topic: &str,
+    at: Partition,
+    number: u64,
+) -> Result<ReadCheckpoint, String> {
     let checkpoint = store.checkpoint(at, number).map_err(|error| error.to_string())?;
     let engine =
         Engine::restore(&checkpoint.state, topic, at).map_err(|error| error.to_string())?;
-    Ok(State {
+    Ok(ReadCheckpoint {
         rules: engine.rules().clone(),
         sensors: engine.sensors(),
         open_windows: engine.open_windows(),

@@ -10,7 +10,7 @@ pub type Places = BTreeMap<String, Vec<u64>>;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct TopicFindings {
     /// Rows of each alarm on rows since this was taken last.
     pub rows: Vec<Matched>,
     /// Since when rows of sensors are followed; `None` while they are not.
@@ -23,6 +23,6 @@ pub struct Found {
     pub places: Places,
 }
 
-pub(super) fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
+pub(super) fn lock(found: &Mutex<TopicFindings>) -> MutexGuard<'_, TopicFindings> {
     found.lock().unwrap_or_else(PoisonError::into_inner)
 }
