@@ -226,7 +226,7 @@ fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
 #[test]
 fn a_filter_of_log_lines_that_is_none_is_reported_and_warnings_are_logged() {
     let stage = Stage::new();
-    let mut command = stage.command(&["generate", "--max-records", "10"]);
+    let mut command = stage.command(&["generate", "--records", "10"]);
     command.env("RUST_LOG", "warning");
     let done = stage.start(command).wait().ok();
     assert!(done.stderr.contains("RUST_LOG \"warning\" selects no log lines"), "{done}");
