@@ -46,7 +46,7 @@ mod wire;
 pub use address::ClusterAddress;
 pub use backend::BACKEND;
 pub use fetch::fuzz;
-pub use group::member::Membership;
+pub use group::membership::Membership;
 pub use queue::KafkaQueue;
 pub use store::KafkaStore;
 

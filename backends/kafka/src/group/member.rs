@@ -13,24 +13,21 @@
 //! let rows of partitions pass that belong to someone else by then, since the fence is per member.
 //! Metadata that shows no member would not be checked at all, so it is none.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::types::RDKafkaRespErr;
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{is_without_brokers, log, make_with, partition};
+use crate::client::connection::{is_without_brokers, make_with};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::error_kind::{Resource, is_denied, on_topic};
+use crate::group::membership::Membership;
+use crate::group::rebalance_listener::{GroupEvent, RebalanceListener};
 use crate::group::start_gate::StartGate;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
@@ -40,110 +37,6 @@ use seismic_queue::{
     Batch, Error, Event, FencingToken, Member, Offset, Partition, Reader as _, Result, Source,
     Topic,
 };
-
-/// A place in a group: member, generation, and what a transaction shows of them.
-#[derive(Clone)]
-pub struct Membership {
-    member: String,
-    generation: i32,
-    pub(crate) metadata: Arc<ConsumerGroupMetadata>,
-    /// Brokers that gave what its commits come from, where they were asked by the topic's name.
-    pub(crate) brokers: BTreeSet<i32>,
-}
-
-impl Membership {
-    /// Of one who is no member, for what is committed before there are any. A broker does not check
-    /// it; who shows it must make sure otherwise that no one else commits.
-    pub(crate) fn without_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
-        let metadata = consumer.group_metadata().expect("every client that reads names a group");
-        let (member, brokers) = (String::new(), BTreeSet::new());
-        Membership { member, generation: -1, metadata: Arc::new(metadata), brokers }
-    }
-}
-
-impl PartialEq for Membership {
-    fn eq(&self, other: &Membership) -> bool {
-        (&self.member, self.generation) == (&other.member, other.generation)
-    }
-}
-
-impl Eq for Membership {}
-
-impl fmt::Debug for Membership {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "generation {} of {}", self.generation, self.member)
-    }
-}
-
-/// What the group said.
-enum GroupEvent {
-    Assigned(Vec<Partition>, Option<Membership>),
-    Revoked,
-    Lost,
-}
-
-/// Takes down what the group says. Nothing is done in its callback but what must be.
-struct RebalanceListener {
-    event: Mutex<VecDeque<GroupEvent>>,
-    /// The source is about to be dropped: no one answers any more.
-    is_closing: AtomicBool,
-}
-
-impl ClientContext for RebalanceListener {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        log(facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!("librdkafka: {error}: {reason}");
-    }
-}
-
-impl ConsumerContext for RebalanceListener {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<RebalanceListener>,
-        code: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let metadata = consumer.group_metadata();
-            // Asked after the metadata was taken: what is valid now was valid then.
-            let place = native::membership(consumer);
-            let place = place.zip(metadata).map(|((member, generation), metadata)| {
-                let (metadata, brokers) = (Arc::new(metadata), BTreeSet::new());
-                Membership { member, generation, metadata, brokers }
-            });
-            self.answer(consumer.assign(&TopicPartitionList::new()));
-            let elements = list.elements();
-            GroupEvent::Assigned(
-                elements.iter().map(|it| partition(it.partition())).collect(),
-                place,
-            )
-        } else if self.is_closing.load(Ordering::Relaxed) {
-            return self.answer(consumer.unassign());
-        } else if consumer.assignment_lost() {
-            self.answer(consumer.unassign());
-            GroupEvent::Lost
-        } else {
-            GroupEvent::Revoked
-        };
-        self.event.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
-    }
-}
-
-impl RebalanceListener {
-    fn answer(&self, outcome: std::result::Result<(), KafkaError>) {
-        // It fails for a client that is closing; the group learns it from that.
-        if let Err(error) = outcome {
-            tracing::debug!("answering a rebalance: {error}");
-        }
-    }
-
-    fn next(&self) -> Option<GroupEvent> {
-        self.event.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-}
 
 /// Reads as a member of a group.
 pub(crate) struct GroupSource {

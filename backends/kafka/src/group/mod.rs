@@ -2,6 +2,8 @@
 
 pub(crate) mod assignment;
 pub(crate) mod member;
+pub(crate) mod membership;
 pub(crate) mod offsets;
+mod rebalance_listener;
 pub(crate) mod start_gate;
 pub(crate) mod transactional_id;

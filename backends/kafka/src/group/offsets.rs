@@ -6,7 +6,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 
-use super::member::Membership;
+use super::membership::Membership;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, close, make_with, number};
 use crate::client::native;

@@ -34,7 +34,7 @@ use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, make_with};
 use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::failpoints::COMMIT_OPENING;
-use crate::group::member::Membership;
+use crate::group::membership::Membership;
 use crate::group::offsets::GroupOffsets;
 use crate::limits;
 use seismic_queue::backend::commit_order::not_made;

@@ -11,7 +11,7 @@ use super::{COMMITTING, KafkaCommitter};
 use crate::client::connection::{listen, number, send};
 use crate::error_kind::on_topic;
 use crate::failpoints::COMMIT_SENT;
-use crate::group::member::Membership;
+use crate::group::membership::Membership;
 use crate::limits;
 use crate::store::checkpoint_names::CheckpointNames;
 use crate::store::checkpoint_record::{CheckpointRecord, KeptCheckpoint};

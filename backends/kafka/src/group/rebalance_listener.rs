@@ -1,0 +1,87 @@
+//! What the group says, as the client of a member hears it in its callbacks.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::membership::Membership;
+use crate::client::connection::{log, partition};
+use crate::client::native;
+use seismic_queue::Partition;
+
+/// What the group said.
+pub(super) enum GroupEvent {
+    Assigned(Vec<Partition>, Option<Membership>),
+    Revoked,
+    Lost,
+}
+
+/// Takes down what the group says. Nothing is done in its callback but what must be.
+pub(super) struct RebalanceListener {
+    pub(super) event: Mutex<VecDeque<GroupEvent>>,
+    /// The source is about to be dropped: no one answers any more.
+    pub(super) is_closing: AtomicBool,
+}
+
+impl ClientContext for RebalanceListener {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for RebalanceListener {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<RebalanceListener>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let metadata = consumer.group_metadata();
+            // Asked after the metadata was taken: what is valid now was valid then.
+            let place = native::membership(consumer);
+            let place = place.zip(metadata).map(|((member, generation), metadata)| {
+                let (metadata, brokers) = (Arc::new(metadata), BTreeSet::new());
+                Membership { member, generation, metadata, brokers }
+            });
+            self.answer(consumer.assign(&TopicPartitionList::new()));
+            let elements = list.elements();
+            GroupEvent::Assigned(
+                elements.iter().map(|it| partition(it.partition())).collect(),
+                place,
+            )
+        } else if self.is_closing.load(Ordering::Relaxed) {
+            return self.answer(consumer.unassign());
+        } else if consumer.assignment_lost() {
+            self.answer(consumer.unassign());
+            GroupEvent::Lost
+        } else {
+            GroupEvent::Revoked
+        };
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+    }
+}
+
+impl RebalanceListener {
+    fn answer(&self, outcome: std::result::Result<(), KafkaError>) {
+        // It fails for a client that is closing; the group learns it from that.
+        if let Err(error) = outcome {
+            tracing::debug!("answering a rebalance: {error}");
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<GroupEvent> {
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
