@@ -115,9 +115,14 @@ impl Trial {
 
     /// On a cluster.
     pub fn on(kafka: Kafka) -> Trial {
-        let mut stage = Stage::new();
-        stage.place = vec!["--queue".to_owned(), format!("kafka://{}", kafka.address())];
-        Trial { kafka, stage, line: None, load: None, reader: None }
+        let mut trial = Trial { kafka, stage: Stage::new(), line: None, load: None, reader: None };
+        trial.follow();
+        trial
+    }
+
+    /// Has programs that are started from now on look for the brokers where they are now.
+    pub fn follow(&mut self) {
+        self.stage.place = vec!["--queue".to_owned(), self.url()];
     }
 
     /// Where the cluster is.

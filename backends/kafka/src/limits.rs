@@ -75,6 +75,29 @@ pub const TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 /// A member that says nothing for that long is taken for gone and its partitions go to others.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often the coordinator of a group is looked for that a member may have lost: librdkafka looks for
+/// one itself every half a second, and is back within a second where it can be.
+pub const COORDINATOR_LOOK: Duration = Duration::from_secs(1);
+
+/// How long a member's client has for an answer of the coordinator then. Its slot waits meanwhile,
+/// and cannot commit without a coordinator anyway.
+pub const COORDINATOR_WAIT: Duration = Duration::from_millis(500);
+
+/// How often in a row another client is answered, and the member's client not, until that is taken to
+/// have lost the coordinator for good. Below a session with all that is asked.
+pub const COORDINATOR_MISSED: u32 = 2;
+
+/// A client that asks for offsets and is not answered is made anew when it is older: one that is
+/// just made still looks for the coordinator.
+pub const GROUP_CLIENT_AGE: Duration = Duration::from_secs(3);
+
+/// How often clients look where brokers are, and of which topics, when they have nothing to ask: below
+/// the time in which one broker after the other is restarted at another address.
+pub const ADDRESSES_REFRESH: Duration = Duration::from_secs(10);
+
+/// How old what is known of brokers' addresses may be for a client that is about to be made.
+pub const ADDRESSES_AGE: Duration = Duration::from_secs(1);
+
 /// How long a slot waits for the others of its worker before it begins without them. Longer than
 /// brokers wait for further members of a new group (`group.initial.rebalance.delay.ms`, 3 s).
 pub const JOIN_WAIT: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 //! setting of librdkafka; with `_FILE` behind it, it names a file that holds the value.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -13,6 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::ClusterAddress;
+use crate::client::broker_addresses::BrokerAddresses;
 use crate::limits;
 use crate::security::{Mechanism, PROBE, Protocol, Security, is_honoured};
 use seismic_queue::{Error, Member, Result};
@@ -49,6 +51,8 @@ const SECRET: [&str; 5] = ["password", "secret", "key.pem", "private", "token"];
 #[derive(Clone)]
 pub(crate) struct Settings {
     base: ClientConfig,
+    /// Shared with those who learn of brokers.
+    addresses: Arc<BrokerAddresses>,
 }
 
 impl Settings {
@@ -68,8 +72,12 @@ impl Settings {
         base.set("socket.timeout.ms", "6000");
         base.set("socket.keepalive.enable", "true");
         // Its own way back to the given addresses has no pause where all of them refuse connections,
-        // and takes a core. Ours is `Cluster::look_at_given`.
+        // and takes a core. Ours is `Cluster::look_elsewhere`.
         base.set("metadata.recovery.strategy", "none");
+        // A client that has nothing to ask must not miss that one broker after the other comes back
+        // at another address. What it knows of topics holds as long as ever.
+        base.set("topic.metadata.refresh.interval.ms", millis(limits::ADDRESSES_REFRESH));
+        base.set("metadata.max.age.ms", "900000");
         for (key, value) in &address.options {
             if SECRET.iter().any(|part| key.contains(part)) {
                 let variable = format!("{VARIABLE}{}", key.replace('.', "_").to_uppercase());
@@ -91,7 +99,24 @@ impl Settings {
             set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
         }
         protect(&mut base, &address.options)?;
-        Ok(Settings { base })
+        Ok(Settings { base, addresses: Arc::new(BrokerAddresses::new(&address.brokers)) })
+    }
+
+    /// Where brokers are.
+    pub(crate) fn addresses(&self) -> &Arc<BrokerAddresses> {
+        &self.addresses
+    }
+
+    /// For every client that is made now: it begins with all addresses that are known.
+    fn client(&self) -> ClientConfig {
+        let mut config = self.base.clone();
+        self.address(&mut config);
+        config
+    }
+
+    /// Has a client with these settings begin with all addresses that are known now.
+    pub(crate) fn address(&self, config: &mut ClientConfig) {
+        config.set("bootstrap.servers", self.addresses.all());
     }
 
     /// Whether connections are encrypted, or begin with a login.
@@ -117,11 +142,6 @@ impl Settings {
         Security::of(|key| self.get(key))
     }
 
-    /// The addresses that the caller gave, with commas between them.
-    pub(crate) fn brokers(&self) -> &str {
-        self.base.get("bootstrap.servers").unwrap_or_default()
-    }
-
     /// A setting of every client, also a secret one.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.base.get(key)
@@ -134,14 +154,14 @@ impl Settings {
 
     /// For questions: no group. The log's end counts open transactions.
     pub(crate) fn asking(&self) -> ClientConfig {
-        let mut config = self.base.clone();
+        let mut config = self.client();
         config.set("isolation.level", "read_uncommitted");
         config
     }
 
     /// For reading given partitions from given offsets, as a member of nothing or of `group`.
     pub(crate) fn reading(&self, group: &str) -> ClientConfig {
-        let mut config = self.base.clone();
+        let mut config = self.client();
         config.set("group.id", group);
         // Also where the input is not transactional: only then are pending offsets waited for.
         config.set("isolation.level", "read_committed");
@@ -170,7 +190,7 @@ impl Settings {
 
     /// For appending without transactions.
     pub(crate) fn appending(&self, message_bytes: usize) -> ClientConfig {
-        let mut config = self.base.clone();
+        let mut config = self.client();
         config.set("enable.idempotence", "true");
         // For ever: a message that was given up could still arrive. The caller waits in turns.
         config.set("message.timeout.ms", "0");
@@ -208,7 +228,7 @@ impl Settings {
 
     /// For commits of messages of at most that many bytes.
     pub(crate) fn committing(&self, transactional_id: &str, message_bytes: usize) -> ClientConfig {
-        let mut config = self.base.clone();
+        let mut config = self.client();
         config.set("transactional.id", transactional_id);
         config.set("message.max.bytes", message_bytes.to_string());
         let timeout = millis(limits::TRANSACTION_TIMEOUT);
@@ -390,6 +410,21 @@ mod tests {
             true => assert_eq!(done.unwrap().given()["ssl.ca.location"], PROBE),
             false => assert!(matches!(done.map(drop), Err(Error::NotBuilt { .. }))),
         }
+    }
+
+    #[test]
+    fn a_client_begins_with_the_addresses_that_brokers_have_named_meanwhile() {
+        let settings = with_all(&[]).unwrap();
+        settings.addresses().learn([(1, ("elsewhere".to_owned(), 2))].into());
+        let begins = |config: &ClientConfig| config.get("bootstrap.servers").unwrap().to_owned();
+        let all = "localhost:1,elsewhere:2";
+        for config in [settings.asking(), settings.appending(1), settings.committing("t", 1)] {
+            assert_eq!(begins(&config), all);
+        }
+        let mut before = settings.reading("g");
+        settings.addresses().learn([(1, ("there".to_owned(), 3))].into());
+        settings.address(&mut before);
+        assert_eq!(begins(&before), "localhost:1,there:3");
     }
 
     #[test]

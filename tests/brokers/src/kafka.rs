@@ -169,6 +169,26 @@ impl Kafka {
         self.nodes.iter().map(Server::address).collect::<Vec<_>>().join(",")
     }
 
+    /// A port that nobody has, for [`Kafka::restart_elsewhere`].
+    #[must_use]
+    pub fn free_port(&self) -> u16 {
+        ports::free(1)[0]
+    }
+
+    /// Starts a node again that was ended, with its id and its messages, where it listens for clients
+    /// at another port and says so to them, as a container does that was made anew.
+    pub fn restart_elsewhere(&mut self, node: usize, port: u16) {
+        let server = &mut self.nodes[node];
+        let (from, to) = (listener(server.port()), listener(port));
+        let properties =
+            self.folder.path().join(format!("node-{}", node + 1)).join("server.properties");
+        let text = fs::read_to_string(&properties).expect("the settings can be read");
+        assert!(text.contains(&from), "it listens there");
+        fs::write(&properties, text.replace(&from, &to)).expect("the settings can be written");
+        server.move_to(port);
+        server.restart();
+    }
+
     /// What clients connect to that reach every node through its wire.
     #[must_use]
     pub fn wired_address(&self) -> String {
@@ -321,6 +341,11 @@ fn flags(heap: &str) -> Vec<String> {
 /// 16 bytes in URL-safe base64 without padding, the only form that is taken; all clusters of tests
 /// may share it, since each has its own ports and folders.
 const CLUSTER_ID: &str = "c2Vpc21pYy10ZXN0cy0xMg";
+
+/// Where a node listens for clients, as its settings have it: with what comes behind it.
+fn listener(port: u16) -> String {
+    format!("PLAINTEXT://127.0.0.1:{port},")
+}
 
 /// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads
 /// and partitions of internal topics: a test starts in seconds. `wired` is the port of a listener

@@ -35,7 +35,8 @@ impl Server {
     }
 
     /// Where it listens.
-    pub(crate) fn port(&self) -> u16 {
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.port
     }
 
@@ -43,6 +44,11 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Has it listen elsewhere when it is started again; its settings must say so.
+    pub(crate) fn move_to(&mut self, port: u16) {
+        self.port = port;
     }
 
     /// Starts it, again if it was ended. What it said before stays in a log of its own, so that its

@@ -2,6 +2,7 @@
 
 pub mod held_back;
 mod kill_points;
+mod moved;
 mod outage;
 mod poison;
 mod refusals;

@@ -10,8 +10,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
-use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
+use rdkafka::metadata::{Metadata, MetadataBroker, MetadataPartition, MetadataTopic};
 
+use super::broker_addresses::{BrokerAddresses, Moved, Named};
 use super::connection::{Quiet, is_without_brokers, make_with, partition, refused};
 use super::native;
 use super::opening::{Listening, wait_for_answer};
@@ -29,8 +30,6 @@ use seismic_queue::{Error, GroupMember, Kind, Partition, Result, Topic};
 pub(crate) struct Cluster {
     pub(crate) at: String,
     pub(crate) settings: Settings,
-    /// The addresses that the caller gave.
-    given: Arc<str>,
     pub(super) asking: Arc<BaseConsumer<Listening>>,
     /// Asks where open transactions begin; made when that is asked first.
     pub(super) settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
@@ -56,9 +55,9 @@ impl Cluster {
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
         let (settled, idle, led) = (Arc::default(), Arc::default(), Arc::default());
-        let given = settings.brokers().into();
-        let cluster = Cluster { at, settings, given, asking, settled, idle, led };
-        wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
+        let cluster = Cluster { at, settings, asking, settled, idle, led };
+        let found = wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
+        cluster.learn(&found);
         Ok(cluster)
     }
 
@@ -73,25 +72,52 @@ impl Cluster {
         doing: &'static str,
         needs: Vec<Right>,
     ) -> impl Fn(KafkaError) -> Error {
-        let (at, given, asking) =
-            (self.at.clone(), Arc::clone(&self.given), Arc::clone(&self.asking));
+        let (at, addresses, asking) =
+            (self.at.clone(), Arc::clone(self.settings.addresses()), Arc::clone(&self.asking));
         move |source| {
-            hear(&asking, &given);
+            hear(&asking, &addresses);
             error_kind::call_failed_on(at.clone(), doing, source, &needs)
         }
     }
 
-    /// Hears what a client has to say, so that it looks for brokers where the caller said that they
-    /// are when all are gone that it has learned of.
+    /// Hears what a client has to say, so that it looks for brokers elsewhere when all are gone that
+    /// it has learned of.
     pub(crate) fn hear<C: ConsumerContext>(&self, client: &BaseConsumer<C>) {
-        hear(client, &self.given);
+        hear(client, self.settings.addresses());
     }
 
-    /// Has a client that has lost all brokers try the addresses that the caller gave too: brokers may
-    /// come back there. librdkafka tries them as it tries the others, at most once a second each, until
-    /// one answers, and then knows only those that this one names.
-    pub(crate) fn look_at_given<C: ClientContext>(&self, client: &Client<C>) {
-        native::add_brokers(client, &self.given);
+    /// Has a client that has lost all brokers try the addresses that the caller gave too, and those
+    /// that other clients have learned: brokers may come back there. librdkafka tries them as it tries
+    /// the others, at most once a second each, until one answers, and then knows only those that this
+    /// one names.
+    pub(crate) fn look_elsewhere<C: ClientContext>(&self, client: &Client<C>) {
+        native::add_brokers(client, &self.settings.addresses().all());
+    }
+
+    /// Looks where brokers are, unless that was just seen: for a client that is about to be made.
+    pub(crate) fn find_brokers(&self) {
+        if !self.settings.addresses().is_newer_than(limits::ADDRESSES_AGE) {
+            // Where no one answers, what is known is all there is.
+            let _ = self.metadata(Some(NO_TOPIC), limits::END_WAIT);
+        }
+    }
+
+    /// What some broker says of topics and brokers.
+    fn metadata(
+        &self,
+        topic: Option<&str>,
+        wait: Duration,
+    ) -> std::result::Result<Metadata, KafkaError> {
+        let found = self.asking.fetch_metadata(topic, wait)?;
+        self.learn(&found);
+        Ok(found)
+    }
+
+    /// Takes over where brokers are.
+    fn learn(&self, found: &Metadata) {
+        for Moved { broker, from, to } in self.settings.addresses().learn(addresses(found)) {
+            tracing::info!("broker {broker} of {} is at {to} now; it was at {from}", self.at);
+        }
     }
 
     /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
@@ -148,7 +174,7 @@ impl Cluster {
     }
 
     pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
-        let all = self.asking.fetch_metadata(None, limits::WAIT);
+        let all = self.metadata(None, limits::WAIT);
         let all = all.map_err(self.failed("listing topics"))?;
         let mut found = Vec::new();
         for topic in all.topics().iter().filter(|topic| !topic.name().starts_with("__")) {
@@ -171,7 +197,7 @@ impl Cluster {
         let id = native::topic_id(self.asking.client(), name, None, limits::WAIT)
             .map_err(|code| failed(KafkaError::Global(code)))?
             .ok_or_else(missing)?;
-        let found = self.asking.fetch_metadata(Some(name), limits::WAIT);
+        let found = self.metadata(Some(name), limits::WAIT);
         let found = found.map_err(failed)?;
         let partitions = found.topics().first().map_or(0, |topic| topic.partitions().len());
         match u32::try_from(partitions) {
@@ -188,7 +214,7 @@ impl Cluster {
 
     /// How well each partition of a topic is copied.
     pub(crate) fn replicas(&self, topic: &str) -> Result<Vec<Replicas>> {
-        let found = self.asking.fetch_metadata(Some(topic), limits::WAIT);
+        let found = self.metadata(Some(topic), limits::WAIT);
         let found = found.map_err(self.failed("looking at replicas"))?;
         let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
         let of = |it: &MetadataPartition| Replicas {
@@ -201,25 +227,21 @@ impl Cluster {
 
     /// Numbers of the brokers that are there.
     pub(crate) fn brokers(&self) -> Result<Vec<i32>> {
-        let found = self.asking.fetch_metadata(Some(NO_TOPIC), limits::WAIT);
+        let found = self.metadata(Some(NO_TOPIC), limits::WAIT);
         let found = found.map_err(self.failed("looking at brokers"))?;
         Ok(found.brokers().iter().map(MetadataBroker::id).collect())
     }
 
     /// Who leads the partitions of a topic, as some broker knows it.
     pub(crate) fn leaders(&self, topic: &str) -> std::result::Result<Leaders, KafkaError> {
-        let found = self.asking.fetch_metadata(Some(topic), limits::END_WAIT);
+        let found = self.metadata(Some(topic), limits::END_WAIT);
         let found = found.inspect_err(|_| self.hear(&self.asking))?;
         let error =
             found.topics().iter().find_map(MetadataTopic::error).map(RDKafkaErrorCode::from);
         let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
         let led = partitions.filter(|it| it.leader() >= 0);
         let of = led.map(|it| (partition(it.id()), it.leader())).collect();
-        let at = |it: &MetadataBroker| {
-            let port = u16::try_from(it.port()).ok()?;
-            Some((it.id(), (it.host().to_owned(), port)))
-        };
-        let leaders = Leaders { error, of, at: found.brokers().iter().filter_map(at).collect() };
+        let leaders = Leaders { error, of, at: addresses(&found) };
         if leaders.error.is_none() {
             let mut led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
@@ -281,7 +303,7 @@ impl Cluster {
         };
         let answer = ask().or_else(|_| {
             // It may be one that joined the cluster since this client last heard of brokers.
-            let _ = self.asking.fetch_metadata(Some(&topic.name), limits::BROKER_WAIT);
+            let _ = self.metadata(Some(&topic.name), limits::BROKER_WAIT);
             ask()
         });
         let doing = "asking a broker for the id of the topic that it gave messages of";
@@ -295,15 +317,24 @@ impl Cluster {
 }
 
 /// See [`Cluster::hear`].
-fn hear<C: ConsumerContext>(client: &BaseConsumer<C>, given: &str) {
+fn hear<C: ConsumerContext>(client: &BaseConsumer<C>, addresses: &BrokerAddresses) {
     // Each poll hears at most one line.
     for _ in 0..limits::LINES_HEARD {
         if let Some(Err(error)) = client.poll(Duration::ZERO)
             && is_without_brokers(&error)
         {
-            native::add_brokers(client.client(), given);
+            native::add_brokers(client.client(), &addresses.all());
         }
     }
+}
+
+/// Where brokers are, as one of them says.
+fn addresses(found: &Metadata) -> Named {
+    let at = |it: &MetadataBroker| {
+        let port = u16::try_from(it.port()).ok()?;
+        Some((it.id(), (it.host().to_owned(), port)))
+    };
+    found.brokers().iter().filter_map(at).collect()
 }
 
 /// Who leads what, and where everyone is.
@@ -313,7 +344,7 @@ pub(crate) struct Leaders {
     pub(crate) error: Option<RDKafkaErrorCode>,
     /// Numbers of brokers; partitions without a leader are missing.
     pub(crate) of: BTreeMap<Partition, i32>,
-    pub(crate) at: BTreeMap<i32, (String, u16)>,
+    pub(crate) at: Named,
 }
 
 /// A name that no topic has: asking for it costs nothing and shows that a broker is there.

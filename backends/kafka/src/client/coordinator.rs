@@ -1,5 +1,5 @@
-//! Finds the coordinator of a group or a transaction (`FindCoordinator`, version 1), and leaves a
-//! group by name (`LeaveGroup`, version 3, KIP-345).
+//! Finds the coordinator of a group or a transaction (`FindCoordinator`, version 1), and has a member
+//! leave a group (`LeaveGroup`, version 3, KIP-345).
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
@@ -14,6 +14,9 @@ const LEAVE_GROUP: (i16, i16) = (13, 3);
 
 /// Error codes of the protocol: of groups and of transactional ids.
 const DENIED: [i16; 2] = [30, 53];
+
+/// The length of a text that is not there.
+const NO_TEXT: i16 = -1;
 
 /// Of what a coordinator is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -50,24 +53,27 @@ impl Cluster {
         self.settings.own_security().ok()
     }
 
-    /// Has a member with a name of its own leave its group, so that no one waits for its session. A
-    /// member of that name which took its place meanwhile stays. Without an answer the session ends
-    /// it.
-    pub(crate) fn leave_group(&self, group: &str, member: &str, instance: &str) {
+    /// Has a member leave its group, so that no one waits for its session. `instance` is its name, if
+    /// it has one of its own; a member of that name which took its place meanwhile stays. Without an
+    /// answer the session ends it.
+    pub(crate) fn leave_group(&self, group: &str, member: &str, instance: Option<&str>) {
         let Some(Coordinator::At(host, port)) = self.coordinator(Of::Group, group) else { return };
         let Some(security) = self.security() else { return };
         let mut body = Vec::new();
         string(&mut body, group);
         body.extend(1_i32.to_be_bytes());
         string(&mut body, member);
-        string(&mut body, instance);
+        match instance {
+            Some(instance) => string(&mut body, instance),
+            None => body.extend(NO_TEXT.to_be_bytes()),
+        }
         match ask(&security, (&host, port), limits::BROKER_WAIT, LEAVE_GROUP, &body) {
             Ok(answer) => {
                 let mut rest = Bytes(&answer);
                 let code = rest.i32().and_then(|_throttled_ms| rest.i16());
-                tracing::debug!("{instance} leaves group {group}: code {}", code.unwrap_or(-1));
+                tracing::debug!("{member} leaves group {group}: code {}", code.unwrap_or(-1));
             }
-            Err(error) => tracing::debug!("{instance} cannot leave group {group}: {error}"),
+            Err(error) => tracing::debug!("{member} cannot leave group {group}: {error}"),
         }
     }
 }

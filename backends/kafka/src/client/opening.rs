@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use seismic_queue::{Error, Kind, Result};
 
 /// What librdkafka calls a connection that failed, in its log.
-const FAILED: &str = "FAIL";
+pub(crate) const FAILED: &str = "FAIL";
 
 /// A client that keeps why a connection failed last.
 #[derive(Clone, Default)]
@@ -114,17 +114,17 @@ impl NotOpened {
 }
 
 /// Waits until some broker answers, at most [`limits::OPEN_WAIT`], and sees that one can be reached
-/// where they say that they are.
+/// where they say that they are. What it answered.
 pub(crate) fn wait_for_answer(
     asking: &BaseConsumer<Listening>,
     settings: &Settings,
     at: &str,
     topic: &str,
-) -> Result<()> {
+) -> Result<Metadata> {
     let begun = Instant::now();
     loop {
         let failure = match asking.fetch_metadata(Some(topic), limits::OPEN_LOOK) {
-            Ok(found) => return check_advertised(&found, settings, at),
+            Ok(found) => return check_advertised(&found, settings, at).map(|()| found),
             Err(_) => heard(asking),
         };
         if let Some(error) = failure.as_ref().and_then(|failure| is_final(failure, settings)) {
@@ -222,7 +222,7 @@ fn check_advertised(found: &Metadata, settings: &Settings, at: &str) -> Result<(
 /// nothing.
 fn is_given(settings: &Settings, broker: &str) -> bool {
     let is_it = |given: &str| with_port(given) == broker;
-    broker.is_empty() || settings.brokers().split(',').any(is_it)
+    broker.is_empty() || settings.addresses().given().split(',').any(is_it)
 }
 
 fn reach(host: &str, port: u16) -> std::result::Result<(), String> {

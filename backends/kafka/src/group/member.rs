@@ -12,12 +12,18 @@
 //! The claim is that of the assignment and never refreshed: metadata of a later generation would
 //! let rows of partitions pass that belong to someone else by then, since the fence is per member.
 //! Metadata that shows no member would not be checked at all, so it is none.
+//!
+//! A client that has lost the group's coordinator for good (`coordinator_watch.rs`) is replaced, after
+//! everything that it was given is lost and settled: a commit that shows the place of a named member
+//! which another client has taken meanwhile would count as one of a second process.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -26,6 +32,7 @@ use crate::client::connection::{is_without_brokers, make_with};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::error_kind::{Resource, is_denied, on_topic};
+use crate::group::coordinator_watch::{CoordinatorWatch, ask_by_another};
 use crate::group::membership::Membership;
 use crate::group::rebalance_listener::{GroupEvent, RebalanceListener};
 use crate::group::start_gate::StartGate;
@@ -48,6 +55,10 @@ pub(crate) struct GroupSource {
     partitions: Vec<Partition>,
     place: Option<Membership>,
     sleep: SuspensionWatch,
+    coordinator: CoordinatorWatch,
+    /// Whether the client has lost the coordinator, and what was lost with it is settled before there
+    /// is another one.
+    begins_again: bool,
     gate: Arc<StartGate>,
     /// What was given before all slots of the worker have joined, and since when that is waited for.
     held: Option<(Vec<Partition>, Membership)>,
@@ -63,10 +74,7 @@ impl GroupSource {
         member: &Member,
         gate: Arc<StartGate>,
     ) -> Result<GroupSource> {
-        let config = cluster.settings.member(member);
-        let ear = RebalanceListener { event: Mutex::default(), is_closing: AtomicBool::new(false) };
-        let consumer: BaseConsumer<RebalanceListener> = make_with(&config, ear)?;
-        consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;
+        let consumer = subscribed(cluster, topic, member)?;
         Ok(GroupSource {
             cluster: cluster.clone(),
             topic: topic.clone(),
@@ -76,6 +84,8 @@ impl GroupSource {
             partitions: Vec::new(),
             place: None,
             sleep: SuspensionWatch::watch(cluster.settings.session()),
+            coordinator: CoordinatorWatch::default(),
+            begins_again: false,
             gate,
             held: None,
             waits: None,
@@ -95,7 +105,7 @@ impl GroupSource {
                 return Err(failed(error));
             }
             if is_without_brokers(&error) {
-                self.cluster.look_at_given(self.consumer.client());
+                self.cluster.look_elsewhere(self.consumer.client());
             }
             tracing::debug!("{error}");
         }
@@ -106,6 +116,55 @@ impl GroupSource {
         }
         tracing::error!("librdkafka: {reason}");
         Err(failed(KafkaError::Global(code)))
+    }
+
+    /// Looks for the coordinator after a connection has failed. Where the client has lost it for good,
+    /// the slot must hear that its partitions are lost, and then another client joins.
+    fn look_for_coordinator(&mut self) -> Option<Event> {
+        if self.consumer.context().has_failed.swap(false, Ordering::Relaxed) {
+            self.coordinator.suspect(Instant::now());
+        }
+        let (cluster, group, topic) = (&self.cluster, &self.member.group, &self.topic);
+        let is_lost = self
+            .coordinator
+            .look(|| is_answered(&self.consumer, topic), || ask_by_another(cluster, group, topic));
+        if !is_lost {
+            return None;
+        }
+        tracing::warn!(
+            "the coordinator of group {group:?} does not answer the client of slot {}, and answers \
+             others: it has another address; the slot joins the group again",
+            self.member.slot
+        );
+        self.begins_again = true;
+        self.lost()
+    }
+
+    /// Joins by another client. The one before cannot leave, since it reaches nobody: it is left for
+    /// it, unless the new one has its name and so its place.
+    fn join_again(&mut self) -> Result<()> {
+        let new = subscribed(&self.cluster, &self.topic, &self.member)?;
+        let old = std::mem::replace(&mut self.consumer, new);
+        old.context().is_closing.store(true, Ordering::Relaxed);
+        let left = native::membership(&old).filter(|_| !self.member.is_named);
+        let (cluster, group) = (self.cluster.clone(), self.member.group.clone());
+        let leave = move || {
+            if let Some((member, _)) = left {
+                cluster.leave_group(&group, &member, None);
+            }
+            drop(old);
+        };
+        // Without a thread its session ends it.
+        drop(thread::Builder::new().name("kafka leave".to_owned()).spawn(leave));
+        Ok(())
+    }
+
+    /// Nothing can be committed any more of what the group gave.
+    fn lost(&mut self) -> Option<Event> {
+        let lost = std::mem::take(&mut self.partitions);
+        (self.held, self.place) = (None, None);
+        self.fetcher.stop(&lost);
+        (!lost.is_empty()).then_some(Event::Lost(lost))
     }
 
     /// What the slot must hear of what the group said.
@@ -135,13 +194,13 @@ impl GroupSource {
             }
             GroupEvent::Revoked => Ok(Some(Event::Revoked(self.partitions.clone()))),
             GroupEvent::Lost => {
-                let lost = std::mem::take(&mut self.partitions);
-                (self.held, self.place) = (None, None);
-                self.fetcher.stop(&lost);
+                // Nobody was heard for a session.
+                self.coordinator.suspect(Instant::now());
+                let event = self.lost();
                 if self.sleep.was_just_too_long() {
                     return Err(Error::Paused { group: self.member.group.clone() });
                 }
-                Ok((!lost.is_empty()).then_some(Event::Lost(lost)))
+                Ok(event)
             }
         }
     }
@@ -168,6 +227,29 @@ impl GroupSource {
     }
 }
 
+/// A client that asks to become a member.
+fn subscribed(
+    cluster: &Cluster,
+    topic: &Topic,
+    member: &Member,
+) -> Result<BaseConsumer<RebalanceListener>> {
+    let mut config = cluster.settings.member(member);
+    // That a connection was closed is said at this level.
+    config.set_log_level(RDKafkaLogLevel::Info);
+    let consumer: BaseConsumer<RebalanceListener> =
+        make_with(&config, RebalanceListener::default())?;
+    consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;
+    Ok(consumer)
+}
+
+/// Whether the coordinator answers this client.
+fn is_answered(consumer: &BaseConsumer<RebalanceListener>, topic: &Topic) -> bool {
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition(&topic.name, 0);
+    let found = consumer.committed_offsets(asked, limits::COORDINATOR_WAIT);
+    found.is_ok_and(|found| found.elements().iter().all(|element| element.error().is_ok()))
+}
+
 /// What a member reads whose group reads all partitions in one place: all of them where it was
 /// given the first one, and nothing elsewhere. So it is always exactly one member, of the same
 /// generation as its commits, and the others wait until the group gives it to them.
@@ -177,7 +259,13 @@ fn of_the_leader(given: &[Partition], topic: &Topic) -> Vec<Partition> {
 
 impl Source for GroupSource {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        if std::mem::take(&mut self.begins_again) {
+            self.join_again()?;
+        }
         self.poll_group()?;
+        if let Some(event) = self.look_for_coordinator() {
+            return Ok(event);
+        }
         while let Some(event) = self.consumer.context().next() {
             if let Some(event) = self.handle(event)? {
                 return Ok(event);
@@ -243,7 +331,8 @@ impl Drop for GroupSource {
             return;
         }
         if let Some((member, _)) = native::membership(&self.consumer) {
-            self.cluster.leave_group(&self.member.group, &member, &self.member.slot);
+            let (group, slot) = (&self.member.group, &self.member.slot);
+            self.cluster.leave_group(group, &member, Some(slot));
         }
     }
 }

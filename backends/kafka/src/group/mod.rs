@@ -1,6 +1,7 @@
 //! The consumer group: its members, their partitions, the offsets committed for it.
 
 pub(crate) mod assignment;
+mod coordinator_watch;
 pub(crate) mod member;
 pub(crate) mod membership;
 pub(crate) mod offsets;

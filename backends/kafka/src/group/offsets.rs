@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::membership::Membership;
 use crate::client::cluster::Cluster;
-use crate::client::connection::{Quiet, close, make_with, number};
+use crate::client::connection::number;
+use crate::client::group_client::GroupClient;
 use crate::client::native;
 use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
@@ -20,7 +21,7 @@ const ASKING: &str = "asking for committed offsets";
 pub(crate) struct GroupOffsets {
     cluster: Cluster,
     group: String,
-    consumer: BaseConsumer<Quiet>,
+    client: GroupClient,
 }
 
 /// A committed offset and its metadata.
@@ -28,8 +29,8 @@ pub(crate) type Committed = Option<(Offset, String)>;
 
 impl GroupOffsets {
     pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<GroupOffsets> {
-        let consumer = make_with(&cluster.settings.reading(group), Quiet)?;
-        Ok(GroupOffsets { cluster: cluster.clone(), group: group.to_owned(), consumer })
+        let client = GroupClient::new(cluster, cluster.settings.reading(group))?;
+        Ok(GroupOffsets { cluster: cluster.clone(), group: group.to_owned(), client })
     }
 
     fn needs(&self, right: &'static str, topic: &Topic) -> Vec<Right> {
@@ -72,15 +73,16 @@ impl GroupOffsets {
         for &partition in partitions {
             asked.add_partition(&topic.name, number(partition));
         }
-        let found = self.consumer.committed_offsets(asked, wait);
-        let found = found.inspect_err(|_| self.cluster.hear(&self.consumer))?;
+        let client = self.client.get();
+        let found = client.consumer.committed_offsets(asked, wait);
+        let found = found.inspect_err(|error| self.client.failed(&client, error))?;
         found.elements().iter().try_for_each(|element| element.error())?;
         Ok(found)
     }
 
     /// What to show with offsets of a group that has no members yet.
     pub(crate) fn without_member(&self) -> Membership {
-        Membership::without_member(&self.consumer)
+        Membership::without_member(&self.client.get().consumer)
     }
 
     /// Commits offsets outside of any transaction.
@@ -105,14 +107,9 @@ impl GroupOffsets {
     }
 
     fn commit_now(&self, offsets: &TopicPartitionList) -> std::result::Result<(), KafkaError> {
-        let done = self.consumer.commit(offsets, CommitMode::Sync);
-        done.inspect_err(|_| self.cluster.hear(&self.consumer))
-    }
-}
-
-impl Drop for GroupOffsets {
-    fn drop(&mut self) {
-        close(&self.consumer);
+        let client = self.client.get();
+        let done = client.consumer.commit(offsets, CommitMode::Sync);
+        done.inspect_err(|error| self.client.failed(&client, error))
     }
 }
 

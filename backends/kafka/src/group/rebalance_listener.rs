@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::membership::Membership;
 use crate::client::connection::{log, partition};
 use crate::client::native;
+use crate::client::opening::FAILED;
 use seismic_queue::Partition;
 
 /// What the group said.
@@ -24,15 +25,21 @@ pub(super) enum GroupEvent {
 }
 
 /// Takes down what the group says. Nothing is done in its callback but what must be.
+#[derive(Default)]
 pub(super) struct RebalanceListener {
     pub(super) event: Mutex<VecDeque<GroupEvent>>,
-    /// The source is about to be dropped: no one answers any more.
+    /// The client is about to be dropped: no one answers any more.
     pub(super) is_closing: AtomicBool,
+    /// Whether a connection has failed since this was looked at.
+    pub(super) has_failed: AtomicBool,
 }
 
 impl ClientContext for RebalanceListener {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         log(facility, text);
+        if facility == FAILED {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

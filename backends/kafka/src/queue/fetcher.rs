@@ -114,7 +114,10 @@ impl Fetcher {
         if self.next.is_empty() {
             return Ok(());
         }
-        let client: BaseConsumer<Quiet> = make_with(&self.config, Quiet)?;
+        self.cluster.find_brokers();
+        let mut config = self.config.clone();
+        self.cluster.settings.address(&mut config);
+        let client: BaseConsumer<Quiet> = make_with(&config, Quiet)?;
         let inbox = Inbox::new(Arc::new(client));
         let mut all = TopicPartitionList::new();
         let failed = self.cluster.failed("beginning to read");
@@ -155,7 +158,7 @@ impl Fetcher {
                 if let Some(Err(error)) = inbox.consumer().poll(Duration::ZERO)
                     && is_without_brokers(&error)
                 {
-                    cluster.look_at_given(inbox.consumer().client());
+                    cluster.look_elsewhere(inbox.consumer().client());
                 }
                 inbox.poll(wait, |item| filling.add(item));
                 None

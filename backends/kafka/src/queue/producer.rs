@@ -54,7 +54,7 @@ impl LiveClient {
     /// Looks where the caller said that brokers are, when all others are gone.
     fn look_for_brokers(&self, cluster: &Cluster) {
         if self.client.context().has_lost_brokers() {
-            cluster.look_at_given(self.client.client());
+            cluster.look_elsewhere(self.client.client());
         }
     }
 }
@@ -171,6 +171,7 @@ impl KafkaProducer {
         let live = match self.live.take() {
             Some(live) => self.live.insert(live),
             None => {
+                self.cluster.find_brokers();
                 let config = self.cluster.settings.appending(self.message_bytes);
                 let client: BaseProducer<DeliveryReports> =
                     make_with(&config, DeliveryReports::new(&self.topic))?;
@@ -208,7 +209,7 @@ impl KafkaProducer {
                 }
                 listen(&live.client);
                 if live.client.context().has_lost_brokers() {
-                    self.cluster.look_at_given(live.client.client());
+                    self.cluster.look_elsewhere(live.client.client());
                 }
             }
             sent_range.sent += 1;

@@ -13,12 +13,13 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{Quiet, is_without_brokers, make_with, number};
+use crate::client::connection::{is_without_brokers, number};
+use crate::client::group_client::GroupClient;
 use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
@@ -35,7 +36,7 @@ pub(crate) struct ProducerRecovery {
     topic: Topic,
     group: String,
     name: u64,
-    consumer: BaseConsumer<Quiet>,
+    client: GroupClient,
 }
 
 impl ProducerRecovery {
@@ -44,13 +45,13 @@ impl ProducerRecovery {
         let mut config = cluster.settings.reading(&group);
         // Someone's open transaction must not hide what lies behind it.
         config.set("isolation.level", "read_uncommitted");
-        let consumer = make_with(&config, Quiet)?;
+        let client = GroupClient::new(cluster, config)?;
         Ok(ProducerRecovery {
             cluster: cluster.clone(),
             topic: topic.clone(),
             group,
             name: fnv(id),
-            consumer,
+            client,
         })
     }
 
@@ -83,8 +84,12 @@ impl ProducerRecovery {
             note.set_metadata(sequence.to_string());
         }
         // What became of the note before, and whether brokers are there.
-        self.cluster.hear(&self.consumer);
-        self.cluster.insist_on(NOTING, self.needs("Read"), || self.consumer.commit(&notes, mode))
+        self.cluster.hear(&self.client.get().consumer);
+        self.cluster.insist_on(NOTING, self.needs("Read"), || {
+            let client = self.client.get();
+            let done = client.consumer.commit(&notes, mode);
+            done.inspect_err(|error| self.client.failed(&client, error))
+        })
     }
 
     /// What was noted last.
@@ -93,8 +98,9 @@ impl ProducerRecovery {
         let found = self.cluster.insist_on("asking how far a producer is", needs, || {
             let mut asked = TopicPartitionList::new();
             asked.add_partition(&self.topic.name, number(partition));
-            let found = self.consumer.committed_offsets(asked, limits::WAIT);
-            let found = found.inspect_err(|_| self.cluster.hear(&self.consumer))?;
+            let client = self.client.get();
+            let found = client.consumer.committed_offsets(asked, limits::WAIT);
+            let found = found.inspect_err(|error| self.client.failed(&client, error))?;
             found.elements().iter().try_for_each(|element| element.error())?;
             Ok(found)
         })?;
@@ -113,10 +119,11 @@ impl ProducerRecovery {
         let mut at = TopicPartitionList::new();
         let offset = rdkafka::Offset::Offset(from.0 as i64);
         at.add_partition_offset(&self.topic.name, number(partition), offset).map_err(&failed)?;
-        self.consumer.assign(&at).map_err(&failed)?;
+        let client = self.client.get();
+        client.consumer.assign(&at).map_err(&failed)?;
         let (mut next, mut heard) = (noted, Instant::now());
         loop {
-            match self.consumer.poll(Duration::from_millis(100)) {
+            match client.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     heard = Instant::now();
                     next = self.sequence(&message).map_or(next, |sequence| next.max(sequence + 1));
@@ -126,14 +133,14 @@ impl ProducerRecovery {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) if is_without_brokers(&error) => {
-                    self.cluster.look_at_given(self.consumer.client());
+                    self.cluster.look_elsewhere(client.consumer.client());
                 }
                 Some(Err(_)) | None if heard.elapsed() < limits::WAIT => {}
                 Some(Err(error)) => return Err(failed(error)),
                 None => return Err(failed(KafkaError::Global(Code::OperationTimedOut))),
             }
         }
-        self.consumer.unassign().map_err(failed)?;
+        client.consumer.unassign().map_err(failed)?;
         Ok(next)
     }
 

@@ -102,6 +102,7 @@ impl KafkaCommitter {
         let id = self.transactional_id();
         let is_keyed = self.context.job.outputs.iter().any(OutputSpec::is_keyed);
         let bytes = if is_keyed { limits::KEYED_BYTES } else { limits::COMMITTED_BYTES };
+        self.cluster().find_brokers();
         let client: BaseProducer<DeliveryReports> =
             make_with(&self.cluster().settings.committing(&id, bytes), DeliveryReports::default())?;
         connect(client.client(), &self.context.job.input().name);
