@@ -28,7 +28,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{is_without_brokers, make_with};
+use crate::client::connection::{close, is_without_brokers, make_with};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::error_kind::{Resource, is_denied, on_topic};
@@ -330,7 +330,11 @@ impl Drop for GroupSource {
         if !self.member.is_named {
             return;
         }
-        if let Some((member, _)) = native::membership(&self.consumer) {
+        let left = native::membership(&self.consumer);
+        // It must not hear that it is no member any more: a client that is closing then may wait for
+        // ever for an answer of itself.
+        close(&self.consumer);
+        if let Some((member, _)) = left {
             let (group, slot) = (&self.member.group, &self.member.slot);
             self.cluster.leave_group(group, &member, Some(slot));
         }

@@ -69,7 +69,11 @@ impl ConsumerContext for RebalanceListener {
                 place,
             )
         } else if self.is_closing.load(Ordering::Relaxed) {
-            return self.answer(consumer.unassign());
+            // What is left of a client that is closed answers nothing, for which this would wait.
+            if !consumer.closed() {
+                self.answer(consumer.unassign());
+            }
+            return;
         } else if consumer.assignment_lost() {
             self.answer(consumer.unassign());
             GroupEvent::Lost
