@@ -142,6 +142,9 @@ pub const LOGIN_FRAME_BYTES: usize = 64 << 10;
 /// this take seconds of a core: Kafka's own tools give at most 16,384.
 pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 
+/// Salted passwords that are kept: one for each cluster and user that a process has.
+pub const SALTED_PASSWORDS: usize = 4;
+
 /// Bytes that are read of a socket at once where they are encrypted: four records of TLS.
 pub const SEALED_BYTES: usize = 64 << 10;
 

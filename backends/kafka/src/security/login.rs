@@ -11,7 +11,8 @@ use rustls::crypto::ring;
 
 use super::call::{call, send};
 use super::open_error::OpenError;
-use super::scram::{Hash, Scram};
+use super::salted::Hash;
+use super::scram::Scram;
 use crate::wire::string;
 use seismic_queue::backend::byte_reader::Bytes;
 

@@ -11,6 +11,7 @@
 mod call;
 mod login;
 mod open_error;
+mod salted;
 mod scram;
 mod stream;
 mod tls;

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use super::salted::{Hash, keyed, salted};
 use crate::limits;
 
 /// Says that there is no channel binding, in the client's first message.
@@ -18,13 +19,6 @@ const NO_BINDING: &str = "n,,";
 
 /// The same in base64, in its last one.
 const NO_BINDING_AGAIN: &str = "c=biws";
-
-/// What everything is hashed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hash {
-    Sha256,
-    Sha512,
-}
 
 /// A login under way. It has no `Debug`, which would show the password.
 pub(super) struct Scram<'a> {
@@ -116,30 +110,6 @@ impl ServerProof {
     }
 }
 
-/// PBKDF2 with one block, which is as long as the hash.
-fn salted(hash: Hash, password: &str, salt: &[u8], rounds: u32) -> Vec<u8> {
-    match hash {
-        Hash::Sha256 => block::<Hmac<Sha256>>(password.as_bytes(), salt, rounds),
-        Hash::Sha512 => block::<Hmac<Sha512>>(password.as_bytes(), salt, rounds),
-    }
-}
-
-fn block<M: Mac + KeyInit + Clone>(password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-    let keyed = keyed::<M>(password);
-    let of = |parts: [&[u8]; 2]| {
-        let mut mac = keyed.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes()
-    };
-    let mut last = of([salt, &1_u32.to_be_bytes()]);
-    let mut all = last.to_vec();
-    for _ in 1..rounds {
-        last = of([&last, &[]]);
-        all.iter_mut().zip(&last).for_each(|(all, last)| *all ^= last);
-    }
-    all
-}
-
 fn mac(hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
     fn of<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
         let mut mac = keyed::<M>(key);
@@ -157,10 +127,6 @@ fn is_mac<M: Mac + KeyInit>(key: &[u8], message: &[u8], claimed: &[u8]) -> bool 
     let mut mac = keyed::<M>(key);
     mac.update(message);
     mac.verify_slice(claimed).is_ok()
-}
-
-fn keyed<M: KeyInit>(key: &[u8]) -> M {
-    <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 #[cfg(test)]
