@@ -8,6 +8,9 @@ use seismic_brokers::Kafka;
 use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::let_it_work;
 
+/// Has librdkafka read, and not our own fetcher.
+const LIBRDKAFKA: &str = "--kafka queued.min.messages=50000";
+
 /// Moves each of three brokers in turn under one worker: in the end nobody is at an address that it,
 /// the producer and the reader were given.
 fn moved_one_after_the_other(reading: &str, what: &str) {
@@ -38,6 +41,13 @@ fn moved_one_after_the_other(reading: &str, what: &str) {
 fn three_brokers_that_come_back_elsewhere_one_after_the_other_are_followed() {
     let what = "each of three brokers, one after the other, started again at another address";
     moved_one_after_the_other("", what);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn three_brokers_that_come_back_elsewhere_are_followed_where_librdkafka_reads() {
+    let what = "each of three brokers started again at another address, where librdkafka reads";
+    moved_one_after_the_other(LIBRDKAFKA, what);
 }
 
 /// Moves the only broker, which coordinates the group and all transactions before and afterwards, to
@@ -71,4 +81,12 @@ fn a_coordinator_that_comes_back_elsewhere_is_followed() {
     let what =
         "the only broker, which coordinates the group, started again at another given address";
     moved_there_and_back("", what);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_coordinator_that_comes_back_elsewhere_is_followed_by_named_slots_and_librdkafka() {
+    let what =
+        "the only broker started again at another given address; named slots, librdkafka reads";
+    moved_there_and_back(&format!("--slot one --slots 2 {LIBRDKAFKA}"), what);
 }
