@@ -68,6 +68,8 @@ enum Command {
     Status(commands::status::Args),
     /// Watch jobs in a terminal: state, rates, lag and errors, every second
     Top(commands::top::Args),
+    /// Simulate how many workers a job would have over a year
+    Autoscale(commands::autoscale::Args),
     /// Check queue, job store, sinks and clock, with a remedy for each problem
     Doctor(commands::doctor::Args),
     /// Back up an embedded job with its queue and CSV folders, while it runs
@@ -110,6 +112,7 @@ impl Cli {
             Command::Sql(args) => commands::sql::run(&args),
             Command::Status(args) => commands::status::run(&args),
             Command::Top(args) => commands::top::run(&args),
+            Command::Autoscale(args) => commands::autoscale::run(args),
             Command::Doctor(args) => commands::doctor::run(args),
             Command::Backup(args) => commands::backup::run(&args),
             Command::Restore(args) => commands::backup::restore::run(&args),

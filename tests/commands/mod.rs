@@ -1,5 +1,6 @@
 //! Each command as a user meets it: options, exit codes, what it prints.
 
+mod autoscale;
 mod backup;
 mod bench;
 mod checkpoint;

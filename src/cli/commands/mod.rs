@@ -1,5 +1,6 @@
 //! One file for each command: it parses options, calls what does the work, and prints.
 
+pub mod autoscale;
 pub mod backup;
 pub mod bench;
 pub mod checkpoint;

@@ -46,6 +46,8 @@ impl Resolved {
         let of_service = service_values(&file);
         let of_workers = file.source_of("workers").unwrap_or_else(|| "workers".to_owned());
         let of_alarms = file.source_of("alarms.topic").unwrap_or_else(|| "alarms.topic".to_owned());
+        let of_elastic =
+            service_keys::of_table("elastic").into_iter().find_map(|key| file.source_of(key.name));
         let spec = JobSpec::resolve(line, file, Once::default())?;
         if let Some(why) = fault_of_workers(&spec, &service) {
             return Err(Usage(format!("{of_workers}: {why}")));
@@ -53,6 +55,9 @@ impl Resolved {
         if let Some(topic) = own_topic(&spec, &service) {
             let why = format!("{topic} is a topic of the job itself: name another one");
             return Err(Usage(format!("{of_alarms}: {why}")));
+        }
+        if let Some((place, why)) = of_elastic.zip(fault_of_elastic(&service)) {
+            return Err(Usage(format!("{place}: {why}")));
         }
         let all = serde_json::to_value(&spec).unwrap_or_default();
         let mut values = Vec::new();
@@ -113,6 +118,11 @@ fn fault_of_workers(spec: &JobSpec, service: &Service) -> Option<String> {
     } else {
         None
     }
+}
+
+/// What contradicts itself in `[elastic]`, which counts where a file has something of it.
+fn fault_of_elastic(service: &Service) -> Option<String> {
+    service.elastic.settings(service.max_parallelism).err()
 }
 
 /// What the file says to a service.
@@ -245,6 +255,28 @@ mod tests {
             let again = "workers = 3\nqueue = 'kafka://h:9092'\n[restart]\ncheckpoint = 'a'\n";
             let error = of(again).unwrap_err().to_string();
             assert!(error.contains("restart.checkpoint"), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_of_scaling_that_contradict_each_other_are_refused_where_they_stand() {
+        let of = |text: &str| {
+            let file = file::read(text, Path::new("job.toml"));
+            Resolved::of(JobOptions::default(), file)
+        };
+        let error =
+            of("max_parallelism = 2\n[elastic]\nworkers_min = 7\n").unwrap_err().to_string();
+        assert!(error.contains("job.toml:3: elastic.workers_min: "), "{error}");
+        assert!(error.contains("workers_min 7 is above workers_max 6"), "{error}");
+        assert!(error.contains("parallelism_min 3 is above parallelism_max 2"), "{error}");
+        assert!(of("max_parallelism = 2\n").is_ok(), "nothing of it is used");
+        let text = "[elastic]\npolicy = 'threshold'\nfor = '3s'\nschedule = 'at 02:00 keep >= 4'\n";
+        let elastic = of(text).unwrap().service.elastic;
+        let again = of(&of(text).unwrap().to_string()).unwrap();
+        assert_eq!(again.service.elastic, elastic);
+        assert_eq!((elastic.for_s, elastic.schedule.len()), (3, 1));
+        for wrong in ["cpu_up = 2", "cpu_up = 'much'", "schedule = 'at noon'", "policy = 'magic'"] {
+            assert!(of(&format!("[elastic]\n{wrong}\n")).is_err(), "{wrong}");
         }
     }
 

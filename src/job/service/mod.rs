@@ -2,6 +2,7 @@
 //! changes results.
 
 pub mod alarms;
+pub mod elastic;
 pub mod logs;
 pub mod name;
 pub mod resources;
@@ -10,6 +11,7 @@ pub mod row_alarm;
 pub mod tags;
 
 pub use self::alarms::Alarms;
+pub use self::elastic::Elastic;
 pub use self::logs::Logs;
 pub use self::name::JobName;
 pub use self::resources::Resources;
@@ -44,6 +46,8 @@ pub struct Service {
     pub logs: Logs,
     /// What it tells when something is wrong.
     pub alarms: Alarms,
+    /// How many workers and slots it should have.
+    pub elastic: Elastic,
 }
 
 impl Default for Service {
@@ -60,6 +64,7 @@ impl Default for Service {
             restart: RestartPolicy::default(),
             logs: Logs::default(),
             alarms: Alarms::default(),
+            elastic: Elastic::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of a job file that are not options of `seismic run`: settings for a service.
 
 mod alarms;
+mod elastic;
 mod job;
 mod logs;
 mod restart;
@@ -77,7 +78,7 @@ impl ServiceKey {
 
 /// Every key, those of a table behind each other.
 pub fn all() -> impl Iterator<Item = &'static ServiceKey> {
-    [job::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS].into_iter().flatten()
+    [job::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS, elastic::KEYS].into_iter().flatten()
 }
 
 /// The key of this name.
