@@ -32,6 +32,7 @@ use std::time::Duration;
 use seismic_queue::{Batch, Event, FencingToken, Offset, Partition, Result, Source};
 
 use crate::engine::alignment::Alignment;
+use crate::runner::slot::stamp::{Stamp, stamps};
 
 /// A source whose partitions are read in step.
 pub(super) struct AlignedSource {
@@ -69,17 +70,6 @@ struct HeldBatch {
     /// Next message.
     at: usize,
 }
-
-/// By what messages are compared, ms since 1970 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    append_ms: i64,
-    event_ms: i64,
-}
-
-/// How far an event time may be ahead of the one before where no two messages follow yet, ms: packs
-/// of a slow feed are as far apart.
-const UNCONFIRMED_MS: i64 = 60_000;
 
 /// As soon as that many bytes of a partition are held, no more is fetched of it: half of what a
 /// batch may be, so that one that is as large as they come is enough, and small ones are not
@@ -199,30 +189,6 @@ impl AlignedSource {
 /// The least of some times and the bound more; no bound without any.
 fn least(times: impl Iterator<Item = i64>, bound_ms: i64) -> i64 {
     times.min().map_or(i64::MAX, |least| least.saturating_add(bound_ms))
-}
-
-/// The stamps of all messages of a batch; `newest` are those of the messages before it.
-fn stamps(batch: &Batch, alignment: &Alignment, newest: &mut Stamp) -> Vec<Stamp> {
-    let event_of = |value: &[u8], append_ms: i64| {
-        let said = alignment.event_time.and_then(|event_time| event_time(value));
-        said.map_or(append_ms, |event_ms| event_ms.min(append_ms))
-    };
-    let events: Vec<_> =
-        batch.messages().map(|message| event_of(message.value, message.append_ms)).collect();
-    let mut all = Vec::with_capacity(batch.len());
-    for (place, message) in batch.messages().enumerate() {
-        let before_ms = newest.event_ms;
-        let event_ms = match events[place..] {
-            [it, next, next_but_one, ..] => it.min(next.max(next_but_one)),
-            [it, ..] if before_ms > i64::MIN => it.min(before_ms.saturating_add(UNCONFIRMED_MS)),
-            [it, ..] => it,
-            [] => message.append_ms,
-        };
-        newest.append_ms = newest.append_ms.max(message.append_ms);
-        newest.event_ms = event_ms;
-        all.push(*newest);
-    }
-    all
 }
 
 impl AlignedPartition {

@@ -11,6 +11,7 @@ mod reading_order;
 pub(crate) mod shared_job;
 pub(crate) mod slot_context;
 pub(crate) mod sources;
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
