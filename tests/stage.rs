@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -198,6 +198,11 @@ impl Running {
 
     pub fn stdout(&self) -> String {
         fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    /// Its standard input, of a command that was given a pipe. Open until it is dropped.
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
     }
 
     /// Counts what it prints.

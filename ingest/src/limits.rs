@@ -90,6 +90,10 @@ pub const EXACT_MESSAGES: usize = 4_000_000;
 /// Remarks of an import that are named.
 pub const REMARKS_NAMED: usize = 10;
 
+/// A line of a live input is with the queue within this time, as documents say: it waits for the
+/// next flush, and that for the end of a wait.
+pub const LIVE_PUBLISHED: Duration = Duration::from_millis(100);
+
 /// A live import publishes what it has this often.
 pub const LIVE_FLUSH: Duration = Duration::from_millis(50);
 
@@ -98,6 +102,9 @@ pub const LIVE_WAIT: Duration = Duration::from_millis(20);
 
 /// Pieces of a live input that wait to be parsed: a fast one is slowed down.
 pub const LIVE_PIECES: usize = 16;
+
+/// A live import that is told to stop has published what it had read, and ended, within this time.
+pub const LIVE_STOPPED: Duration = Duration::from_secs(2);
 
 /// How long a stopped live import takes what was read already.
 pub const LIVE_REST: Duration = Duration::from_millis(500);

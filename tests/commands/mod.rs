@@ -11,6 +11,7 @@ mod exit_codes;
 mod generate;
 mod group;
 mod import;
+mod live_import;
 mod look;
 mod preview;
 mod read;

@@ -112,10 +112,47 @@ impl Default for Flush {
 impl Flush {
     /// Whether it is time, and then counts from now.
     pub(super) fn is_due(&mut self) -> bool {
-        let is_due = self.last.elapsed() >= self.every;
+        self.is_due_at(Instant::now())
+    }
+
+    fn is_due_at(&mut self, now: Instant) -> bool {
+        let is_due = now.saturating_duration_since(self.last) >= self.every;
         if is_due {
-            self.last = Instant::now();
+            self.last = now;
         }
         is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_due_once_in_each_interval_and_counts_from_when_it_was() {
+        let mut flush = Flush::default();
+        let (began, ms) = (flush.last, Duration::from_millis(1));
+        assert!(!flush.is_due_at(began));
+        assert!(!flush.is_due_at(began + limits::LIVE_FLUSH - ms));
+        // A wait ended late: the next interval begins now.
+        let late = began + limits::LIVE_FLUSH + 7 * ms;
+        assert!(flush.is_due_at(late));
+        assert!(!flush.is_due_at(late));
+        assert!(!flush.is_due_at(late + limits::LIVE_FLUSH - ms));
+        assert!(flush.is_due_at(late + limits::LIVE_FLUSH));
+    }
+
+    #[test]
+    fn a_line_waits_no_longer_for_its_flush_than_is_promised() {
+        // A line comes just after a flush. Nothing more comes, so time is looked at when a wait
+        // ends, and the first look behind the interval flushes.
+        let mut flush = Flush::default();
+        let came = flush.last;
+        let mut looks = (1..).map(|wait| wait * limits::LIVE_WAIT);
+        let waited = looks.find(|&waited| flush.is_due_at(came + waited)).unwrap();
+        assert!(waited <= limits::LIVE_FLUSH + limits::LIVE_WAIT);
+        assert!(waited < limits::LIVE_PUBLISHED);
+        // And a stop waits for one such wait, and for the rest of what was read.
+        assert!(2 * (limits::LIVE_REST + limits::LIVE_WAIT) < limits::LIVE_STOPPED);
     }
 }
