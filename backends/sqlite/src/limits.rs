@@ -6,6 +6,9 @@ use std::time::Duration;
 /// that takes to begin is more than copying a shorter one again.
 pub const READ_IN_PLACE_BYTES: usize = 64 << 10;
 
+/// Blocks of this many bytes and more are written right into the file's pages, for the same reason.
+pub const WRITE_IN_PLACE_BYTES: usize = 64 << 10;
+
 /// Pages of a SQLite queue: a block of a megabyte is a chain of 32 and not of 256, and a small
 /// append, which writes about five pages, still writes little.
 pub const QUEUE_PAGE_BYTES: usize = 32 << 10;

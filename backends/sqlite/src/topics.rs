@@ -1,8 +1,10 @@
 //! Topics, partitions, blocks and producers. Each statement runs in its caller's transaction.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::blob::ZeroBlob;
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row, params};
 
 use crate::error::Sql;
+use crate::limits;
 use seismic_queue::backend::append_dedup::pieces;
 use seismic_queue::message::new_id;
 use seismic_queue::{Block, Error, Hold, Offset, Partition, Policy, Span, Topic};
@@ -131,26 +133,41 @@ pub(crate) fn append(
     if block.count() == skip {
         return Ok(end);
     }
-    let mut insert = db.prepare_cached(
-        "INSERT INTO block (partition, base, count, append_ms, crc, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
     let mut size = 0;
     for (count, bytes) in pieces(block, skip) {
-        insert.execute(params![
-            place,
-            end.0,
-            count,
-            now_ms,
-            crc(end, count, now_ms, bytes),
-            bytes
-        ])?;
+        let is_large = bytes.len() >= limits::WRITE_IN_PLACE_BYTES;
+        insert(db, place, (end, count, now_ms), bytes, is_large)?;
         end = Offset(end.0 + u64::from(count));
         size += bytes.len();
     }
     db.prepare_cached("UPDATE partition SET next = ?2, bytes = bytes + ?3 WHERE id = ?1")?
         .execute(params![place, end.0, size])?;
     Ok(end)
+}
+
+/// Stores a block with its base, count and append time. In place, its bytes go right into the
+/// file's pages; else SQLite copies them twice on the way, into memory that is new each time.
+fn insert(
+    db: &Connection,
+    place: i64,
+    (base, count, append_ms): (Offset, u32, i64),
+    bytes: &[u8],
+    in_place: bool,
+) -> Sql<()> {
+    let crc = crc(base, count, append_ms, bytes);
+    let mut insert = db.prepare_cached(
+        "INSERT INTO block (partition, base, count, append_ms, crc, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    if !in_place {
+        insert.execute(params![place, base.0, count, append_ms, crc, bytes])?;
+        return Ok(());
+    }
+    let room = ZeroBlob(bytes.len() as u64);
+    let row = insert.insert(params![place, base.0, count, append_ms, crc, room])?;
+    let mut blob = db.blob_open(MAIN_DB, "block", "bytes", row, false)?;
+    blob.write_all_at(bytes, 0)?;
+    Ok(blob.close()?)
 }
 
 /// CRC-32 of a block with all that says where and when it is: little-endian `base`, `count` and
@@ -237,4 +254,46 @@ pub(crate) fn set_policy(db: &Connection, topic: &Topic, policy: Policy) -> Sql<
     db.prepare_cached("UPDATE topic SET max_age_ms = ?2, max_bytes = ?3 WHERE uid = ?1")?
         .execute(params![topic.id, policy.max_age_ms, policy.max_bytes])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Database;
+    use crate::schema::Layout;
+
+    /// What is stored when these blocks are, one behind the other.
+    fn stored(blocks: &[Vec<u8>], in_place: bool) -> Vec<(i64, i64, i64, i64, Vec<u8>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("queue.db");
+        let file = Database::open_or_make(&at, Layout::Queue, limits::QUEUE_PAGE_BYTES).unwrap();
+        let written = file.writer.write("storing blocks", |db| {
+            for (base, bytes) in (0..).map(Offset).zip(blocks) {
+                insert(db, 7, (base, 1, 5), bytes, in_place)?;
+            }
+            Ok(())
+        });
+        written.map_err(Error::from).unwrap();
+        file.look("reading blocks", |db| {
+            let mut select =
+                db.prepare("SELECT base, count, append_ms, crc, bytes FROM block ORDER BY rowid")?;
+            let row = |row: &Row<'_>| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            };
+            Ok(select.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_block_that_is_written_in_place_is_the_one_that_is_bound() {
+        let page = limits::QUEUE_PAGE_BYTES;
+        let sizes = [1, 100, page - 100, page, page + 1, 10 * page, limits::WRITE_IN_PLACE_BYTES];
+        let sizes = sizes.into_iter().chain([seismic_queue::limits::BLOCK_BYTES, 5 << 20]);
+        let blocks: Vec<Vec<u8>> =
+            sizes.map(|size| (0..size).map(|at| (at * 31 + size) as u8).collect()).collect();
+        let bound = stored(&blocks, false);
+        assert!(bound.iter().map(|row| &row.4).eq(&blocks));
+        assert_eq!(bound, stored(&blocks, true));
+    }
 }
