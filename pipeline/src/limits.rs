@@ -81,6 +81,11 @@ pub const COHORT_MESSAGES: u64 = 4_096;
 /// Output waiting for a commit, in bytes, at which a slot stops reading until the commit is done.
 pub const WAITING_BYTES: usize = 16 << 20;
 
+/// Rows of keyed outputs of a job that reads in step, in bytes, at which it commits, and stops
+/// reading until the commit before is done. All that it reads goes through there: in larger portions
+/// it goes through memory that no cache of a processor or of SQLite holds.
+pub const PASSED_ON_BYTES: usize = WAITING_BYTES / 4;
+
 /// Chunks of a snapshot that travel in one commit: 2 MiB delay the rows beside them by a few ms.
 pub const CHUNKS_PER_COMMIT: usize = 4;
 

@@ -66,6 +66,12 @@ impl Block {
         &self.bytes
     }
 
+    /// Bytes for which there is memory.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Empties the block and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -15,8 +15,10 @@ const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 impl Slot<'_> {
     pub(super) fn is_commit_due(&mut self) -> bool {
+        if self.reading_order.waiting_bytes() > limits::PASSED_ON_BYTES {
+            return true;
+        }
         let waiting: usize = self.parts.values().map(PartitionTask::waiting_bytes).sum();
-        let waiting = waiting + self.reading_order.waiting_bytes();
         if self.commit_channel.is_busy() {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
@@ -71,12 +73,16 @@ impl Slot<'_> {
                 failpoints::pass(failpoints::AFTER_COMMIT)?;
                 let time = self.job.clock.now().saturating_sub(self.handed_over);
                 self.job.metrics.committed(&commit.partitions, time);
-                for done in commit.partitions {
+                let is_aligned = self.job.kind.alignment().is_some();
+                for mut done in commit.partitions {
                     // One row stands for those of a commit: the first, which has waited longest.
                     let rows = done.outputs.first().map(Block::messages);
                     let row = rows.and_then(|mut rows| rows.next());
                     if let Some(event_ms) = row.and_then(|it| self.job.kind.event_ms_of(it.1)) {
                         self.job.metrics.row_committed(event_ms);
+                    }
+                    if is_aligned {
+                        self.reading_order.reuse(&mut done.keyed);
                     }
                     if let Some(part) = self.parts.get_mut(&done.partition) {
                         self.job.metrics.progressed(done.position(), &*part.operator);
