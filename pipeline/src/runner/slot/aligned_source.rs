@@ -32,7 +32,7 @@ use std::time::Duration;
 use seismic_queue::{Batch, Event, FencingToken, Offset, Partition, Result, Source};
 
 use crate::engine::alignment::Alignment;
-use crate::runner::slot::stamp::{Stamp, stamps};
+use crate::runner::slot::stamp::{Stamp, stamp};
 
 /// A source whose partitions are read in step.
 pub(super) struct AlignedSource {
@@ -43,6 +43,8 @@ pub(super) struct AlignedSource {
     fetched: u64,
     /// Ends of logs that came before what lies before them was given out, now due.
     reached: VecDeque<Event>,
+    /// Memory for the stamps of further batches.
+    spare_stamps: Vec<Vec<Stamp>>,
     /// Whether nothing is to be given out.
     is_paused: bool,
 }
@@ -76,10 +78,18 @@ struct HeldBatch {
 /// fetched one by one.
 const HELD_BYTES: usize = seismic_queue::limits::BATCH_BYTES / 2;
 
+/// Stamps of so many batches keep their memory: batches of all partitions come as fast as others
+/// were given out.
+const SPARE_STAMPS: usize = 4;
+
+/// As long as there are no more of them, a megabyte: a batch of single records has 40,000.
+const STAMPS_KEPT: usize = 1 << 16;
+
 impl AlignedSource {
     pub fn new(inner: Box<dyn Source>, alignment: Alignment) -> Self {
-        let (parts, reached) = Default::default();
-        AlignedSource { inner, alignment, parts, fetched: 0, reached, is_paused: false }
+        let (parts, reached, spare_stamps) = Default::default();
+        let (fetched, is_paused) = (0, false);
+        AlignedSource { inner, alignment, parts, fetched, reached, spare_stamps, is_paused }
     }
 
     /// Holds a batch that came, and lets its partition wait.
@@ -90,7 +100,8 @@ impl AlignedSource {
         };
         self.fetched += 1;
         (part.read_to, part.end) = (batch.next(), None);
-        let stamps = stamps(&batch, &self.alignment, &mut part.newest);
+        let mut stamps = self.spare_stamps.pop().unwrap_or_default();
+        stamp(&batch, &self.alignment, &mut part.newest, &mut stamps);
         part.held.push_back(HeldBatch { batch, stamps, at: 0 });
         if part.held_bytes() >= HELD_BYTES {
             // Again, for a source that has begun again meanwhile.
@@ -176,7 +187,10 @@ impl AlignedSource {
             self.inner.resume(&[(partition, part.read_to)])?;
             part.is_paused = false;
         }
-        let piece = part.cut_piece(count, spare);
+        let (piece, stamps) = part.cut_piece(count, spare);
+        let has_room = self.spare_stamps.len() < SPARE_STAMPS;
+        let kept = stamps.filter(|it| has_room && it.capacity() <= STAMPS_KEPT);
+        self.spare_stamps.extend(kept);
         if part.held.is_empty()
             && let Some(at) = part.end.take()
         {
@@ -215,23 +229,26 @@ impl AlignedPartition {
         Some(held.stamps[held.at..].iter().take_while(is_before).count().max(1))
     }
 
-    /// The next messages of the first batch, which has that many.
-    fn cut_piece(&mut self, count: usize, spare: &mut Vec<Batch>) -> Batch {
+    /// The next messages of the first batch, which has that many; with the last of them, the memory
+    /// of its stamps.
+    fn cut_piece(&mut self, count: usize, spare: &mut Vec<Batch>) -> (Batch, Option<Vec<Stamp>>) {
         let held = self.held.front_mut().expect("it was counted");
         let is_over = count == held.rest();
         if is_over && held.at == 0 {
-            return self.held.pop_front().expect("it is the first").batch;
+            let held = self.held.pop_front().expect("it is the first");
+            return (held.batch, Some(held.stamps));
         }
         let mut piece = spare.pop().unwrap_or_default();
         piece.reset(held.batch.partition(), held.batch.message(held.at).offset);
         piece.push_part(&held.batch, held.at..held.at + count);
         held.at += count;
-        if is_over {
-            let held = self.held.pop_front().expect("it is the first");
-            piece.skip_to(held.batch.next());
-            spare.push(held.batch);
+        if !is_over {
+            return (piece, None);
         }
-        piece
+        let held = self.held.pop_front().expect("it is the first");
+        piece.skip_to(held.batch.next());
+        spare.push(held.batch);
+        (piece, Some(held.stamps))
     }
 }
 
