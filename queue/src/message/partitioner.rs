@@ -7,10 +7,12 @@ use crate::Partition;
 
 /// The partition of `key` among `partitions` (at least 1).
 #[must_use]
+#[inline]
 pub fn partition_of(key: &[u8], partitions: u32) -> Partition {
     Partition((murmur2(key) & 0x7fff_ffff) % partitions)
 }
 
+#[inline]
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ (data.len() as u32);

@@ -11,7 +11,7 @@ use crate::engine::repartition::envelope::{Envelope, RecordPosition, behind};
 use crate::engine::repartition::internal_rows::InternalRows;
 use crate::engine::repartition::pack::Pack;
 use crate::engine::repartition::state::RepartitionState;
-use crate::engine::windows::decode::{self, DecodeError, Record};
+use crate::engine::windows::decode::{self, DecodeError, RecordKey};
 use crate::engine::windows::output::{DeadLetter, Input, Output};
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
@@ -35,7 +35,7 @@ pub struct RepartitionOperator {
     out: Output,
     delivered: Option<Fingerprint>,
     /// Records of the message at hand, and what comes before one of them.
-    records: Vec<Record>,
+    records: Vec<RecordKey>,
     head: Vec<u8>,
 }
 
@@ -67,7 +67,7 @@ impl RepartitionOperator {
         assert!(message.offset >= self.state.next, "offsets only move forward");
         self.state.append_ms = self.state.append_ms.max(message.append_ms);
         let mut records = std::mem::take(&mut self.records);
-        match decode::decode(message.value, &mut records) {
+        match decode::decode_keys(message.value, &mut records) {
             Ok(()) => {
                 for (index, record) in (0..).zip(&records) {
                     self.pass_on(message, index, record);
@@ -80,7 +80,7 @@ impl RepartitionOperator {
     }
 
     #[inline]
-    fn pass_on(&mut self, message: Message<'_>, index: u32, record: &Record) {
+    fn pass_on(&mut self, message: Message<'_>, index: u32, record: &RecordKey) {
         self.state.read += 1;
         let (offset, append_ms) = (message.offset, message.append_ms);
         let place = RecordPosition { partition: Partition(self.input.partition), offset, index };

@@ -80,10 +80,28 @@ impl Pack {
     /// Puts a record of the same partition, for which there is room, behind the others.
     #[inline]
     pub fn push(&mut self, envelope: &Envelope<'_>) {
-        let (now, index) = (Position::of(envelope), envelope.place.index);
+        let now = Position::of(envelope);
         if self.bytes.is_empty() {
             self.begin(envelope.place.partition, now);
         }
+        let steps = now.offset.wrapping_sub(self.last.offset);
+        let length = envelope.record.len();
+        let is_usual = Position { offset: now.offset, ..self.last } == now
+            && envelope.place.index == 0
+            && steps < 0x20
+            && length < 0x80;
+        if !is_usual {
+            return self.push_any(envelope);
+        }
+        // Two numbers of a byte each.
+        self.bytes.extend_from_slice(&[(steps << 2) as u8, length as u8]);
+        self.bytes.extend_from_slice(envelope.record);
+        self.last = now;
+    }
+
+    /// As [`Pack::push`] into a pack that has begun, of any record.
+    fn push_any(&mut self, envelope: &Envelope<'_>) {
+        let (now, index) = (Position::of(envelope), envelope.place.index);
         let has_times =
             now.append_ms != self.last.append_ms || now.behind_ms != self.last.behind_ms;
         let flags = u64::from(index > 0) | if has_times { HAS_TIMES } else { 0 };
@@ -172,6 +190,26 @@ impl<'a> InternalRecords<'a> {
 
     #[inline]
     fn take_next(&mut self) -> Option<Envelope<'a>> {
+        // Two numbers of a byte each, as nearly all have them.
+        if let [step @ 0..0x80, length @ 0..0x80, after @ ..] = self.rest
+            && step & (HAS_INDEX | HAS_TIMES) as u8 == 0
+        {
+            let (record, after) = after.split_at_checked(usize::from(*length))?;
+            self.last.offset = self.last.offset.checked_add(u64::from(step >> 2))?;
+            self.rest = after;
+            return Some(self.envelope(0, record));
+        }
+        self.take_any()
+    }
+
+    fn envelope(&self, index: u32, record: &'a [u8]) -> Envelope<'a> {
+        let Position { offset, append_ms, behind_ms } = self.last;
+        let place = RecordPosition { partition: self.partition, offset: Offset(offset), index };
+        Envelope { place, append_ms, behind_ms, record }
+    }
+
+    /// As [`InternalRecords::take_next`], of any record.
+    fn take_any(&mut self) -> Option<Envelope<'a>> {
         let rest = &mut self.rest;
         let step = read_varint(rest)?;
         let index = match step & HAS_INDEX {
@@ -186,9 +224,7 @@ impl<'a> InternalRecords<'a> {
         let length = usize::try_from(read_varint(rest)?).ok()?;
         let (record, after) = rest.split_at_checked(length)?;
         *rest = after;
-        let Position { offset, append_ms, behind_ms } = self.last;
-        let place = RecordPosition { partition: self.partition, offset: Offset(offset), index };
-        Some(Envelope { place, append_ms, behind_ms, record })
+        Some(self.envelope(index, record))
     }
 }
 
@@ -215,6 +251,7 @@ pub(crate) fn is_pack(bytes: &[u8]) -> bool {
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
@@ -239,6 +276,21 @@ mod tests {
             };
             all.into_iter().map(said).collect()
         })
+    }
+
+    fn same_with_the_short_way_and_without(
+        records: InternalRecords<'_>,
+    ) -> Result<(), TestCaseError> {
+        let (mut short, mut long) = (records.clone(), records);
+        while !short.rest.is_empty() {
+            let (one, other) = (short.take_next(), long.take_any());
+            prop_assert_eq!(one, other);
+            if one.is_none() {
+                break;
+            }
+            prop_assert_eq!((short.rest, short.last), (long.rest, long.last));
+        }
+        Ok(())
     }
 
     fn envelope(said: &Said) -> Envelope<'_> {
@@ -284,6 +336,34 @@ mod tests {
             if let Some(mut records) = InternalRecords::read(&bytes) {
                 prop_assert!(records.by_ref().count() > 0);
                 prop_assert!(records.rest.is_empty());
+            }
+        }
+
+        #[test]
+        fn usual_records_are_written_and_read_as_any_is(
+            all in records(), damage in vec((any::<Index>(), any::<u8>()), 0..3),
+        ) {
+            let (mut short, mut long) = (Pack::default(), Pack::default());
+            for said in &all {
+                let envelope = envelope(said);
+                if !short.has_room_for(&envelope) {
+                    break;
+                }
+                if long.bytes.is_empty() {
+                    long.begin(envelope.place.partition, Position::of(&envelope));
+                }
+                short.push(&envelope);
+                long.push_any(&envelope);
+                prop_assert_eq!((&short.bytes, short.last), (&long.bytes, long.last));
+            }
+            // Whole, and damaged anywhere behind the head.
+            let whole = InternalRecords::read(&short.bytes).unwrap();
+            same_with_the_short_way_and_without(whole.clone())?;
+            let mut rest = whole.rest.to_vec();
+            for (at, byte) in damage {
+                let at = at.index(rest.len());
+                rest.splice(at..=at, [byte]);
+                same_with_the_short_way_and_without(InternalRecords { rest: &rest, ..whole })?;
             }
         }
 

@@ -10,6 +10,9 @@
 use crate::engine::windows::decode::cursor::Cursor;
 use crate::engine::windows::decode::record::{ByteRange, Phase, Record};
 
+/// The keys of the event time and of what comes after it, longitude, as [`time`] takes them.
+const TIME_KEYS: u64 = 0x1900_0000_0000_0010;
+
 /// Reads from the front of `at` what is as usual.
 #[inline(always)]
 pub(super) fn read(at: &mut Cursor<'_>, record: &mut Record) {
@@ -18,7 +21,7 @@ pub(super) fn read(at: &mut Cursor<'_>, record: &mut Record) {
         at.rest = rest;
     }
     if let Some((&word, rest)) = at.rest.split_first_chunk()
-        && let Some(time_ms) = time(u64::from_le_bytes(word), 0x1900_0000_0000_0010)
+        && let Some(time_ms) = time(u64::from_le_bytes(word), TIME_KEYS)
         && let Some(((longitude, latitude), rest)) = position(rest)
     {
         (record.time_ms, record.longitude, record.latitude) = (time_ms, longitude, latitude);
@@ -52,6 +55,17 @@ pub(super) fn read(at: &mut Cursor<'_>, record: &mut Record) {
         record.arrival_ms = time_ms;
         at.rest = rest;
     }
+}
+
+/// The event time of a message that is one record, where it is in its usual place.
+#[inline]
+pub(super) fn event_time(message: &[u8]) -> Option<i64> {
+    let [0x0a, len @ 0..0x80, rest @ ..] = message else {
+        return None;
+    };
+    let (_, rest) = rest.split_at_checked(usize::from(*len))?;
+    let (&word, _) = rest.split_first_chunk()?;
+    time(u64::from_le_bytes(word), TIME_KEYS)
 }
 
 /// A short sensor id in ASCII, and what comes after it.
@@ -110,9 +124,11 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
-    use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord};
+    use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, encode_length_delimiter};
 
-    use super::super::{DEPTH, decode, rest};
+    use super::super::{
+        DEPTH, Record, RecordKey, any_event_time, decode, decode_keys, first_event_time, rest,
+    };
     use super::*;
 
     prop_compose! {
@@ -177,6 +193,19 @@ mod tests {
         // What begins as a packed message is none of these.
         prop_assume!(bytes.first() != Some(&BATCH_FIRST_BYTE));
         prop_assert_eq!(shortly(bytes), slowly(bytes), "{:02x?}", bytes);
+        prop_assert_eq!(first_event_time(bytes), any_event_time(bytes), "{:02x?}", bytes);
+        same_keys(bytes)
+    }
+
+    /// Keys are those of the records, and what has no records has no keys.
+    fn same_keys(bytes: &[u8]) -> Result<(), TestCaseError> {
+        let (mut records, mut keys) = (Vec::new(), Vec::new());
+        let decoded = decode(bytes, &mut records);
+        prop_assert_eq!(decode_keys(bytes, &mut keys), decoded, "{:02x?}", bytes);
+        let key = |record: &Record| RecordKey { bytes: record.bytes, sensor: record.sensor };
+        if decoded.is_ok() {
+            prop_assert_eq!(keys, records.iter().map(key).collect::<Vec<_>>());
+        }
         Ok(())
     }
 
@@ -207,6 +236,25 @@ mod tests {
             all in vec(written(), 2..4)
         ) {
             same(&all.concat())?;
+        }
+
+        #[test]
+        fn keys_of_a_pack_are_those_of_its_records_whole_and_damaged(
+            all in vec(written(), 0..4), flip in (any::<Index>(), any::<u8>()),
+        ) {
+            let mut bytes = Vec::new();
+            for record in &all {
+                bytes.push(BATCH_FIRST_BYTE);
+                encode_length_delimiter(record.len(), &mut bytes).unwrap();
+                bytes.extend_from_slice(record);
+            }
+            same_keys(&bytes)?;
+            if !bytes.is_empty() {
+                let at = flip.0.index(bytes.len());
+                bytes[at] = flip.1;
+                same_keys(&bytes)?;
+                prop_assert_eq!(first_event_time(&bytes), any_event_time(&bytes));
+            }
         }
 
         #[test]

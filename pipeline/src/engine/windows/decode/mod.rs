@@ -16,7 +16,8 @@ use seismic_proto::BATCH_FIRST_BYTE;
 use crate::limits;
 
 use self::cursor::Cursor;
-pub use self::record::{ByteRange, Phase, Record};
+use self::record::OfRecord;
+pub use self::record::{ByteRange, Phase, Record, RecordKey};
 
 /// Why a message has no records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,20 @@ pub enum DecodeError {
 /// # Errors
 /// A [`DecodeError`]; `records` then means nothing.
 pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), DecodeError> {
+    decode_all(message, records)
+}
+
+/// Decodes as [`decode`] does, and gives of each record only to which sensor it belongs: the
+/// repartition passes on what it never looks at.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_keys(message: &[u8], keys: &mut Vec<RecordKey>) -> Result<(), DecodeError> {
+    decode_all(message, keys)
+}
+
+#[inline(always)]
+fn decode_all<T: OfRecord>(message: &[u8], records: &mut Vec<T>) -> Result<(), DecodeError> {
     records.clear();
     let whole = Cursor::over(message).ok_or(DecodeError::Unparseable)?;
     match message.first() {
@@ -55,6 +70,11 @@ pub fn decode_record(message: &[u8], records: &mut Vec<Record>) -> Result<(), De
 /// Nothing else of it is looked at.
 #[must_use]
 pub fn first_event_time(message: &[u8]) -> Option<i64> {
+    fast_path::event_time(message).or_else(|| any_event_time(message))
+}
+
+/// The same of any message.
+fn any_event_time(message: &[u8]) -> Option<i64> {
     let mut at = Cursor::over(message)?;
     if message.first() == Some(&BATCH_FIRST_BYTE) {
         at.key()?;
@@ -72,7 +92,7 @@ pub fn first_event_time(message: &[u8]) -> Option<i64> {
 }
 
 #[inline(never)]
-fn batch(mut at: Cursor<'_>, records: &mut Vec<Record>) -> Result<(), DecodeError> {
+fn batch<T: OfRecord>(mut at: Cursor<'_>, records: &mut Vec<T>) -> Result<(), DecodeError> {
     while !at.is_done() {
         let key = at.key().ok_or(DecodeError::Unparseable)?;
         match key {
@@ -95,13 +115,13 @@ const DEPTH: u32 = 100;
 
 /// Appends the record that is all of what is left.
 #[inline(always)]
-fn record(mut at: Cursor<'_>, depth: u32, records: &mut Vec<Record>) -> Option<()> {
+fn record<T: OfRecord>(mut at: Cursor<'_>, depth: u32, records: &mut Vec<T>) -> Option<()> {
     let mut record = Record { bytes: at.range(), ..Record::default() };
     fast_path::read(&mut at, &mut record);
     // From registers to its place: a copy on the way would wait for its own writes, and cost more
     // than the decoding.
     if at.is_done() {
-        records.push(record);
+        records.push(T::of(record));
         return Some(());
     }
     rest(at, record, depth, records)
@@ -111,11 +131,11 @@ fn record(mut at: Cursor<'_>, depth: u32, records: &mut Vec<Record>) -> Option<(
 /// counts.
 #[cold]
 #[inline(never)]
-fn rest(
+fn rest<T: OfRecord>(
     mut at: Cursor<'_>,
     mut record: Record,
     depth: u32,
-    records: &mut Vec<Record>,
+    records: &mut Vec<T>,
 ) -> Option<()> {
     while !at.is_done() {
         match at.key()? {
@@ -136,6 +156,6 @@ fn rest(
             key => at.skip(key, depth)?,
         }
     }
-    records.push(record);
+    records.push(T::of(record));
     Some(())
 }

@@ -69,3 +69,31 @@ pub struct Record {
     /// When a gateway received it, ms since 1970 UTC; 0 = unknown.
     pub arrival_ms: i64,
 }
+
+/// Of a record, what tells where it belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordKey {
+    /// As [`Record::bytes`].
+    pub bytes: ByteRange,
+    /// As [`Record::sensor`].
+    pub sensor: ByteRange,
+}
+
+/// What is kept of a decoded record. What is not kept need not be computed, only checked.
+pub(super) trait OfRecord {
+    fn of(record: Record) -> Self;
+}
+
+impl OfRecord for Record {
+    #[inline(always)]
+    fn of(record: Record) -> Self {
+        record
+    }
+}
+
+impl OfRecord for RecordKey {
+    #[inline(always)]
+    fn of(record: Record) -> Self {
+        RecordKey { bytes: record.bytes, sensor: record.sensor }
+    }
+}
