@@ -267,13 +267,16 @@ fn prepared(db: Connection, layout: Layout) -> Sql<Connection> {
     // Else a statement is prepared again whenever another value is bound to it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(limits::STATEMENTS);
-    db.execute_batch(&format!(
-        "PRAGMA synchronous = FULL;
-         PRAGMA cache_size = -{};",
-        limits::CACHE_BYTES >> 10,
-    ))?;
+    db.execute_batch("PRAGMA synchronous = FULL")?;
+    cache_by_bytes(&db)?;
     checkpoint_by_bytes(&db)?;
     Ok(db)
+}
+
+/// Has the page cache hold as many bytes as it may: SQLite keeps to the number of pages that these
+/// were when they were said. So they are said again when the pages of a new file have their size.
+fn cache_by_bytes(db: &Connection) -> Sql<()> {
+    Ok(db.execute_batch(&format!("PRAGMA cache_size = -{}", limits::CACHE_BYTES >> 10))?)
 }
 
 /// Has the WAL go back into the file by its bytes: SQLite counts pages, whose size the file knows.
@@ -324,6 +327,7 @@ fn make(path: &Path, at: &str, layout: Layout, page_bytes: usize) -> Sql<Connect
         db.pragma_update(None, "user_version", VERSION)?;
     }
     db.execute_batch("COMMIT")?;
+    cache_by_bytes(&db)?;
     checkpoint_by_bytes(&db)?;
     Ok(db)
 }
