@@ -25,8 +25,14 @@ pub const BATCH_BYTES: usize = 2 << 20;
 /// A snapshot is stored in chunks of at most this many bytes, so that no single commit is long.
 pub const CHUNK_BYTES: usize = 512 << 10;
 
-/// Newest checkpoints kept per partition. They hold the log: recovery can fall back ten times.
+/// Newest checkpoints kept per partition where a job says nothing else. They hold the log: recovery
+/// can fall back ten times.
 pub const CHECKPOINTS_NEWEST: usize = 10;
+
+/// How many newest checkpoints a job may have kept. With fewer than two nothing is left to fall back
+/// to when the newest is damaged. Each is a whole state, and in Kafka all of them are listed with
+/// every new one, so there must be an end.
+pub const CHECKPOINTS_KEPT: RangeInclusive<usize> = 2..=100;
 
 /// Hours of which the newest checkpoint is kept, where one was made: a day of going back.
 pub const CHECKPOINTS_HOURLY: usize = 24;

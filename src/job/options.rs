@@ -111,6 +111,10 @@ pub struct JobOptions {
     /// is also taken when a replay would take longer than five of them [default: 5s]
     #[arg(long, value_name = "DURATION")]
     pub checkpoint_interval: Option<TimeSpan>,
+    /// How many of the newest checkpoints of each partition are kept, 2 to 100, so that recovery can
+    /// fall back to them; they hold the log, and named ones do not count [default: 10]
+    #[arg(long, value_name = "N")]
+    pub checkpoints_kept: Option<u32>,
     /// Stop after the message in which this many records are reached; each further slot may finish
     /// one more message
     #[arg(long, value_name = "N")]
@@ -265,7 +269,8 @@ macro_rules! with_values {
         $each!($($argument),*,
             topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout
             max_ahead max_jump time dedupe amplitude region earliest_event latest_event phases
-            rollup max_sensors spread slots slot commit_interval checkpoint_interval max_records http)
+            rollup max_sensors spread slots slot commit_interval checkpoint_interval
+            checkpoints_kept max_records http)
     };
 }
 

@@ -82,3 +82,28 @@ fn the_newest_checkpoint_of_a_stopped_job_is_named_shown_and_deleted() {
     stage.refused(&["checkpoint", "show", "99"], 2);
     stage.refused(&["checkpoint", "save", "12"], 2);
 }
+
+#[test]
+fn as_many_of_the_newest_are_kept_as_the_job_says_and_named_ones_beside_them() {
+    let stage = Stage::with_records(&[]);
+    // Of the first partition, where a checkpoint is made by each run that reads something there.
+    let kept = |all: &[Value], class: &str| {
+        let is_it = |one: &&Value| int(one, "partition") == 0 && one["kept_as"] == *class;
+        all.iter().filter(is_it).count()
+    };
+    let run = |args: &[&str]| {
+        stage.generate(&["--records", "400"]);
+        stage.ok(&[&["run", "--until-caught-up"], args].concat());
+    };
+    run(&[]);
+    stage.ok(&["checkpoint", "save", "first"]);
+    (0..5).for_each(|_| run(&["--checkpoints-kept", "3"]));
+    let all = list(&stage);
+    assert_eq!(kept(&all, "newest"), 3);
+    let first = named(&all, "first");
+    assert!(first.len() == 4 && first[0]["kept_as"] != "newest", "{first:?}");
+    // What it says later counts from its next checkpoint on.
+    (0..2).for_each(|_| run(&["--checkpoints-kept", "40"]));
+    assert!(kept(&list(&stage), "newest") >= 5);
+    stage.verify(&[]);
+}

@@ -97,14 +97,14 @@ fn an_option_under_two_names_is_refused_and_home_is_the_store() {
 }
 
 #[test]
-fn parallelism_is_slots_and_has_a_limit_and_checkpoints_have_an_interval() {
+fn parallelism_is_slots_and_has_a_limit_and_checkpoints_have_an_interval_and_a_number() {
     let shown = |text: &str| {
         let stage = stage_with(text);
         let shown = stage.ok(&["job", "show", "job.toml", "--json"]);
         serde_json::from_str::<Value>(&shown).unwrap()
     };
     let values = shown(
-        "start = 'latest'\nparallelism = 3\nmax_parallelism = 4\ncheckpoint_interval = '2s'\n",
+        "start = 'latest'\nparallelism = 3\nmax_parallelism = 4\ncheckpoint_interval = '2s'\ncheckpoints_kept = 30\n",
     );
     assert_eq!(
         (&values["slots"]["value"], &values["from"]["value"]),
@@ -112,11 +112,16 @@ fn parallelism_is_slots_and_has_a_limit_and_checkpoints_have_an_interval() {
     );
     assert_eq!(values["max_parallelism"]["value"], 4);
     assert_eq!(values["checkpoint_interval"]["value"], "2s");
-    let stage = stage_with("slots = 5\nmax_parallelism = 4\ncheckpoint_interval = '10ms'\n");
+    assert_eq!(values["checkpoints_kept"]["value"], 30);
+    assert_eq!(shown("group = 'field'\n")["checkpoints_kept"]["value"], 10);
+    let stage = stage_with(
+        "slots = 5\nmax_parallelism = 4\ncheckpoint_interval = '10ms'\ncheckpoints_kept = 1\n",
+    );
     let refused = stage.refused(&["job", "check", "job.toml"], 2);
     for words in [
         "job.toml:2: max_parallelism: 5 slots in each of 1 workers are more than 4",
         "job.toml:3: checkpoint_interval: 10ms is not between 100ms and 1h",
+        "job.toml:4: checkpoints_kept: 1 is not between 2 and 100",
     ] {
         assert!(refused.contains(words), "{words:?} is not in\n{refused}");
     }

@@ -73,6 +73,7 @@ fn step(number: u64) -> Commit {
         journal_sequence: 0,
         chunks: 1,
         crc,
+        keeps: 10,
     });
     let (outputs, new) = (vec![rows], PartitionCommit::new(P0));
     let new = PartitionCommit { number, next, outputs, chunks, manifest, ..new };

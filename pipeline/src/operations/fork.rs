@@ -61,8 +61,12 @@ pub fn fork(
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
             let number = info.manifest.checkpoint;
             let operator = set.restored(job, partition, number, &checkpoint.state)?;
-            let begun =
-                beginning((job.kind, &*operator), checkpoint, &parent.job.group, &parent.id);
+            let begun = beginning(
+                (job.kind, &*operator),
+                (checkpoint, job.settings.checkpoints_kept),
+                &parent.job.group,
+                &parent.id,
+            );
             commit.partitions.push(begun);
         }
         agree(job, which, &parent.job.group, &commit)?;
@@ -138,7 +142,7 @@ pub(crate) fn check_reach(
 /// The first commit of a partition that begins with `checkpoint`.
 fn beginning(
     (kind, operator): (&dyn OperatorKind, &dyn Operator),
-    checkpoint: Checkpoint,
+    (checkpoint, keeps): (Checkpoint, u32),
     group: &str,
     store: &str,
 ) -> PartitionCommit {
@@ -162,6 +166,7 @@ fn beginning(
         journal_sequence: 1,
         chunks: chunks.len() as u32,
         crc: theirs.crc,
+        keeps,
     };
     let mut begun = PartitionCommit::new(operator.partition());
     (begun.number, begun.next, begun.further) = (1, theirs.position, theirs.further);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use seismic_queue::limits as queue_limits;
+
 /// Where a group without progress begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartFrom {
@@ -105,6 +107,9 @@ pub struct Settings {
     pub commit_every: Duration,
     /// Longest time between two snapshots while messages come.
     pub snapshot_every: Duration,
+    /// How many of the newest checkpoints of each partition are kept, within
+    /// [`CHECKPOINTS_KEPT`](queue_limits::CHECKPOINTS_KEPT). They hold the log.
+    pub checkpoints_kept: u32,
     /// Set while nothing is to be read.
     pub pause: PauseToken,
 }
@@ -120,6 +125,7 @@ impl Default for Settings {
             max_records: None,
             commit_every: Duration::from_millis(20),
             snapshot_every: Duration::from_secs(5),
+            checkpoints_kept: queue_limits::CHECKPOINTS_NEWEST as u32,
             pause: PauseToken::default(),
         }
     }

@@ -101,7 +101,15 @@ mod tests {
 
     fn manifest(checkpoint: u64, chunks: u32) -> Option<Manifest> {
         let (position, further) = (Offset(0), Vec::new());
-        Some(Manifest { checkpoint, position, further, journal_sequence: 0, chunks, crc: 0 })
+        Some(Manifest {
+            checkpoint,
+            position,
+            further,
+            journal_sequence: 0,
+            chunks,
+            crc: 0,
+            keeps: 10,
+        })
     }
 
     fn after(

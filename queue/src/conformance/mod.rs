@@ -155,6 +155,7 @@ macro_rules! each_check {
                 a_damaged_checkpoint_is_passed_over_with_its_journal
                 chunks_without_a_manifest_mean_nothing
                 the_newest_checkpoints_are_kept
+                as_many_of_the_newest_are_kept_as_the_newest_says
                 a_checkpoint_with_a_missing_chunk_is_refused
                 the_journal_is_pruned_up_to_the_oldest_checkpoint;
             naming:

@@ -16,8 +16,9 @@ pub(super) fn sealed(number: u64) -> PartitionCommit {
     let crc = crc32fast::hash(&[&chunks[0].bytes[..], &chunks[1].bytes].concat());
     let position = Offset(number * 10);
     let (further, journal_sequence) = (Vec::new(), number);
+    let keeps = limits::CHECKPOINTS_NEWEST as u32;
     let manifest =
-        Manifest { checkpoint: number, position, further, journal_sequence, chunks: 2, crc };
+        Manifest { checkpoint: number, position, further, journal_sequence, chunks: 2, crc, keeps };
     PartitionCommit { chunks, manifest: Some(manifest), ..step(P0, number) }
 }
 
@@ -119,6 +120,35 @@ pub fn the_newest_checkpoints_are_kept(backend: &dyn Backend) {
     let missing = backend.store().checkpoint(P0, gone.unwrap());
     assert!(matches!(missing, Err(Error::CheckpointMissing { .. })));
     backend.store().checkpoint(P0, 9).unwrap();
+}
+
+pub fn as_many_of_the_newest_are_kept_as_the_newest_says(backend: &dyn Backend) {
+    let (lease, mut committer) = owned(backend);
+    let keeping = |number, keeps| {
+        let mut commit = sealed(number);
+        commit.manifest = commit.manifest.map(|it| Manifest { keeps, ..it });
+        commit
+    };
+    let newest = || {
+        let kept = backend.store().view().unwrap().partitions[0].checkpoints.clone();
+        let newest = kept.iter().filter(|info| info.class == Some(Class::Newest));
+        newest.map(|info| info.manifest.checkpoint).collect::<Vec<_>>()
+    };
+    for number in 1..=20 {
+        commit(&mut *committer, vec![keeping(number, 15)]).unwrap();
+    }
+    assert_eq!(newest(), (6..=20).collect::<Vec<_>>());
+    backend.store().checkpoint(P0, 6).unwrap();
+    // Whoever has the store next is not asked, and what it commits counts from then on.
+    drop((lease, committer));
+    let (_lease, mut committer) = owned(backend);
+    assert_eq!(newest(), (6..=20).collect::<Vec<_>>());
+    commit(&mut *committer, vec![keeping(21, 2)]).unwrap();
+    assert_eq!(newest(), [20, 21]);
+    let recovered = load(&mut *committer);
+    assert_eq!(recovered.checkpoint.unwrap().manifest.keeps, 2);
+    commit(&mut *committer, vec![sealed(22)]).unwrap();
+    assert_eq!(newest()[newest().len() - 3..], [20, 21, 22]);
 }
 
 pub fn a_checkpoint_with_a_missing_chunk_is_refused(backend: &dyn Backend) {

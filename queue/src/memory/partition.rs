@@ -84,6 +84,7 @@ impl PartitionState {
         let candidate = |info: &CheckpointInfo| Candidate {
             number: info.manifest.checkpoint,
             created_ms: info.created_ms,
+            keeps: info.manifest.keeps,
             is_named: !info.names.is_empty(),
         };
         let classes = classes(&infos.iter().map(candidate).collect::<Vec<_>>());

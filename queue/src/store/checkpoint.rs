@@ -28,6 +28,9 @@ pub struct Manifest {
     pub chunks: u32,
     /// CRC-32 of all chunk bytes in order.
     pub crc: u32,
+    /// How many of the newest checkpoints of the partition are kept while this one is the newest,
+    /// within [`limits::CHECKPOINTS_KEPT`](crate::limits::CHECKPOINTS_KEPT).
+    pub keeps: u32,
 }
 
 impl Manifest {

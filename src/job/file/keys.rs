@@ -75,6 +75,9 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("commit_interval", &[], |job, value| put(&mut job.commit_interval, duration(value))),
     ("commit_interval_ms", &[], |job, value| put(&mut job.commit_interval, millis(value))),
     ("checkpoint_interval", &[], |job, value| put(&mut job.checkpoint_interval, duration(value))),
+    ("checkpoints_kept", &[], |job, value| {
+        put(&mut job.checkpoints_kept, number(value, 0..=u32::MAX.into()).map(|kept| kept as u32))
+    }),
     ("max_records", &[], |job, value| put(&mut job.max_records, number(value, 0..=u64::MAX))),
     ("until_caught_up", &[], |job, value| flag(&mut job.until_caught_up, value)),
     ("drain", &[], |job, value| flag(&mut job.drain, value)),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seismic_queue::Topic;
+use seismic_queue::{Topic, limits};
 use seismic_sinks::SinkSpec;
 
 use super::JobSpec;
@@ -58,6 +58,16 @@ impl JobSpec {
         if !(100..=3_600_000).contains(&self.checkpoint_interval.ms()) {
             let why = format!("{} is not between 100ms and 1h", self.checkpoint_interval);
             fault("checkpoint_interval", why);
+        }
+        let kept = limits::CHECKPOINTS_KEPT;
+        if !kept.contains(&(self.checkpoints_kept as usize)) {
+            let (least, most) = (kept.start(), kept.end());
+            let why = format!(
+                "{} is not between {least} and {most}: recovery must have one to fall back to, and \
+                 each is a whole state",
+                self.checkpoints_kept
+            );
+            fault("checkpoints_kept", why);
         }
         if self.repartition {
             let dead = first_dead_topic(&self.group);

@@ -107,6 +107,8 @@ pub struct JobSpec {
     /// Longest time between two checkpoints of a partition.
     #[serde(with = "as_text")]
     pub checkpoint_interval: TimeSpan,
+    /// How many of the newest checkpoints of each partition are kept.
+    pub checkpoints_kept: u32,
     /// The job stops after this many records.
     pub max_records: Option<u64>,
     /// The job stops at the end of the log.
@@ -156,6 +158,7 @@ impl Default for JobSpec {
             slot: None,
             commit_interval: TimeSpan::from_ms(20),
             checkpoint_interval: TimeSpan::from_ms(5_000),
+            checkpoints_kept: Settings::default().checkpoints_kept,
             max_records: None,
             until_caught_up: false,
             drain: false,
@@ -222,6 +225,7 @@ impl JobSpec {
             max_records: self.max_records,
             commit_every: self.commit_interval.duration(),
             snapshot_every: self.checkpoint_interval.duration(),
+            checkpoints_kept: self.checkpoints_kept,
             ..Settings::default()
         }
     }

@@ -75,6 +75,7 @@ impl JobSpec {
             slot: options.slot,
             commit_interval: options.commit_interval.unwrap_or(default.commit_interval),
             checkpoint_interval: options.checkpoint_interval.unwrap_or(default.checkpoint_interval),
+            checkpoints_kept: options.checkpoints_kept.unwrap_or(default.checkpoints_kept),
             max_records: options.max_records,
             until_caught_up: options.until_caught_up,
             drain: options.drain,

@@ -112,6 +112,7 @@ impl CheckpointNames {
         let candidate = |kept: &KeptCheckpoint| Candidate {
             number: kept.number(),
             created_ms: kept.info.created_ms,
+            keeps: kept.info.manifest.keeps,
             is_named: !kept.info.names.is_empty() || kept.answers.iter().any(is_unheard_of),
         };
         let classes = classes(&kept.iter().map(candidate).collect::<Vec<_>>());

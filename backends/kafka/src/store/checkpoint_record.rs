@@ -5,7 +5,7 @@
 //! prefixed with their length), and a CRC-32 over all of it. The progress is the last record of a
 //! commit, so a reader that has read it has read the whole commit.
 
-use seismic_queue::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress};
+use seismic_queue::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress, limits};
 
 const LAYOUT: u8 = 1;
 const PROGRESS: u8 = 1;
@@ -15,6 +15,13 @@ const MANIFEST: u8 = 4;
 /// As [`PROGRESS`] and [`MANIFEST`], with positions in further inputs: only of jobs that have some.
 const FURTHER_PROGRESS: u8 = 5;
 const FURTHER_MANIFEST: u8 = 6;
+/// As [`MANIFEST`] and [`FURTHER_MANIFEST`], with how many of the newest each has kept: only where
+/// that is not [`USUAL_KEEPS`].
+const KEEPING_MANIFEST: u8 = 7;
+const FURTHER_KEEPING_MANIFEST: u8 = 8;
+
+/// How many of the newest a checkpoint has kept whose record does not say it.
+const USUAL_KEEPS: u32 = limits::CHECKPOINTS_NEWEST as u32;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +84,21 @@ impl CheckpointRecord {
             }
             CheckpointRecord::Manifest(kept) => {
                 let is_alone = kept.iter().all(|kept| kept.info.manifest.further.is_empty());
-                put.0.push(if is_alone { MANIFEST } else { FURTHER_MANIFEST });
+                let is_usual = kept.iter().all(|kept| kept.info.manifest.keeps == USUAL_KEEPS);
+                put.0.push(match (is_alone, is_usual) {
+                    (true, true) => MANIFEST,
+                    (false, true) => FURTHER_MANIFEST,
+                    (true, false) => KEEPING_MANIFEST,
+                    (false, false) => FURTHER_KEEPING_MANIFEST,
+                });
                 put.numbers(&[kept.len() as u64]);
                 for kept in kept {
                     put.kept(kept);
                     if !is_alone {
                         put.offsets(&kept.info.manifest.further);
+                    }
+                    if !is_usual {
+                        put.numbers(&[kept.info.manifest.keeps.into()]);
                     }
                 }
             }
@@ -119,12 +135,17 @@ impl CheckpointRecord {
                 let (checkpoint, index) = (get.number()?, get.small()?);
                 CheckpointRecord::Chunk(Chunk { checkpoint, index, bytes: get.bytes()? })
             }
-            MANIFEST | FURTHER_MANIFEST => {
+            MANIFEST | FURTHER_MANIFEST | KEEPING_MANIFEST | FURTHER_KEEPING_MANIFEST => {
+                let is_alone = matches!(*kind, MANIFEST | KEEPING_MANIFEST);
+                let is_usual = matches!(*kind, MANIFEST | FURTHER_MANIFEST);
                 let count = get.number()?;
                 let kept = (0..count).map(|_| {
                     let mut kept = get.kept()?;
-                    if *kind == FURTHER_MANIFEST {
+                    if !is_alone {
                         kept.info.manifest.further = get.offsets()?;
+                    }
+                    if !is_usual {
+                        kept.info.manifest.keeps = get.small()?;
                     }
                     Some(kept)
                 });
@@ -197,6 +218,7 @@ impl Decoder<'_> {
             journal_sequence: self.number()?,
             chunks: self.small()?,
             crc: self.small()?,
+            keeps: USUAL_KEEPS,
         };
         let (bytes, created_ms) = (self.number()?, self.number()? as i64);
         let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
@@ -219,6 +241,7 @@ mod tests {
             journal_sequence: n + 2,
             chunks: 3,
             crc: 4,
+            keeps: USUAL_KEEPS,
         };
         let (class, names) = (None, Vec::new());
         let info = CheckpointInfo { manifest, bytes: 5, created_ms: -6, class, names };
@@ -255,6 +278,18 @@ mod tests {
                     prop_assert_eq!(CheckpointRecord::decode(&record.encode()), Some(record));
                 }
             }
+        }
+
+        #[test]
+        fn manifests_read_back_with_how_many_they_keep(keeps: Vec<u32>, further: bool) {
+            let further = if further { &[Offset(3)][..] } else { &[] };
+            let of = |(n, keeps): (u64, &u32)| {
+                let mut kept = kept(n, further);
+                kept.info.manifest.keeps = *keeps;
+                kept
+            };
+            let record = CheckpointRecord::Manifest((1..).zip(&keeps).map(of).collect());
+            prop_assert_eq!(CheckpointRecord::decode(&record.encode()), Some(record));
         }
 
         #[test]

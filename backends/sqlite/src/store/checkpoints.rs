@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
-use super::{job_shape, journal, name_rows};
+use super::{checkpoint_keeps, job_shape, journal, name_rows};
 use crate::error::{Sql, is_foreign_value};
 use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK};
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
@@ -67,7 +67,7 @@ fn seal(
     now_ms: i64,
 ) -> Sql<()> {
     let partition = new.partition;
-    let Manifest { checkpoint, position, further, journal_sequence, chunks, crc } = manifest;
+    let Manifest { checkpoint, position, further, journal_sequence, chunks, crc, keeps } = manifest;
     db.prepare_cached(
         "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
          FROM chunk WHERE partition = ?1 AND checkpoint = ?2",
@@ -82,6 +82,7 @@ fn seal(
         now_ms
     ])?;
     job_shape::put_positions(db, partition, *checkpoint, further)?;
+    checkpoint_keeps::put(db, partition, *checkpoint, *keeps)?;
     pass(at, BEFORE_PRUNE)?;
     name_rows::name_sealed(db, new)?;
     prune(db, partition)?;
@@ -104,6 +105,7 @@ pub(crate) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
                 .execute(place)?;
         }
     }
+    checkpoint_keeps::prune(db, partition)?;
     job_shape::prune_positions(db, partition)
 }
 
@@ -114,9 +116,11 @@ fn kept(db: &Connection, partition: Partition) -> Sql<Vec<(Candidate, Option<Cla
              SELECT 1 FROM name WHERE name.partition = ?1 AND name.checkpoint = number)
          FROM checkpoint WHERE partition = ?1 ORDER BY number",
     )?;
+    let keeps = checkpoint_keeps::of_each(db, partition)?;
     let all = select.query_map(params![partition.0], |row| {
         let (number, created_ms) = (row.get(0)?, row.get(1)?);
-        Ok(Candidate { number, created_ms, is_named: row.get(2)? })
+        let keeps = keeps.get(&number).copied().unwrap_or(checkpoint_keeps::USUAL);
+        Ok(Candidate { number, created_ms, keeps, is_named: row.get(2)? })
     })?;
     let all: Vec<_> = all.collect::<rusqlite::Result<_>>()?;
     let classes = classes(&all);
@@ -249,13 +253,15 @@ pub(crate) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
             journal_sequence: row.get(2)?,
             chunks: row.get(3)?,
             crc: row.get(4)?,
+            keeps: checkpoint_keeps::USUAL,
         };
         let (bytes, created_ms) = (row.get(5)?, row.get(6)?);
         Ok(CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() })
     })?;
     let mut infos: Vec<_> = infos.collect::<rusqlite::Result<_>>()?;
-    for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
+    for (info, (candidate, class)) in infos.iter_mut().zip(kept(db, partition)?) {
         info.class = class;
+        info.manifest.keeps = candidate.keeps;
         info.manifest.further = job_shape::positions(db, partition, info.manifest.checkpoint)?;
         info.names = name_rows::of(db, partition, info.manifest.checkpoint)?;
     }

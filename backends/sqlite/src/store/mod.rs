@@ -1,5 +1,6 @@
 //! A store in one SQLite file: opening, leasing and reading it.
 
+mod checkpoint_keeps;
 mod checkpoint_names;
 mod checkpoints;
 mod identity;

@@ -197,6 +197,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
         journal_sequence: entries(number),
         chunks: 2,
         crc: crc32fast::hash(&state),
+        keeps: limits::CHECKPOINTS_NEWEST as u32,
     };
     PartitionCommit {
         number,

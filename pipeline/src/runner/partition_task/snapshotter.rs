@@ -19,6 +19,8 @@ use crate::{Result, failpoints, limits};
 /// Snapshots of one partition.
 #[derive(Default)]
 pub(crate) struct Snapshotter {
+    /// How many of the newest checkpoints are kept.
+    keeps: u32,
     last_checkpoint: u64,
     /// Position, over all inputs, and journal sequence of the newest snapshot.
     at: (Offset, u64),
@@ -45,8 +47,13 @@ pub(crate) struct SnapshotCost {
 }
 
 impl Snapshotter {
+    /// Snapshots of a partition that has none.
+    pub fn new(settings: &Settings) -> Self {
+        Snapshotter { keeps: settings.checkpoints_kept, ..Snapshotter::default() }
+    }
+
     /// Snapshots of a partition that continues from what the store remembers.
-    pub fn resume(recovered: &Recovered) -> Self {
+    pub fn resume(self, recovered: &Recovered) -> Self {
         let checkpoint = recovered.checkpoint.as_ref().map(|checkpoint| &checkpoint.manifest);
         Snapshotter {
             last_checkpoint: recovered.last_checkpoint,
@@ -54,6 +61,7 @@ impl Snapshotter {
                 let further: u64 = it.further.iter().map(|offset| offset.0).sum();
                 (Offset(it.position.0 + further), it.journal_sequence)
             }),
+            keeps: self.keeps,
             ..Snapshotter::default()
         }
     }
@@ -124,6 +132,7 @@ impl Snapshotter {
             journal_sequence: sequence,
             chunks: self.chunks.len() as u32,
             crc: crc32fast::hash(&state),
+            keeps: self.keeps,
         });
         self.at = (operator.position(), sequence);
         self.taken = clock();

@@ -69,7 +69,7 @@ impl PartitionTask {
             self.handed.extend(&progress.further);
         }
         self.next_sequence = recovered.next_sequence;
-        self.snapshots = Snapshotter::resume(recovered);
+        self.snapshots = std::mem::take(&mut self.snapshots).resume(recovered);
     }
 
     fn with(
@@ -93,7 +93,7 @@ impl PartitionTask {
             run: None,
             number: 0,
             handed,
-            snapshots: Snapshotter::default(),
+            snapshots: Snapshotter::new(settings),
             is_alarm_raised: false,
             reported_keys: Some(0),
             delivered: if inputs > 1 { vec![None; inputs] } else { Vec::new() },

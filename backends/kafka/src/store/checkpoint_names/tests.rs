@@ -14,6 +14,7 @@ fn kept(number: u64, answers: &[&str]) -> KeptCheckpoint {
         journal_sequence: 0,
         chunks: 1,
         crc: 0,
+        keeps: 10,
     };
     // A minute apart, so that no hour or day keeps many of them.
     let created_ms = 1_600_000_000_000 + number as i64 * 60_000;
