@@ -18,6 +18,7 @@ mod metrics;
 mod notify;
 pub mod options;
 pub mod origin;
+pub mod parallelism;
 pub mod repartition;
 pub mod rollup;
 mod run;

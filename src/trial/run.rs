@@ -57,6 +57,7 @@ fn in_memory(spec: &JobSpec) -> anyhow::Result<JobSpec> {
         until_caught_up: false,
         drain: true,
         http: None,
+        max_parallelism: None,
         ..spec.clone()
     })
 }

@@ -350,3 +350,28 @@ fn what_is_wrong_with_the_name_of_a_job_and_its_variables_is_said_at_once() {
     let said = stage.refused(&["status", "--var", "a=b"], 2);
     assert!(said.contains("pass it with --job"), "{said}");
 }
+
+#[test]
+fn more_parallelism_than_partitions_is_a_fault_where_the_queue_answers_and_else_a_warning() {
+    let stage = stage_with("group = 'field'\nmax_parallelism = 5\ndrain = true\n");
+    let words = "5 is more than the 4 partitions of topic seismic-data-topic";
+    let refused = stage.refused(&["job", "check", "job.toml"], 2);
+    assert!(refused.contains(&format!("job.toml:2: max_parallelism: {words}")), "{refused}");
+    let refused = stage.refused(&["run", "--job", "job.toml"], 2);
+    assert!(refused.contains(&format!("max_parallelism: {words}")), "{refused}");
+    fs::write(stage.path("job.toml"), "topic = 'later'\nmax_parallelism = 5\n").unwrap();
+    let done = stage.run(&["job", "check", "job.toml"]).ok();
+    let words =
+        "warning: max_parallelism: 5: whether topic later has as many partitions is not known";
+    assert!(done.stderr.contains(words), "{done}");
+    #[cfg(feature = "kafka")]
+    {
+        fs::write(stage.path("job.toml"), "queue = 'kafka://127.0.0.1:1'\nmax_parallelism = 5\n")
+            .unwrap();
+        let done = stage.run(&["job", "check", "job.toml"]).ok();
+        assert!(done.stderr.contains("kafka://127.0.0.1:1 does not answer"), "{done}");
+    }
+    fs::write(stage.path("job.toml"), "max_parallelism = 4\ndrain = true\n").unwrap();
+    assert_eq!(stage.run(&["job", "check", "job.toml"]).ok().stderr, "");
+    stage.ok(&["run", "--job", "job.toml"]);
+}

@@ -9,6 +9,7 @@ mod limits;
 mod notify;
 mod openapi;
 mod overload;
+mod parallelism;
 mod pressure;
 mod reload;
 mod several;

@@ -65,6 +65,7 @@ pub fn schemas() -> Map<String, Value> {
                 ("group", text()),
                 ("version", count()),
                 ("is_new_version", flag()),
+                ("warnings", list(text())),
             ]),
         ),
         ("Versions", object(&[("newest", count()), ("versions", list(version()))])),

@@ -18,10 +18,11 @@ use self::two_steps::{FirstJob, check_choice};
 use super::build;
 use super::notify::Notify;
 use super::origin::Origin;
+use super::parallelism::too_many;
 use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
-use crate::error;
+use crate::error::{self, Usage};
 use crate::remedy::{in_one_line, notice_with_remedy};
 use crate::time::{now_ms, show_ms};
 
@@ -53,6 +54,9 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let Some(input) = find_topic(&*queue, spec, shared, notify)? else {
         return Ok(false);
     };
+    if let Some(why) = spec.max_parallelism.and_then(|most| too_many(most, &input)) {
+        return Err(Usage(format!("max_parallelism: {why}")).into());
+    }
     check_choice(spec, &*store, stop)?;
     let first = match spec.repartition {
         true => Some(FirstJob::open(spec, &input, &shared.pause, stop)?),

@@ -118,6 +118,9 @@ pub struct JobSpec {
     /// Where metrics, probes and an API are served while it runs; `None`: nowhere.
     #[serde(with = "opt_as_text")]
     pub http: Option<HttpSettings>,
+    /// Slots of all workers together, at most, which a service keeps; `None`: no limit.
+    #[serde(skip)]
+    pub max_parallelism: Option<usize>,
     /// Decisions for this start alone, which are never kept.
     #[serde(skip)]
     pub once: Once,
@@ -163,6 +166,7 @@ impl Default for JobSpec {
             until_caught_up: false,
             drain: false,
             http: None,
+            max_parallelism: None,
             once: Once::default(),
         }
     }

@@ -20,7 +20,8 @@ impl JobSpec {
             file.options.from = None;
         }
         let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));
-        let mut spec = JobSpec { once, ..JobSpec::of(options) };
+        let max_parallelism = file.service.max_parallelism;
+        let mut spec = JobSpec { max_parallelism, once, ..JobSpec::of(options) };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         match file.service.slots_of_each(spec.slots, cores) {
             Ok(slots) => spec.slots = slots,
@@ -80,6 +81,7 @@ impl JobSpec {
             until_caught_up: options.until_caught_up,
             drain: options.drain,
             http: options.http,
+            max_parallelism: None,
             once: default.once,
         }
     }

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{accepted, body, known, refusal};
+use super::looked::described;
 use super::submission::{Submission, add, authorship};
 use crate::http::{ApiError, Call, Reply};
+use crate::job::JobSpec;
 use crate::job::file::without_secrets;
 use crate::serve::state::drafts::Draft;
 use crate::serve::supervisor::Supervisor;
@@ -91,6 +93,13 @@ pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let submitted = add(&of_base, server, draft.description, Begin::default(), &by)?;
     server.state_mut().discard_draft(&name).map_err(|error| refusal(&error))?;
     Ok(submitted)
+}
+
+/// The job that the draft describes, as far as its queue may be looked at.
+pub fn spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
+    let name = known(call, server).ok()?;
+    let draft = server.state().draft(&name).ok()??;
+    described(&draft.description, server)
 }
 
 /// The version that the job must be at when the draft is submitted: that from which the draft began,

@@ -6,6 +6,7 @@ mod configuration;
 mod copy;
 mod drafts;
 mod jobs;
+mod looked;
 mod roots;
 mod routes;
 mod submission;

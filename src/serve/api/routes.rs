@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asking::{accepted, body, known, refusal, with};
+use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{audit, configuration, copy, drafts, versions};
 use crate::http::{ApiError, Call, Reply, Route};
+use crate::job::JobSpec;
 use crate::serve::handle::Handle;
 use crate::serve::life::Input;
 use crate::serve::life::state::Standing;
@@ -59,10 +61,10 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
             .versioned()
-            .handled(with(server, submit)),
+            .handled(with_look(server, submitted_spec, submit)),
         post("/api/v1/jobs/{name}/start", "Start a job, where it was or at a checkpoint")
             .takes("Start")
-            .handled(with(server, start)),
+            .handled(with_look(server, known_spec, start)),
         post(
             "/api/v1/jobs/{name}/pause",
             "Commit what was read and read nothing until it is resumed; its worker stays",
@@ -74,7 +76,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .takes("Copy")
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
-            .handled(with(server, copy_job)),
+            .handled(with_look(server, copied_spec, copy_job)),
         route(
             Method::DELETE,
             "/api/v1/jobs/{name}",
@@ -138,7 +140,7 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
             .versioned()
-            .handled(with(server, drafts::submit)),
+            .handled(with_look(server, drafts::spec, drafts::submit)),
         Route::get("/api/v1/audit", "Who had what done, the newest first")
             .text("job", "Only of this job")
             .text("who", "Only of this person")
@@ -152,6 +154,21 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
 fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let (description, by) = body::<Submission>(call)?.into_parts(call)?;
     add(call, server, description, Begin::default(), &by)
+}
+
+fn submitted_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
+    let (description, _) = body::<Submission>(call).ok()?.into_parts(call).ok()?;
+    described(&description, server)
+}
+
+fn known_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
+    let name = known(call, server).ok()?;
+    server.job(&name)?.spec.clone()
+}
+
+fn copied_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
+    let (description, ..) = copied(call, server).ok()?;
+    described(&description, server)
 }
 
 fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
@@ -185,7 +202,8 @@ fn unavailable(error: &anyhow::Error) -> ApiError {
     ApiError::new("unavailable", format!("{error:#}"))
 }
 
-fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+/// What a call that copies a job describes, where it begins, and the job that is copied.
+fn copied(call: &Call, server: &Supervisor) -> Result<(Description, Begin, String), ApiError> {
     let name = known(call, server)?;
     let Copy { name: new, from_checkpoint, set } = body(call)?;
     let Some(job) = server.job(&name) else { return Err(ApiError::no_job(&name)) };
@@ -200,6 +218,11 @@ fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let store = job.spec.as_ref().map(|spec| spec.location().store_url().to_string());
     let of_store = store.filter(|_| from_checkpoint.is_some());
     let begin = Begin { from_checkpoint, of_store, ..Begin::default() };
+    Ok((description, begin, name))
+}
+
+fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let (description, begin, name) = copied(call, server)?;
     let by = authorship(call, Some(format!("copy of {name}")))?;
     // What the call is to change is the copy, which is new.
     let of_copy = call.clone().of(call.who().to_owned(), None);

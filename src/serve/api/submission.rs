@@ -97,6 +97,7 @@ pub fn add(
         "group": group,
         "version": submitted.version,
         "is_new_version": submitted.is_new_version,
+        "warnings": [],
     });
     Ok(Reply::Tagged(answer, submitted.version.to_string()))
 }

@@ -14,11 +14,12 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use crate::cli::exit::{Outcome, Usage};
-use crate::cli::stdio::{print, print_line};
+use crate::cli::stdio::{print, print_line, tell};
 use crate::cli::target::{ServerFileArg, VariableArgs};
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
+use crate::job::parallelism::{Parallelism, look};
 
 /// Options of `seismic job`.
 #[derive(clap::Args)]
@@ -146,7 +147,17 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
 fn check(args: &FileArgs) -> anyhow::Result<()> {
     let path = &args.file;
     let file = file::open(path, &args.server_file.given(&args.variables)?)?;
+    let place = file.source_of("max_parallelism");
     let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
+    match look(&spec) {
+        Parallelism::Fits => {}
+        Parallelism::NotKnown(why) => tell(format_args!("warning: {why}")),
+        Parallelism::TooMany(why) => {
+            // It names the key itself.
+            let place = place.as_deref().and_then(|place| place.strip_suffix("max_parallelism"));
+            return Err(Usage(format!("{}{why}", place.unwrap_or_default())).into());
+        }
+    }
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
     Ok(print_line(format_args!(

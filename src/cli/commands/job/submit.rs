@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::act::{Begin, begin};
 use super::server::{JobArgs, ServerArgs, path_of};
 use crate::cli::exit::Usage;
-use crate::cli::stdio::print_line;
+use crate::cli::stdio::{print_line, tell};
 use crate::cli::target::VariableArgs;
 use crate::job::file;
 use crate::serve::client::Client;
@@ -130,6 +130,9 @@ pub fn added(client: &Client, submitted: &Value, starts: bool) -> anyhow::Result
         word("group"),
         submitted["version"]
     ))?;
+    for warning in submitted["warnings"].as_array().into_iter().flatten() {
+        tell(format_args!("warning: {}", Shown(warning.as_str().unwrap_or_default())));
+    }
     if starts {
         begin(client, &word("name"), &Begin::default())?;
     }

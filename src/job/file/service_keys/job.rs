@@ -108,8 +108,8 @@ pub(super) const KEYS: &[ServiceKey] = &[
     },
     ServiceKey {
         name: "max_parallelism",
-        help: "Slots of all workers of the job together, at most; more than the input has partitions have \
-               nothing to do",
+        help: "Slots of all workers of the job together, at most, and at most as many as its input has \
+               partitions, which is checked where the queue can be reached",
         default: Some("no limit"),
         example: "8",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1_048_576 }),
