@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use seismic_pipeline::Metrics;
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
-use seismic_queue::{JobStore, Url, patiently_by};
+use seismic_queue::{JobStore, Kind, Url, patiently_by};
 use seismic_sinks::{
-    Comparison, Context, RowDifference, RowDifferenceKind, SinkEnd, SinkOutcome, SinkRunner,
-    SinkSpec, open_unless_stopped,
+    Comparison, Context, OpenSink, RowDifference, RowDifferenceKind, SinkEnd, SinkOutcome,
+    SinkRunner, SinkSpec, SinkStart, open_unless_stopped,
 };
 
+use super::spec::JobSpec;
+use super::stop::StopToken;
 use crate::error::Usage;
 use crate::remedy::in_one_line;
 
@@ -30,6 +33,66 @@ pub fn open(
 ) -> seismic_sinks::Result<SinkRunner> {
     let open = || open_unless_stopped(spec, context, store, stop);
     patiently_by(seismic_sinks::Error::kind, stop, open)
+}
+
+/// Opens all sinks, for the partitions of these metrics where a sink is of one worker: one that
+/// cannot work stops the run before it has begun. One whose server does not answer now is opened
+/// while the job runs: nothing waits for it, and it catches up.
+///
+/// # Errors
+/// What a sink says; after a stop also what might have passed.
+pub fn open_all(
+    store: &Arc<dyn JobStore>,
+    spec: &JobSpec,
+    context: Context,
+    shown: Option<&Arc<Metrics>>,
+    stop: &StopToken,
+) -> anyhow::Result<Vec<SinkStart>> {
+    let mut starts = Vec::new();
+    for sink in &spec.sink {
+        let start = match sink.entry().is_remote {
+            true => remote(sink, &context, store, shown, stop)?,
+            false => {
+                let runner = open(sink, &context, store, stop.flag())?;
+                let runner = only_shown(runner, shown);
+                let name = runner.name().to_owned();
+                SinkStart { spec: sink.clone(), name, runner: Some(runner), open: None }
+            }
+        };
+        starts.push(start);
+    }
+    Ok(starts)
+}
+
+/// A sink with a server of its own.
+fn remote(
+    sink: &SinkSpec,
+    context: &Context,
+    store: &Arc<dyn JobStore>,
+    shown: Option<&Arc<Metrics>>,
+    stop: &StopToken,
+) -> seismic_sinks::Result<SinkStart> {
+    let name = seismic_sinks::open(sink, context)?.name().to_owned();
+    let (spec, context, store) = (sink.clone(), context.clone(), Arc::clone(store));
+    let shown = shown.cloned();
+    let of_this_worker = move |runner: SinkRunner| only_shown(runner, shown.as_ref());
+    let first = open_unless_stopped(&spec, &context, &store, stop.flag());
+    let first = first.map(&of_this_worker);
+    let open: OpenSink =
+        Box::new(move || SinkRunner::open(&spec, &context, &store).map(&of_this_worker));
+    let runner = match first {
+        Err(error) if stop.is_stopped() => return Err(error),
+        // Its thread says so, and retries.
+        Err(error) if error.kind() == Kind::Retry => None,
+        opened => Some(opened?),
+    };
+    Ok(SinkStart { spec: sink.clone(), name, runner, open: Some(open) })
+}
+
+/// The runner, for the partitions that these metrics have.
+fn only_shown(runner: SinkRunner, shown: Option<&Arc<Metrics>>) -> SinkRunner {
+    let Some(metrics) = shown.map(Arc::clone) else { return runner };
+    runner.only(move |partition| metrics.has(partition))
 }
 
 /// How the sinks ended, all together: the first error is returned, others and sinks that hang are

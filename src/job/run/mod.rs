@@ -11,8 +11,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use seismic_pipeline::{Finish, JobContext};
-use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, sleep};
-use seismic_sinks::{SinkStart, SinkThreads};
+use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, patiently_by, sleep};
+use seismic_sinks::{Context, SinkStart, SinkThreads};
 
 use self::two_steps::{FirstJob, check_choice};
 use super::build;
@@ -104,7 +104,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         origin.apply(run_job, &shared.stop)?;
     }
     spec.once.note_begun()?;
-    let runners = match build::sinks(&store, spec, &shared.metrics, &shared.stop) {
+    let runners = match open_sinks(&store, spec, shared) {
         // Stopped while it waited for what a sink needs: nothing was begun.
         Err(_) if shared.stop.is_stopped() => return Ok(true),
         runners => runners?,
@@ -148,6 +148,19 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
 
 fn has_progress(store: &dyn JobStore, stop: &AtomicBool) -> seismic_queue::Result<bool> {
     Ok(patiently(stop, || store.view())?.partitions.iter().any(|part| part.progress.is_some()))
+}
+
+/// Opens the sinks of this worker.
+fn open_sinks(
+    store: &Arc<dyn JobStore>,
+    spec: &JobSpec,
+    shared: &Shared,
+) -> anyhow::Result<Vec<SinkStart>> {
+    // A broker that is restarted in this moment is waited for.
+    let of_store = || Context::of(&**store);
+    let context = patiently_by(seismic_sinks::Error::kind, shared.stop.flag(), of_store)?;
+    let context = context.at(spec.queue.0.clone(), Arc::clone(store));
+    sinks::open_all(store, spec, context, Some(&shared.metrics), &shared.stop)
 }
 
 /// Starts the sinks. One that fails stops the job, unless it has a server of its own.
