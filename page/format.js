@@ -59,6 +59,11 @@ export function ago(ms, now = Date.now()) {
   return past < 2000 ? "now" : `${span(Math.floor(past / 1000) * 1000).replace(/\.\d+ s/, " s")} ago`;
 }
 
+// A process of a job: a worker from 1 on, or 0 for that of its sinks.
+export function process(number) {
+  return number === 0 ? "sinks" : `worker ${number}`;
+}
+
 // `amplitude_out_of_range` as words.
 export function words(name) {
   return name.replaceAll("_", " ");

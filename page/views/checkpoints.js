@@ -3,7 +3,7 @@
 import { el, empty, every, section, table } from "../dom.js";
 import { get, has, path } from "../api.js";
 import { savepoint } from "./actions.js";
-import { bytes, count, moment } from "../format.js";
+import { bytes, count, moment, process } from "../format.js";
 
 const SHOWN = 100;
 
@@ -27,8 +27,8 @@ export function checkpoints(job) {
       : empty("No checkpoints yet", el("p", {}, "The first one is taken when the job has committed for a while.")));
     if (!(await has("get", "/jobs/{name}/transitions"))) return show(states, [], () => empty("Only a server keeps them", el("p", {}, el("code", {}, "seismic serve"))));
     const { transitions } = await get(`${path`/jobs/${job}/transitions`}?limit=${SHOWN}`);
-    show(states, transitions, () => table("Changes of state", [["Since, UTC", "num"], ["State"], ["Why", "wide"], ["Error", "wide"]],
-      transitions.map((it) => [moment(it.since_ms), it.state, it.why, it.last_error ?? ""])));
+    show(states, transitions, () => table("Changes of state", [["Since, UTC", "num"], ["Process"], ["State"], ["Why", "wide"], ["Error", "wide"]],
+      transitions.map((it) => [moment(it.since_ms), process(it.worker), it.state, it.why, it.last_error ?? ""])));
   });
   return { node: parts, close: stop };
 }

@@ -63,5 +63,5 @@ const FACTS = [
   ["Rejected", (it) => count(it.counts.rejected)],
   ["Windows", (it) => count(it.counts.windows)],
   ["Sensors", (it) => count(it.sensors)],
-  ["Not yet in sinks", (it) => (it.sinks.length ? count(it.sinks.reduce((all, sink) => all + Math.max(0, it.point.rows - sink.rows), 0)) : "–")],
+  ["Not yet in sinks", (it) => (it.sinks.length ? count(it.sinks.reduce((all, sink) => all + (sink.lag_rows ?? Math.max(0, it.point.rows - sink.rows)), 0)) : "–")],
 ];

@@ -2,7 +2,7 @@
 
 import { el, every, section } from "../dom.js";
 import { get, path } from "../api.js";
-import { moment } from "../format.js";
+import { moment, process } from "../format.js";
 
 const LINES = 300;
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
@@ -16,7 +16,7 @@ export function log(job) {
     const shown = lines.filter((line) => LEVELS.indexOf(line.level) <= LEVELS.indexOf(least));
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     list.replaceChildren(...(shown.length ? shown.map((line) => el("div", { class: "log-line", "data-level": line.level },
-      el("span", { class: "muted" }, line.time_ms ? moment(line.time_ms).slice(5) : ""), el("span", { class: "level" }, line.level), el("span", {}, line.message)))
+      el("span", { class: "muted" }, line.time_ms ? moment(line.time_ms).slice(5) : ""), el("span", { class: "level" }, line.level), el("span", {}, line.worker == null ? line.message : `${process(line.worker)}: ${line.message}`)))
       : [el("p", { class: "muted" }, "No lines.")]));
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   };

@@ -185,7 +185,8 @@ pub struct LogLine {
     pub level: String,
     /// What.
     pub message: String,
-    /// Which worker of the job, from 1 on; `None` where it has one.
+    /// Which worker of the job, from 1 on, and 0 for the process of its sinks; `None` where it has
+    /// one process.
     pub worker: Option<usize>,
 }
 

@@ -127,7 +127,8 @@ impl JobsFolder {
         let Some(now) = server.job(&job) else { return true };
         let is_same_work = now.spec == spec
             && now.service.engine == service.engine
-            && now.service.workers == service.workers;
+            && now.service.workers == service.workers
+            && now.service.sink_process == service.sink_process;
         if is_same_work {
             tracing::info!("job {job}: {name} has changed; nothing of it needs another worker");
             server.tell_levels(&job);

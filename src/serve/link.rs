@@ -18,7 +18,7 @@ use super::limits;
 use super::worker::folder::WorkerFolder;
 use super::worker::identity::Identity;
 use super::worker::protocol::{
-    Answer, Ask, HOLDS_SINKS, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
+    Answer, Ask, FINISHES, HOLDS_SINKS, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
 };
 use super::worker::report::Report;
 
@@ -159,6 +159,13 @@ impl Link {
         // Those of an older version write what is committed and rest then.
         if self.speaks(HOLDS_SINKS) {
             let _ = self.asks.send(Ask::HoldSinks(are_held));
+        }
+    }
+
+    /// Has it end once its sinks have written all that is committed.
+    pub fn finish(&self) {
+        if self.speaks(FINISHES) {
+            let _ = self.asks.send(Ask::Finish);
         }
     }
 

@@ -29,6 +29,7 @@ mod rivals;
 mod run;
 mod served_job;
 mod settings;
+mod sinks;
 pub mod state;
 mod supervisor;
 pub mod worker;

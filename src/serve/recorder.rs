@@ -34,8 +34,8 @@ impl Recorder {
         self.written = Some(Instant::now());
         let mut points = Vec::new();
         for job in server.jobs() {
-            let workers = server.workers_of(job.name());
-            let Some((at_ms, numbers)) = workers::numbers(&workers) else { continue };
+            let processes = server.processes_of(job.name());
+            let Some((at_ms, numbers)) = workers::numbers(&processes) else { continue };
             let (seen_ms, of_job) = self.points.entry(job.name().to_owned()).or_default();
             if *seen_ms != at_ms {
                 *seen_ms = at_ms;

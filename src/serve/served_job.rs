@@ -8,8 +8,11 @@ use crate::job::JobSpec;
 use crate::job::service::Service;
 use crate::status::numbers::JobNumbers;
 
-/// A job of a server, or a further worker of one, whose name is that of the job and its place, as
-/// `coast/2`: a name of a job has no slash.
+/// What the process of a job's sinks is called behind the name of the job.
+pub const SINKS: &str = "sinks";
+
+/// A job of a server, or a further process of one: a worker, whose name is that of the job and its
+/// place, as `coast/2`, or that of its sinks, `coast/sinks`. A name of a job has no slash.
 pub struct ServedJob {
     /// What is stored of it.
     pub stored: StoredJob,
@@ -29,7 +32,7 @@ pub struct ServedJob {
     pub silent_since_ms: Option<i64>,
     /// Since when a worker is waited for that holds the folder and is not known.
     pub waits_since_ms: Option<i64>,
-    /// Whether someone started this further worker, which waits until the job has begun.
+    /// Whether someone started this further process, which waits until the job has begun.
     pub is_awaited: bool,
 }
 
@@ -63,16 +66,34 @@ impl ServedJob {
         self.stored.name.split('/').next().unwrap_or_default()
     }
 
-    /// Its place among the workers of the job, from 1 on.
+    /// Its place among the workers of the job, from 1 on; 0 of the process of its sinks.
     #[must_use]
     pub fn place(&self) -> usize {
-        self.stored.name.split_once('/').and_then(|(_, place)| place.parse().ok()).unwrap_or(1)
+        match self.stored.name.split_once('/') {
+            Some((_, SINKS)) => 0,
+            Some((_, place)) => place.parse().unwrap_or(1),
+            None => 1,
+        }
     }
 
-    /// What it is called among the workers of the job.
+    /// What it is called among the processes of the job.
     #[must_use]
     pub fn worker_name(&self) -> String {
-        format!("{}/{}", self.job_name(), self.place())
+        match self.place() {
+            0 => self.name().to_owned(),
+            place => format!("{}/{place}", self.job_name()),
+        }
+    }
+
+    /// Has its life follow the policy of its description. The time that a bounded run may take is that
+    /// of the workers.
+    pub fn take_in_policy(&mut self) {
+        let is_bounded = self.spec.as_ref().is_some_and(|spec| spec.is_bounded());
+        let mut policy = self.service.restart.clone();
+        if self.place() == 0 {
+            policy.run_timeout = None;
+        }
+        self.life.set_policy(policy, is_bounded);
     }
 
     /// Takes in its description again, which was understood before, with another number of its run.

@@ -5,15 +5,30 @@ use super::life::state::{Standing, State};
 use super::life::{Intent, Life};
 use super::pressure::Level;
 use super::served_job::ServedJob;
+use super::sinks::with_sinks;
 use super::state::jobs::StoredJob;
 use super::supervisor::Supervisor;
 use super::worker::order::Begin;
 use crate::status::numbers::JobNumbers;
 use crate::time::now_ms;
 
-/// What all workers of a job do, in one state; the first of them is the job itself.
+/// What all processes of a job do, in one state; the first of them is the job itself.
 #[must_use]
-pub fn standing(workers: &[&ServedJob]) -> Standing {
+pub fn standing(processes: &[&ServedJob]) -> Standing {
+    let (sinks, workers) = split(processes);
+    let of_workers = standing_of_workers(&workers);
+    match sinks.first() {
+        Some(sinks) => with_sinks(of_workers, sinks),
+        None => of_workers,
+    }
+}
+
+/// The process of the sinks, if there is one, and the workers.
+fn split<'a>(processes: &[&'a ServedJob]) -> (Vec<&'a ServedJob>, Vec<&'a ServedJob>) {
+    processes.iter().copied().partition(|it| it.place() == 0)
+}
+
+fn standing_of_workers(workers: &[&ServedJob]) -> Standing {
     let all: Vec<&Standing> = workers.iter().map(|worker| worker.life.standing()).collect();
     let of = |state| all.iter().position(|it| it.state == state);
     let Some(&first) = all.first() else { return unknown() };
@@ -63,9 +78,25 @@ pub fn level(workers: &[&ServedJob]) -> Level {
     wanted.map(|it| it.life.level()).max().unwrap_or_default()
 }
 
-/// What all workers have counted, and when the newest of them said so; `None`: no one has.
+/// What all processes have counted, and when the newest of them said so; `None`: no one has.
 #[must_use]
-pub fn numbers(workers: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
+pub fn numbers(processes: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
+    let (sinks, workers) = split(processes);
+    let of_sinks = sinks.first().and_then(|sinks| sinks.report.as_ref());
+    let of_workers = numbers_of_workers(&workers);
+    match (of_workers, of_sinks) {
+        (Some((at_ms, sum)), Some((_, report))) => {
+            let mut all = sum.clone();
+            all.add(&report.numbers);
+            // Rates are of the workers, and so is the time that they are measured by.
+            all.at_ms = sum.at_ms;
+            Some((at_ms, all))
+        }
+        (of_workers, _) => of_workers,
+    }
+}
+
+fn numbers_of_workers(workers: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
     let mut reports = workers.iter().filter_map(|worker| worker.report.as_ref());
     let (mut at_ms, first) = reports.next().map(|(at_ms, it)| (*at_ms, it.numbers.clone()))?;
     let mut sum = first;
@@ -80,10 +111,10 @@ pub fn numbers(workers: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
     Some((at_ms, sum))
 }
 
-/// What workers have counted that are gone.
+/// What processes have counted that are gone.
 #[must_use]
-pub fn past(workers: &[&ServedJob]) -> Option<JobNumbers> {
-    let mut all = workers.iter().filter_map(|worker| worker.past.as_ref());
+pub fn past(processes: &[&ServedJob]) -> Option<JobNumbers> {
+    let mut all = processes.iter().filter_map(|worker| worker.past.as_ref());
     let mut sum = all.next()?.clone();
     all.for_each(|other| sum.add(other));
     Some(sum)
@@ -93,7 +124,8 @@ impl Supervisor {
     /// All workers of a job, the first of which is the job itself.
     #[must_use]
     pub fn workers_of(&self, name: &str) -> Vec<&ServedJob> {
-        let mut all: Vec<_> = self.entries().filter(|it| it.job_name() == name).collect();
+        let is_worker = |it: &&ServedJob| it.job_name() == name && it.place() > 0;
+        let mut all: Vec<_> = self.entries().filter(is_worker).collect();
         all.sort_by_key(|it| it.place());
         all
     }

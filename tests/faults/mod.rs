@@ -19,6 +19,7 @@ pub mod poison;
 mod producer;
 pub mod second;
 mod served;
+mod served_sinks;
 pub mod silence;
 pub mod slow_sink;
 mod soak;

@@ -20,9 +20,9 @@ use crate::stage::{DATA, ROWS, Running, STOP, wait_until};
 use crate::truth::int;
 
 /// A trial whose job a server runs.
-struct Served {
-    trial: Trial,
-    server: Option<Running>,
+pub(super) struct Served {
+    pub(super) trial: Trial,
+    pub(super) server: Option<Running>,
     left: Left,
 }
 
@@ -40,14 +40,14 @@ impl Drop for Left {
 }
 
 impl Served {
-    fn new(trial: Trial) -> Served {
+    pub(super) fn new(trial: Trial) -> Served {
         fs::create_dir_all(trial.stage.path("jobs")).unwrap();
         let left = Left(trial.stage.path(""));
         Served { trial, server: None, left }
     }
 
     /// The job of the trial's options, as a file.
-    fn write_job(&self, also: &str) {
+    pub(super) fn write_job(&self, also: &str) {
         let options = self.trial.job(&[]);
         let mut text = also.to_owned();
         for pair in options[1..].chunks(2) {
@@ -60,7 +60,7 @@ impl Served {
         }
         let place = self.trial.stage.place.chunks(2);
         place.for_each(|pair| text += &format!("{} = {:?}\n", &pair[0][2..], pair[1]));
-        text += "[restart]\ninterval_s = 0\n";
+        text += "[restart]\ninterval_s = 0\nmax_per_hour = 'unlimited'\n";
         let (new, path) = (self.trial.stage.path("new"), self.trial.stage.path("jobs/job.toml"));
         fs::write(&new, text).unwrap();
         fs::rename(new, path).unwrap();
@@ -75,7 +75,7 @@ impl Served {
     }
 
     /// Waits for new rows.
-    fn until_rows(&mut self) {
+    pub(super) fn until_rows(&mut self) {
         let before = self.trial.rows();
         let mut server = self.server.take().unwrap();
         self.trial.wait_for_rows(&mut server, before);
@@ -83,7 +83,7 @@ impl Served {
     }
 
     /// Starts the server and waits for new rows, which counts as the end of a fault.
-    fn flows_again(&mut self, failpoints: &str) {
+    pub(super) fn flows_again(&mut self, failpoints: &str) {
         let before = self.trial.rows();
         let began = std::time::Instant::now();
         self.serve(failpoints);
@@ -94,13 +94,13 @@ impl Served {
     }
 
     /// Ends the server with its worker.
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         let done = self.server.take().unwrap().stop_within(Signal::TERM, STOP).ok();
         assert!(!done.stderr.contains("panicked"), "{done}");
         assert_eq!(left_workers(&self.left.0), Vec::<u32>::new(), "its worker ended with it");
     }
 
-    fn server(&self) -> &Running {
+    pub(super) fn server(&self) -> &Running {
         self.server.as_ref().unwrap()
     }
 

@@ -13,6 +13,7 @@ mod parallelism;
 mod pressure;
 mod reload;
 mod several;
+mod sink_process;
 mod upgrade;
 mod versions;
 mod webhook;
@@ -101,6 +102,14 @@ impl ServeStage {
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
     }
 
+    /// What the only worker has logged, or the process of the sinks.
+    pub fn log_of(&self, sinks: bool) -> String {
+        let folders = fs::read_dir(self.stage.path("output/serve.db.workers")).unwrap();
+        let mut folders = folders.map(|folder| folder.unwrap().path());
+        let is_it = |path: &PathBuf| path.to_string_lossy().ends_with(".sinks") == sinks;
+        fs::read_to_string(folders.find(is_it).unwrap().join("log")).unwrap()
+    }
+
     pub fn kill(&self, pid: u32) {
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }
@@ -123,6 +132,15 @@ pub fn left_workers(stage: &Path) -> Vec<u32> {
         line.contains("\0worker\0") && line.contains("serve.db.workers") && runs_in == stage
     };
     pids.filter(is_ours).collect()
+}
+
+/// The processes of workers in the folder of a stage, and those of sinks alone.
+pub fn processes(stage: &Path) -> (Vec<u32>, Vec<u32>) {
+    let is_of_workers = |pid: &u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !line.trim_end_matches('\0').ends_with(".sinks")
+    };
+    left_workers(stage).into_iter().partition(is_of_workers)
 }
 
 /// Where a server listens.

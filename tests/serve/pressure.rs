@@ -30,6 +30,15 @@ fn records_read(job: &Value) -> u64 {
 
 #[test]
 fn sinks_of_a_job_that_is_paused_are_paused_next_and_write_the_rest_when_they_return() {
+    sinks_are_paused_and_return("");
+}
+
+#[test]
+fn so_are_sinks_that_have_a_process_of_their_own() {
+    sinks_are_paused_and_return("sink_process = true\n");
+}
+
+fn sinks_are_paused_and_return(also: &str) {
     let stage = ServeStage::with_records(&["--records", "2000"]);
     let target = Webhook::start();
     target.answer(503);
@@ -43,7 +52,7 @@ fn sinks_of_a_job_that_is_paused_are_paused_next_and_write_the_rest_when_they_re
     }];
     for (name, priority, sink) in sinks {
         let job = format!(
-            "name = '{name}'\nsink = ['{sink}']\nidle_timeout = '0'\npriority = {priority}\n\
+            "name = '{name}'\nsink = ['{sink}']\nidle_timeout = '0'\npriority = {priority}\n{also}\
              [logs]\nformat = 'json'\n"
         );
         stage.write_job(&format!("{name}.toml"), &job);

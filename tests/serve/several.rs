@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
-use super::{ServeStage, http_get, url_of};
+use super::{ServeStage, http_get, processes, url_of};
 use crate::stage::{Running, STOP, Stage, wait_until};
 
 struct Served {
@@ -54,12 +54,12 @@ impl Served {
     }
 }
 
-fn serve(queue: &str) -> Served {
+fn serve(queue: &str, also: &str) -> Served {
     let stage = ServeStage { stage: Stage::new() };
     fs::create_dir(stage.stage.path("jobs")).unwrap();
     let job = format!(
         "name = 'coast'\nqueue = '{queue}'\nworkers = 2\nslots = 1\nsink = ['csv:rows']\n\
-         idle_timeout = '0'\n[restart]\ninterval_s = 2\n"
+         idle_timeout = '0'\n{also}[restart]\ninterval_s = 2\n"
     );
     stage.write_job("coast.toml", &job);
     stage.stage.generate(&["--records", "3000", "--queue", queue]);
@@ -71,7 +71,7 @@ fn serve(queue: &str) -> Served {
 #[test]
 fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
     let Some(kafka) = Kafka::one() else { return };
-    let served = serve(&format!("kafka://{}", kafka.address()));
+    let served = serve(&format!("kafka://{}", kafka.address()), "");
     // Both have partitions, and the job is the sum of them.
     wait_until("both have partitions", || {
         let all = served.workers();
@@ -116,6 +116,40 @@ fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
     let text = http_get(&served.url, "/metrics");
     let is_up = |name| text.contains(&format!("worker=\"{name}\"}} 1"));
     assert!(is_up("coast/1") && is_up("coast/2"), "{text}");
+    let done = served.server.stop_within(Signal::TERM, STOP);
+    assert_eq!(done.code, Some(0), "{done}");
+    let args = ["verify", "--complete", "--job", "jobs/coast.toml", "--sink", "csv:rows"];
+    let text = served.stage.stage.ok(&args);
+    assert!(text.contains("verified: "), "{text}");
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn several_workers_have_one_process_of_sinks_that_shows_the_rows_of_all_once() {
+    let Some(kafka) = Kafka::one() else { return };
+    let served = serve(&format!("kafka://{}", kafka.address()), "sink_process = true\n");
+    served.until_read(3_000);
+    let at = || processes(&served.stage.stage.path(""));
+    wait_until("two workers and their sinks", || (at().0.len(), at().1.len()) == (2, 1));
+    let written = |records: u64| {
+        served.until_read(records);
+        wait_until("all is written", || {
+            served.job()["numbers"]["sinks"][0]["lag_rows"].as_u64() == Some(0)
+        });
+    };
+    written(3_000);
+    // They die, and the workers stay; a worker dies, and they stay.
+    let (workers, sinks) = at();
+    served.stage.kill(sinks[0]);
+    served.generate("500");
+    wait_until("others", || at().1.first().is_some_and(|it| *it != sinks[0]));
+    written(3_500);
+    let (same, sinks) = at();
+    assert_eq!(same, workers);
+    served.stage.kill(workers[0]);
+    served.generate("500");
+    written(4_000);
+    assert_eq!((at().0.len(), at().1), (2, sinks));
     let done = served.server.stop_within(Signal::TERM, STOP);
     assert_eq!(done.code, Some(0), "{done}");
     let args = ["verify", "--complete", "--job", "jobs/coast.toml", "--sink", "csv:rows"];

@@ -21,6 +21,8 @@ pub use self::tags::Tags;
 
 use std::path::PathBuf;
 
+use super::spec::JobSpec;
+
 /// What a service knows of a job beside the job itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -34,6 +36,8 @@ pub struct Service {
     pub engine: Option<PathBuf>,
     /// Processes in which it runs.
     pub workers: usize,
+    /// Whether its sinks have a process of their own under `seismic serve`.
+    pub sink_process: bool,
     /// Slots of all workers together, at most.
     pub max_parallelism: Option<usize>,
     /// Which jobs work less when cores or memory are short: those of lower ones, from 0 to 9.
@@ -58,6 +62,7 @@ impl Default for Service {
             tags: Tags::new(),
             engine: None,
             workers: 1,
+            sink_process: false,
             max_parallelism: None,
             priority: 5,
             resources: Resources::default(),
@@ -70,6 +75,13 @@ impl Default for Service {
 }
 
 impl Service {
+    /// Whether the job has a process of its own for its sinks: there must be one that is not of each
+    /// worker, as the console is.
+    #[must_use]
+    pub fn has_sink_process(&self, spec: &JobSpec) -> bool {
+        self.sink_process && spec.sink.iter().any(|sink| !sink.entry().shows_only)
+    }
+
     /// Slots of each worker, of that many that the job asks for on that many cores: all workers
     /// together have no more than `max_parallelism`.
     ///

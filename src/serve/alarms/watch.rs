@@ -174,7 +174,7 @@ impl Watch {
                 silent_since_ms: job.silent_since_ms,
                 // A further worker has a part of the job, and the first one's numbers are of all.
                 counts: (job.place() == 1)
-                    .then(|| workers::numbers(&server.workers_of(&name)))
+                    .then(|| workers::numbers(&server.processes_of(&name)))
                     .flatten()
                     .map(|(_, numbers)| counts(&numbers)),
                 disk: watched.disk.clone(),

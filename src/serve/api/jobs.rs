@@ -45,9 +45,9 @@ impl ServedJobs {
 
 /// A job as the API shows it.
 fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry {
-    let workers = server.workers_of(job.name());
-    let standing = workers::standing(&workers);
-    let past = workers::past(&workers);
+    let processes = server.processes_of(job.name());
+    let standing = workers::standing(&processes);
+    let past = workers::past(&processes);
     // Of a job without a worker it is known how far it came, and nothing else.
     let at_rest = || JobNumbers {
         counts: past.as_ref().map(JobNumbers::totals).unwrap_or_default(),
@@ -60,16 +60,16 @@ fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry 
         since_ms: standing.since_ms,
         why: standing.why,
         last_error: standing.last_error,
-        restarts: workers.iter().map(|worker| worker.life.saved().restarts_total).sum(),
+        restarts: processes.iter().map(|process| process.life.saved().restarts_total).sum(),
         alarms,
-        numbers: workers::numbers(&workers).map_or_else(at_rest, |(_, numbers)| numbers),
+        numbers: workers::numbers(&processes).map_or_else(at_rest, |(_, numbers)| numbers),
         past,
     }
 }
 
 fn worker(job: &ServedJob, host: &str) -> Option<Worker> {
     let link = job.link.as_ref();
-    let is_one_of_several = job.service.workers > 1;
+    let is_one_of_several = job.service.workers > 1 || job.place() == 0;
     // Of several, one that is missing is shown; its name stays through its restarts.
     if link.is_none() && !(is_one_of_several && job.life.saved().intent != Intent::Stop) {
         return None;
@@ -137,9 +137,9 @@ impl Jobs for ServedJobs {
     fn logs(&self, job: &str, lines: usize) -> Vec<LogLine> {
         let job = job.to_owned();
         let folders = self.handle.ask(move |server| {
-            let workers = server.workers_of(&job);
+            let processes = server.processes_of(&job);
             let one = |it: &&ServedJob| (it.place(), server.settings().worker_folder(it.name()));
-            workers.iter().map(one).collect::<Vec<_>>()
+            processes.iter().map(one).collect::<Vec<_>>()
         });
         let folders = folders.unwrap_or_default();
         let most = lines.min(limits::PAGE);

@@ -85,7 +85,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .handled(with(server, delete)),
         Route::get(
             "/api/v1/jobs/{name}/transitions",
-            "Changes of the state of each worker of the job, the newest first",
+            "Changes of the state of each worker of the job, and of the process of its sinks (worker 0), the newest first",
         )
         .number("limit", "How many [default: 100]")
         .gives("Transitions")
@@ -242,7 +242,7 @@ fn transitions(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> 
     let name = known(call, server)?;
     let most = call.number("limit", 100, 1_000)?;
     let mut all = Vec::new();
-    for worker in server.workers_of(&name) {
+    for worker in server.processes_of(&name) {
         let of_it = server.state().transitions(worker.name(), most as usize);
         let of_it = of_it.map_err(|error| refusal(&error))?;
         all.extend(of_it.into_iter().map(|it| (worker.place(), it)));

@@ -46,7 +46,7 @@ impl Relief {
         }
         self.looked = Some(Instant::now());
         let jobs: Vec<WantedJob> =
-            server.jobs().filter_map(|job| self.seen(&server.workers_of(job.name()))).collect();
+            server.jobs().filter_map(|job| self.seen(server, job.name())).collect();
         let short = self.limits.look();
         let Some(Step { name, level, why }) = self.pressure.see(now_ms(), short, &jobs) else {
             return;
@@ -65,18 +65,19 @@ impl Relief {
         }
     }
 
-    /// The job of these workers, if someone wants it to run.
-    fn seen(&self, workers: &[&ServedJob]) -> Option<WantedJob> {
+    /// The job, if someone wants it to run.
+    fn seen(&self, server: &Supervisor, name: &str) -> Option<WantedJob> {
+        let processes = server.processes_of(name);
         let lags = || {
-            workers::numbers(workers)
+            workers::numbers(&processes)
                 .is_some_and(|(_, numbers)| self.limits.is_behind(numbers.wait_ms))
         };
         let writes = || {
-            workers::numbers(workers).is_some_and(|(_, numbers)| {
+            workers::numbers(&processes).is_some_and(|(_, numbers)| {
                 numbers.sinks.iter().any(|sink| sink.lag_rows.is_some_and(|rows| rows > 0))
             })
         };
-        WantedJob::of(workers).map(|seen| WantedJob {
+        WantedJob::of(&server.workers_of(name)).map(|seen| WantedJob {
             lags: lags(),
             has_rows_to_write: writes(),
             ..seen

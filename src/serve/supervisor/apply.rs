@@ -38,6 +38,10 @@ impl Supervisor {
                 input => self.try_apply(&other, input.clone())?,
             }
         }
+        // Sinks follow the workers; those that have failed wait for somebody to start the job.
+        if let Some(sinks) = self.sinks_of(name).map(|sinks| sinks.name().to_owned()) {
+            self.set_awaited(&sinks, matches!(input, Input::Start | Input::Resume));
+        }
         Ok(())
     }
 
@@ -52,10 +56,10 @@ impl Supervisor {
         link.is_some_and(Link::can_pause)
     }
 
-    /// Whether a worker of a job is there, or about to be.
+    /// Whether a process of a job is there, or about to be.
     #[must_use]
     pub fn has_workers(&self, name: &str) -> bool {
-        self.workers_of(name).iter().any(|it| it.life.saved().has_worker)
+        self.processes_of(name).iter().any(|it| it.life.saved().has_worker)
     }
 
     /// Takes in what happened to a job: stores what follows from it, then does it.
@@ -81,7 +85,9 @@ impl Supervisor {
         let older =
             (job.stored.life.clone(), job.stored.begin.clone(), job.stored.description.clone());
         let folder = WorkerFolder::at(self.settings.worker_folder(name));
-        let prepared = if starts_by_itself { begin_again(job, &folder) } else { Ok(()) };
+        // Sinks begin where they were: their position is beside their rows.
+        let begins_again = starts_by_itself && job.place() > 0;
+        let prepared = if begins_again { begin_again(job, &folder) } else { Ok(()) };
         let after = job.life.standing();
         if *job.life.saved() != job.stored.life {
             let has_changed = (before.state, &before.why) != (after.state, &after.why);
@@ -91,9 +97,9 @@ impl Supervisor {
                 // What is not stored is not done; it is retried with the next tick.
                 (job.stored.life, job.stored.begin, job.stored.description) = older;
                 job.resolve_again();
-                let is_bounded = job.spec.as_ref().is_some_and(|spec| spec.is_bounded());
-                let policy = job.service.restart.clone();
-                job.life = Life::restore(policy, is_bounded, job.stored.life.clone());
+                job.life =
+                    Life::restore(job.service.restart.clone(), false, job.stored.life.clone());
+                job.take_in_policy();
                 // But a server with a full disk can end: the next one starts the worker again.
                 if is_server_end && acts.contains(&Act::Stop) {
                     self.act(name, Act::Stop);

@@ -65,9 +65,11 @@ impl Supervisor {
             reloads: 0,
             cgroups: None,
         };
-        for stored in supervisor.state.jobs()? {
-            supervisor.take_over(stored);
-        }
+        // All are known before one of them acts: some wait for others.
+        let stored = supervisor.state.jobs()?;
+        let names: Vec<String> = stored.iter().map(|it| it.name.clone()).collect();
+        stored.into_iter().for_each(|stored| supervisor.restore(stored));
+        names.iter().for_each(|name| supervisor.take_over(name));
         supervisor.refresh_all();
         Ok(supervisor)
     }
@@ -114,6 +116,9 @@ impl Supervisor {
                 self.handle(event);
             }
             if self.ending.is_some() {
+                if !self.settings.leave_running {
+                    self.end_sinks();
+                }
                 self.kill_overdue();
                 if self.settings.leave_running || self.jobs.values().all(|job| job.link.is_none()) {
                     return;
@@ -134,7 +139,7 @@ impl Supervisor {
         }
     }
 
-    fn folder_of(&self, name: &str) -> WorkerFolder {
+    pub(super) fn folder_of(&self, name: &str) -> WorkerFolder {
         WorkerFolder::at(self.settings.worker_folder(name))
     }
 
@@ -228,6 +233,7 @@ impl Supervisor {
             self.apply(&name, Input::Tick);
         }
         self.tend_workers();
+        self.tend_sinks();
     }
 
     fn end(&mut self) {
@@ -235,19 +241,25 @@ impl Supervisor {
         if self.settings.leave_running {
             return;
         }
-        let names: Vec<String> = self.jobs.keys().cloned().collect();
+        // Sinks end when their workers have: what these commit last is shown.
+        let workers = self.entries().filter(|it| it.place() > 0);
+        let names: Vec<String> = workers.map(|it| it.name().to_owned()).collect();
         for name in names {
             self.apply(&name, Input::ServerEnds);
         }
     }
 
     fn kill_overdue(&mut self) {
-        // All were asked then, also those whose state could not be stored.
-        if self.ending.is_none_or(|began| began.elapsed() < limits::STOP_PATIENCE) {
-            return;
-        }
-        for link in self.jobs.values().filter_map(|job| job.link.as_ref()) {
-            let _ = link.kill();
+        // All were asked then, also those whose state could not be stored; sinks after the workers.
+        let Some(waited) = self.ending.map(|began| began.elapsed()) else { return };
+        for job in self.jobs.values() {
+            let patience = match job.place() {
+                0 => limits::STOP_PATIENCE * 2,
+                _ => limits::STOP_PATIENCE,
+            };
+            if let Some(link) = job.link.as_ref().filter(|_| waited >= patience) {
+                let _ = link.kill();
+            }
         }
     }
 
@@ -283,7 +295,7 @@ impl Supervisor {
 
     /// Has the worker of a job log as its file says now.
     pub fn tell_levels(&self, name: &str) {
-        for worker in self.workers_of(name) {
+        for worker in self.processes_of(name) {
             if let Some(link) = &worker.link {
                 link.set_levels(&worker.service.logs.level);
             }

@@ -25,8 +25,8 @@ use crate::time::now_ms;
 const ORDER: u32 = 1;
 
 impl Supervisor {
-    /// Takes over a job of an earlier server, with its worker if that is there.
-    pub(super) fn take_over(&mut self, stored: StoredJob) {
+    /// Takes in a job of an earlier server.
+    pub(super) fn restore(&mut self, stored: StoredJob) {
         let name = stored.name.clone();
         let resolved = stored.description.resolve();
         if let Err(error) = &resolved {
@@ -36,28 +36,32 @@ impl Supervisor {
             resolved.map_or((None, Service::default()), |(spec, service)| (Some(spec), service));
         let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
         let life = Life::restore(service.restart.clone(), is_bounded, stored.life.clone());
-        let job = ServedJob { spec, service, ..ServedJob::new(stored, life) };
-        let has_worker = job.life.saved().has_worker;
-        self.jobs.insert(name.clone(), job);
-        if !has_worker {
+        let mut job = ServedJob { spec, service, ..ServedJob::new(stored, life) };
+        job.take_in_policy();
+        self.jobs.insert(name, job);
+    }
+
+    /// Takes over the worker of a job of an earlier server, if it should have one.
+    pub(super) fn take_over(&mut self, name: &str) {
+        if !self.jobs.get(name).is_some_and(|job| job.life.saved().has_worker) {
             return;
         }
-        let folder = self.folder_of(&name);
+        let folder = self.folder_of(name);
         let it = folder.identity();
         let adopted = match &it {
             // In a container, process ids restart at 1: no worker outlives its server.
             Ok(it) if folder.is_locked() && it.is_alive() && std::process::id() != 1 => {
-                self.adopt(&name)
+                self.adopt(name)
             }
             _ => false,
         };
         if adopted {
             tracing::info!("job {name}: adopted its worker");
-            return self.apply(&name, Input::Adopted);
+            return self.apply(name, Input::Adopted);
         }
         if !folder.is_locked() {
             let ending = it.map_or(Ending::Vanished, |it| ending_of(&it, &folder));
-            self.apply(&name, Input::Orphaned(ending));
+            self.apply(name, Input::Orphaned(ending));
         }
     }
 
@@ -93,7 +97,7 @@ impl Supervisor {
 
     pub(super) fn spawn(&mut self, name: &str) {
         let folder = self.folder_of(name);
-        if folder.is_locked() {
+        if folder.is_locked() || self.waits_for_others(name) {
             // Started by a server that died before it could store more: it is looked for in ticks.
             if let Some(job) = self.jobs.get_mut(name) {
                 job.waits_since_ms = Some(now_ms());
@@ -190,7 +194,8 @@ impl Supervisor {
         if !job.life.saved().has_worker || job.link.is_some() {
             return;
         }
-        let waits_since_ms = job.waits_since_ms;
+        let (waits_since_ms, is_stopped) =
+            (job.waits_since_ms, job.life.saved().stop_asked_ms.is_some());
         let folder = self.folder_of(name);
         if folder.is_locked() {
             if folder.identity().is_ok_and(|it| it.is_alive()) && self.adopt(name) {
@@ -199,6 +204,13 @@ impl Supervisor {
             return;
         }
         match waits_since_ms {
+            // Nobody wants it any more, and it has not begun.
+            Some(_) if is_stopped => {
+                if let Some(job) = self.jobs.get_mut(name) {
+                    job.waits_since_ms = None;
+                }
+                self.apply(name, Input::Ended(Ending::Exited { code: 0, words: None }));
+            }
             // It has gone: now there is room for the new one.
             Some(_) => self.spawn(name),
             None => {

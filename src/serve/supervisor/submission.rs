@@ -155,7 +155,8 @@ impl Supervisor {
         if self.has_workers(name) {
             return Err(Usage(format!("job {name} runs: stop it first")).into());
         }
-        for further in self.further_of(name) {
+        let sinks = self.sinks_of(name).map(|sinks| sinks.name().to_owned());
+        for further in self.further_of(name).into_iter().chain(sinks) {
             self.forget_entry(&further)?;
         }
         self.forget_entry(name)

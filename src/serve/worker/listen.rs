@@ -8,10 +8,27 @@ use std::thread;
 use super::identity::Identity;
 use super::protocol::{Answer, Ask, Question, VERSION, read_line, write_line};
 use super::report::Report;
-use super::throttle::Throttle;
-use crate::job::{JobObserver, StopToken};
+use crate::job::StopToken;
 use crate::logs::levels;
 use crate::serve::limits;
+
+/// What does as a server says.
+pub trait Obeys: Send + Sync {
+    /// Reads nothing, or reads again.
+    fn pause(&self, is_paused: bool);
+
+    /// Reads a part of the time, or all of it.
+    fn slow(&self, is_slowed: bool);
+
+    /// Has its sinks write nothing, or write again.
+    fn hold_sinks(&self, are_held: bool);
+
+    /// Ends once its sinks have written all that is committed, however long that takes.
+    fn finish(&self);
+
+    /// What it does.
+    fn report(&self) -> Report;
+}
 
 /// What a worker answers from.
 pub struct Subject {
@@ -19,12 +36,8 @@ pub struct Subject {
     pub identity: Identity,
     /// Ends it.
     pub stop: StopToken,
-    /// How much of the time it reads.
-    pub throttle: Throttle,
-    /// Its job.
-    pub job: JobObserver,
-    /// What it does.
-    pub report: Box<dyn Fn() -> Report + Send + Sync>,
+    /// What the process does.
+    pub work: Arc<dyn Obeys>,
 }
 
 /// Answers whoever knows the secret, on a thread of its own, as long as the process lives.
@@ -32,7 +45,6 @@ pub struct Subject {
 /// # Errors
 /// When no thread can be started.
 pub fn listen(listener: UnixListener, subject: Subject) -> io::Result<()> {
-    let subject = Arc::new(subject);
     let accept = move || {
         // One at a time: only the server asks, and it waits for its answer.
         for stream in listener.incoming().flatten() {
@@ -53,8 +65,8 @@ fn converse(stream: &UnixStream, subject: &Subject) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(question: &Question, subject: &Subject) -> Answer {
-    let Identity { pid, start_time, secret, .. } = &subject.identity;
+fn answer(question: &Question, Subject { identity, stop, work }: &Subject) -> Answer {
+    let Identity { pid, start_time, secret, .. } = identity;
     let mut answer =
         Answer { version: VERSION, pid: *pid, start_time: *start_time, ..Answer::default() };
     if question.secret != *secret {
@@ -62,12 +74,13 @@ fn answer(question: &Question, subject: &Subject) -> Answer {
         return answer;
     }
     match &question.ask {
-        Ask::Report => answer.report = Some((subject.report)()),
-        Ask::Stop => subject.stop.stop(),
-        Ask::Pause(is_paused) => subject.throttle.pause(*is_paused),
-        Ask::Slow(is_slowed) => subject.throttle.slow(*is_slowed),
+        Ask::Report => answer.report = Some(work.report()),
+        Ask::Stop => stop.stop(),
+        Ask::Pause(is_paused) => work.pause(*is_paused),
+        Ask::Slow(is_slowed) => work.slow(*is_slowed),
+        Ask::Finish => work.finish(),
         Ask::HoldSinks(are_held) => {
-            subject.job.hold_sinks(*are_held);
+            work.hold_sinks(*are_held);
             let what = if *are_held { "write nothing for a while" } else { "write again" };
             tracing::info!("sinks {what}: the server says so");
         }

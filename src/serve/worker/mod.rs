@@ -1,4 +1,4 @@
-//! A worker: the process in which one served job runs.
+//! A worker: the process in which one served job runs, or only its sinks.
 //!
 //! ```text
 //!  server ──order.json──► worker ──────────► job
@@ -19,4 +19,5 @@ pub mod order;
 pub mod protocol;
 pub mod report;
 pub mod run;
+pub mod sinks;
 pub mod throttle;

@@ -162,7 +162,8 @@ pub struct Order {
     /// Whether its sinks write nothing until they are told to.
     #[serde(default)]
     pub holds_sinks: bool,
-    /// Its place among the workers of the job, from 1 on, and how many there are.
+    /// Its place among the workers of the job, from 1 on, and how many there are; 0 for the process
+    /// of the job's sinks.
     #[serde(default)]
     pub place: Option<(usize, usize)>,
     /// Whether a cgroup limits it; otherwise it does so itself.
@@ -171,9 +172,22 @@ pub struct Order {
 }
 
 impl Order {
+    /// Whether it is for the process of the job's sinks.
+    #[must_use]
+    pub fn is_of_sinks(&self) -> bool {
+        self.place.is_some_and(|(place, _)| place == 0)
+    }
+
     /// Fits the job to the worker's place: its slots have a name that stays, the cores are shared,
-    /// and what is shown of all workers is shown by the first.
-    pub fn fit(&self, spec: &mut JobSpec, cores: usize) {
+    /// and what is shown of all workers is shown by the first, or by the process of the sinks.
+    pub fn fit(&self, spec: &mut JobSpec, service: &Service, cores: usize) {
+        if self.is_of_sinks() {
+            spec.sink.retain(|sink| !sink.entry().shows_only);
+            return;
+        }
+        if service.sink_process {
+            spec.sink.retain(|sink| sink.entry().shows_only);
+        }
         let Some((place, workers)) = self.place.filter(|(_, workers)| *workers > 1) else { return };
         let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
         spec.slot = Some(format!("{base}-{place}"));

@@ -12,7 +12,7 @@ use super::report::Report;
 use crate::serve::limits;
 
 /// Version of the protocol.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Since this version, a worker can pause.
 pub const PAUSES: u32 = 2;
@@ -22,6 +22,9 @@ pub const SLOWS: u32 = 3;
 
 /// Since this version, the sinks of a worker can write nothing for a while.
 pub const HOLDS_SINKS: u32 = 4;
+
+/// Since this version, the sinks of a job may be a process of their own, which can finish.
+pub const FINISHES: u32 = 5;
 
 /// What a server asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +53,8 @@ pub enum Ask {
     Slow(bool),
     /// To have its sinks write nothing, or write again.
     HoldSinks(bool),
+    /// To end once its sinks have written all that is committed.
+    Finish,
 }
 
 /// What a worker answers.

@@ -11,10 +11,11 @@ use seismic_queue::Kind;
 use super::folder::WorkerFolder;
 use super::identity::Identity;
 use super::limit::{self, limit_memory};
-use super::listen::{Subject, listen};
+use super::listen::{Obeys, Subject, listen};
 use super::logs::RollingLog;
 use super::order::Begin;
 use super::report::Report;
+use super::sinks::SinksProcess;
 use super::throttle::Throttle;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::signal;
@@ -83,7 +84,7 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
         }
     })?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    order.fit(&mut spec, cores);
+    order.fit(&mut spec, &service, cores);
     if let Err(error) = limit::stand_back(service.priority) {
         tracing::warn!("its priority does not hold while it works: {error}");
     }
@@ -92,6 +93,14 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
             tracing::warn!("[resources] memory_mb does not hold: {error}");
         }
         spec.slots = limit::slots(&service.resources, spec.slots, cores).or(spec.slots);
+    }
+    if order.is_of_sinks() {
+        let work = Arc::new(SinksProcess::new(order.holds_sinks, order.is_paused));
+        let listener = folder.listen().context("listening on the socket")?;
+        let (identity, of_listener) = (identity.clone(), Arc::clone(&work) as Arc<dyn Obeys>);
+        listen(listener, Subject { identity, stop: stop.clone(), work: of_listener })?;
+        let name = order.name.split('/').next().unwrap_or_default();
+        return work.run(name, &spec, &stop);
     }
     let slots = spec.slots.unwrap_or(cores);
     let location = spec.location();
@@ -102,17 +111,42 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     let lags = Arc::new(Mutex::new(SinkLags::new()));
     ask_for_lags(location, job.observer(), Arc::clone(&lags))?;
     keep_journal(order.name, job.observer(), throttle.clone())?;
-    let (of_report, of_listener) = (throttle.clone(), observer.clone());
-    let report = Box::new(move || {
-        let lags = lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_paused = of_report.is_paused();
-        let is_slowed = of_report.is_slowed();
-        Report { is_paused, is_slowed, ..Report::of(&observer, slots as u64, &lags) }
-    });
     let listener = folder.listen().context("listening on the socket")?;
-    let (identity, job_now) = (identity.clone(), of_listener);
-    listen(listener, Subject { identity, stop, throttle, job: job_now, report })?;
+    let (identity, slots) = (identity.clone(), slots as u64);
+    let work = Arc::new(JobProcess { job: observer, throttle, lags, slots });
+    listen(listener, Subject { identity, stop, work })?;
     job.join().map(|_| Outcome::Fine)
+}
+
+/// A worker's job as its server sees it.
+struct JobProcess {
+    job: JobObserver,
+    throttle: Throttle,
+    lags: Arc<Mutex<SinkLags>>,
+    slots: u64,
+}
+
+impl Obeys for JobProcess {
+    fn pause(&self, is_paused: bool) {
+        self.throttle.pause(is_paused);
+    }
+
+    fn slow(&self, is_slowed: bool) {
+        self.throttle.slow(is_slowed);
+    }
+
+    fn hold_sinks(&self, are_held: bool) {
+        self.job.hold_sinks(are_held);
+    }
+
+    /// It knows itself when its work is done.
+    fn finish(&self) {}
+
+    fn report(&self) -> Report {
+        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (is_paused, is_slowed) = (self.throttle.is_paused(), self.throttle.is_slowed());
+        Report { is_paused, is_slowed, ..Report::of(&self.job, self.slots, &lags) }
+    }
 }
 
 /// Logs partitions that come and go, checkpoints that do not come, and once a minute how it goes, as

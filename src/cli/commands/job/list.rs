@@ -163,6 +163,7 @@ pub fn logs(args: &LogsArgs) -> anyhow::Result<()> {
         let time = show_ms(line["time_ms"].as_i64().unwrap_or_default());
         let (level, message) = (word("level").to_uppercase(), word("message"));
         match line["worker"].as_u64() {
+            Some(0) => print_line(format_args!("{time} {level:>5} sinks: {message}"))?,
             Some(worker) => {
                 print_line(format_args!("{time} {level:>5} worker {worker}: {message}"))?
             }

@@ -147,7 +147,7 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
 fn check(args: &FileArgs) -> anyhow::Result<()> {
     let path = &args.file;
     let file = file::open(path, &args.server_file.given(&args.variables)?)?;
-    let place = file.source_of("max_parallelism");
+    let place = file.place_of("max_parallelism");
     let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
     match look(&spec) {
         Parallelism::Fits => {}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::super::value::{number, parsed, text};
+use super::super::value::{flag, number, parsed, text};
 use super::ServiceKey;
 use crate::job::service::tags;
 
@@ -105,6 +105,16 @@ pub(super) const KEYS: &[ServiceKey] = &[
             Ok(())
         },
         show: |service| json!(service.workers),
+    },
+    ServiceKey {
+        name: "sink_process",
+        help: "Whether `seismic serve` runs the job's sinks in a process of their own, one for all workers, \
+               so that neither takes the other with it; the console stays in each worker",
+        default: Some("false"),
+        example: "true",
+        schema: || json!({ "type": "boolean" }),
+        set: |service, value| flag(&mut service.sink_process, value),
+        show: |service| json!(service.sink_process),
     },
     ServiceKey {
         name: "max_parallelism",

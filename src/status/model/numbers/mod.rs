@@ -11,6 +11,7 @@ mod sink;
 use std::collections::BTreeMap;
 
 use seismic_pipeline::{Metrics, PartitionMetrics};
+use seismic_sinks::SinkMetricsSnapshot;
 use serde::{Deserialize, Serialize};
 
 pub use self::histogram::HistogramNumbers;
@@ -115,6 +116,21 @@ impl JobNumbers {
             sinks: sinks.iter().map(|(_, of_it)| SinkNumbers::of(of_it)).collect(),
             memory_bytes,
             cpu_ms,
+        }
+    }
+
+    /// Those of a process that has the sinks of a job and nothing else.
+    #[must_use]
+    pub fn of_sinks(sinks: &[SinkMetricsSnapshot]) -> JobNumbers {
+        let (memory_bytes, cpu_ms) = process::process();
+        JobNumbers {
+            at_ms: now_ms(),
+            // It reads no input of which something could wait.
+            wait_ms: Some(0),
+            sinks: sinks.iter().map(SinkNumbers::of).collect(),
+            memory_bytes,
+            cpu_ms,
+            ..JobNumbers::default()
         }
     }
 
