@@ -34,7 +34,6 @@
 pub mod api;
 mod api_error;
 mod cached;
-mod connection;
 mod events;
 pub mod history;
 mod jobs;
@@ -46,7 +45,6 @@ mod one_job;
 mod openapi;
 mod page;
 mod probes;
-mod rate_limit;
 mod route;
 mod schemas;
 mod security;

@@ -9,6 +9,7 @@
 
 mod headers;
 mod host;
+mod rate_limit;
 mod token;
 mod who;
 
@@ -16,10 +17,10 @@ use axum::http::{HeaderMap, Method, header};
 
 pub use self::headers::add_to;
 use self::host::is_own_name;
+pub use self::rate_limit::RateLimit;
 pub use self::token::Token;
 pub use self::who::who;
 use super::ApiError;
-use super::rate_limit::RateLimit;
 
 /// The header that every write needs, with any value.
 pub const WRITE_HEADER: &str = "x-seismic-request";

@@ -20,9 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use super::rate_limit::RateLimit;
-use super::security::{self, Guards};
-use super::{
+use crate::http::security::{self, Guards, RateLimit};
+use crate::http::{
     ApiError, Auditor, Call, Mutation, Reply, Route, events, limits, mutation, openapi, page,
     probes,
 };

@@ -1,5 +1,7 @@
 //! The server: a socket and a thread with a small runtime.
 
+mod connection;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -8,9 +10,8 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use super::connection::{self, Answers};
-use super::rate_limit::RateLimit;
-use super::security::Guards;
+use self::connection::Answers;
+use super::security::{Guards, RateLimit};
 use super::{Auditor, HttpSettings, Route, limits};
 use crate::error::Usage;
 
