@@ -1,8 +1,12 @@
 // Asks the server that this page came from.
+//
+// The token is in this tab's storage, and sent by hand. A cookie would be sent by the browser, to every port of this
+// host and with what other pages make it ask; this is sent to nobody else, and gone when the tab is closed.
 
 const TOKEN = "seismic-token";
 let onUnauthorized = () => {};
 let known = null;
+let me = null;
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -16,6 +20,10 @@ export class ApiError extends Error {
 export function whenUnauthorized(then) { onUnauthorized = then; }
 
 export function keepToken(token) { sessionStorage.setItem(TOKEN, token); }
+
+export function hasToken() { return sessionStorage.getItem(TOKEN) !== null; }
+
+export function dropToken() { sessionStorage.removeItem(TOKEN); }
 
 export function headers() {
   const token = sessionStorage.getItem(TOKEN);
@@ -46,8 +54,22 @@ async function ask(method, where, body) {
 export const get = (where) => ask("GET", where);
 export const post = (where, body = {}) => ask("POST", where, body);
 
+// Who asks, and what they may do.
+export function whoami() {
+  me ??= get("/whoami").catch((error) => { me = null; throw error; });
+  return me;
+}
+
+async function operation(method, route) {
+  known ??= get("/openapi.json").catch((error) => { known = null; throw error; });
+  return (await known).paths[`/api/v1${route}`]?.[method.toLowerCase()];
+}
+
 // Whether the server has this route: one job of `seismic run --http` has fewer than a server.
-export async function has(method, route) {
-  known ??= ask("GET", "/openapi.json").catch((error) => { known = null; throw error; });
-  return Boolean((await known).paths[`/api/v1${route}`]?.[method.toLowerCase()]);
+export const has = async (method, route) => Boolean(await operation(method, route));
+
+// Whether it has this route and whoever asks may use it. The server decides again when it is used.
+export async function may(method, route) {
+  const [found, { may: rights }] = await Promise.all([operation(method, route), whoami()]);
+  return Boolean(found) && rights.includes(found["x-seismic-right"]);
 }

@@ -1,6 +1,6 @@
 // The page: which part of it is shown, and who gets the events.
 
-import { keepToken, whenUnauthorized } from "./api.js";
+import { dropToken, hasToken, keepToken, whenUnauthorized, whoami } from "./api.js";
 import { themeButton } from "./draw/colors.js";
 import { el, empty, put } from "./dom.js";
 import { jobView } from "./views/job.js";
@@ -46,8 +46,8 @@ function askForToken() {
   if (document.getElementById("token")) return;
   const input = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
   const form = el("form", { class: "empty", onsubmit: (event) => { event.preventDefault(); keepToken(input.value.trim()); location.reload(); } },
-    el("p", { class: "empty-title" }, "This server wants its token"),
-    el("p", {}, "It is in the file that was named with --http-token-file. This tab keeps it until it is closed."),
+    el("p", { class: "empty-title" }, hasToken() ? "This token does not count here" : "This server wants a token"),
+    el("p", {}, "Ask an admin for yours (", el("code", {}, "seismic token create"), "). This tab keeps it until it is closed."),
     el("label", { for: "token" }, "Token"), input, el("button", { type: "submit", class: "primary" }, "Go on"));
   view?.close();
   [view, shown] = [null, null];
@@ -55,8 +55,18 @@ function askForToken() {
   input.focus();
 }
 
+// Whose token this tab has, and how to forget it.
+async function showMe() {
+  if (!hasToken()) return;
+  const { who, roles } = await whoami();
+  const leave = el("button", { type: "button", class: "quiet", title: `${roles.join(", ")}: forget the token of this tab`,
+    onclick: () => { dropToken(); location.reload(); } }, `Sign out ${who}`);
+  document.getElementById("theme").before(leave);
+}
+
 themeButton(document.getElementById("theme"));
 whenUnauthorized(askForToken);
+showMe().catch((error) => console.debug(error.message));
 addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
 follow("/api/v1/events", (event) => { [jobs, now] = [event.jobs, event.at_ms]; show(); }, (isLive, status) => {
   put(connection, isLive ? "live" : "not connected");

@@ -1,10 +1,12 @@
 // What can be asked of a job.
 
 import { el, say } from "../dom.js";
-import { has, path, post } from "../api.js";
+import { may, path, post } from "../api.js";
 
 const ON = ["starting", "running", "degraded", "restarting", "paused"];
 const OFF = ["created", "finished", "stopped", "failed"];
+
+export const SAVEPOINTS = "/jobs/{name}/savepoints";
 
 const ALL = [
   { name: "start", title: "Start", route: "/jobs/{name}/start", fits: [...OFF, "degraded"] },
@@ -16,13 +18,15 @@ const ALL = [
 export function actions(job) {
   const buttons = ALL.map((action) => el("button", { type: "button", hidden: true, onclick: () => run(job, action) }, action.title));
   const known = ALL.map(() => false);
-  ALL.forEach((action, at) => has("post", action.route).then((is) => { known[at] = is; }, () => {}));
+  let saves = false;
+  ALL.forEach((action, at) => may("post", action.route).then((is) => { known[at] = is; }, () => {}));
+  may("post", SAVEPOINTS).then((is) => { saves = is; }, () => {});
   const save = el("button", { type: "button", hidden: true, onclick: () => savepoint(job) }, "Savepoint");
   return {
     node: el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons, save),
     update(entry) {
       ALL.forEach((action, at) => { buttons[at].hidden = !known[at] || !action.fits.includes(entry.state); });
-      save.hidden = false;
+      save.hidden = !saves;
     },
   };
 }

@@ -1,17 +1,18 @@
 // Checkpoints, savepoints and changes of state.
 
 import { el, empty, every, section, table } from "../dom.js";
-import { get, has, path } from "../api.js";
-import { savepoint } from "./actions.js";
+import { get, has, may, path } from "../api.js";
+import { savepoint, SAVEPOINTS } from "./actions.js";
 import { bytes, count, moment, process } from "../format.js";
 
 const SHOWN = 100;
 
 export function checkpoints(job) {
   const [named, all, states] = [el("div", {}), el("div", {}), el("div", {})];
+  const make = el("button", { type: "button", hidden: true, onclick: () => savepoint(job) }, "New savepoint");
+  may("post", SAVEPOINTS).then((is) => { make.hidden = !is; }, () => {});
   const parts = el("div", {},
-    section("Savepoints", el("p", { class: "muted" }, "A checkpoint with a name. A job can go back to it, or a copy can begin there. ",
-      el("button", { type: "button", onclick: () => savepoint(job) }, "New savepoint")), named),
+    section("Savepoints", el("p", { class: "muted" }, "A checkpoint with a name. A job can go back to it, or a copy can begin there. ", make), named),
     section("Checkpoints", all), section("Changes of state", states));
   const show = drawn();
   const stop = every(3000, async () => {

@@ -52,6 +52,8 @@ enum Command {
     Run(Box<commands::run::Args>),
     /// Run any number of jobs as processes of their own, and start them again when they fail
     Serve(commands::serve::Args),
+    /// Make, list, rotate and revoke tokens: who may do what on a server
+    Token(commands::serve::token::Args),
     /// Make, check and show job files
     Job(commands::job::Args),
     /// Try a job with recorded records, in memory: its rows, dead letters and counts
@@ -104,6 +106,7 @@ impl Cli {
             Command::Replay(args) => commands::replay::run(args),
             Command::Run(args) => commands::run::run(*args),
             Command::Serve(args) => commands::serve::run(args),
+            Command::Token(args) => commands::serve::token::run(&args),
             Command::Job(args) => commands::job::run(args),
             Command::Test(args) => commands::test::run(&args),
             Command::Sink(args) => commands::sink::run(&args),

@@ -23,6 +23,9 @@ pub const HEAD_BYTES: usize = 16 << 10;
 /// Bytes of a request's body.
 pub const BODY_BYTES: usize = 64 << 10;
 
+/// Longest time to agree on keys: a few messages.
+pub const TLS_TIME: Duration = Duration::from_secs(10);
+
 /// Longest time for a request's head. It also ends connections that stay open unused.
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
 

@@ -14,9 +14,13 @@ use prometheus_client::registry::Registry;
 
 use super::cached::Cached;
 use super::model::{JobEntry, STATES, Worker};
-use super::{ApiError, Jobs, Reply, Route, limits};
+use super::security::Refusals;
+use super::{ApiError, Jobs, Reply, Right, Route, limits};
 use crate::status::numbers::{HistogramNumbers, JobNumbers, SinkNumbers};
 use crate::time::now_ms;
+
+/// Where they are.
+const PATH: &str = "/metrics";
 
 /// Media type of the text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -239,13 +243,30 @@ fn of_sinks(job: &JobEntry, samples: &mut Samples, value: fn(&SinkNumbers) -> Op
 pub fn route(jobs: &Arc<dyn Jobs>) -> Route {
     let jobs = Arc::clone(jobs);
     let shared = Cached::new(limits::METRICS_SHARED);
-    Route::get("/metrics", "What all jobs have counted and measured, for Prometheus").handled(
-        move |_| {
+    Route::get(PATH, "What all jobs have counted and measured, for Prometheus")
+        .needs(Right::Read)
+        .handled(move |_| {
             let text = shared.get(|| render(&*jobs));
             let failed = |_| ApiError::new("failed", "the metrics could not be written");
             Ok(Reply::Text(TEXT, text.map_err(failed)?))
-        },
-    )
+        })
+}
+
+/// These routes, with the requests that the server refused among the metrics.
+pub fn with_refusals(routes: Vec<Route>, refusals: &Arc<Refusals>) -> Vec<Route> {
+    let add = |route: Route| match route.path {
+        PATH => {
+            let (inner, refusals) = (Arc::clone(&route.handler), Arc::clone(refusals));
+            route.handled(move |call| match inner(call)? {
+                Reply::Text(media_type, text) => {
+                    Ok(Reply::Text(media_type, text + &refusals.metric()))
+                }
+                other => Ok(other),
+            })
+        }
+        _ => route,
+    };
+    routes.into_iter().map(add).collect()
 }
 
 /// The text for all jobs.

@@ -58,5 +58,6 @@ pub use mutation::{Auditor, Mutation};
 pub use one_job::OneJob;
 pub use openapi::openapi;
 pub use route::{Call, Param, Reply, Route};
-pub use server::Server;
+pub use security::{Caller, KnownToken, Right, Role, Roles, Scope, Token, TokenBook, TokenFacts};
+pub use server::{AccessSettings, Server, Team, TlsFiles};
 pub use settings::HttpSettings;

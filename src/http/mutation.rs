@@ -1,12 +1,14 @@
 //! What somebody wanted changed, and what became of it, for whoever keeps a log of that.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A request that changes something.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mutation {
     /// Who asked.
     pub who: String,
+    /// Whether a token says so, and not only they themselves.
+    pub is_proved: bool,
     /// What is to be done, in a word or two.
     pub action: String,
     /// The job that is named in the path.
@@ -29,7 +31,17 @@ pub trait Auditor: Send + Sync + 'static {
 
 /// Words of a body that say what was wanted. Texts and values of a job file are not among them:
 /// they may hold secrets.
-const TOLD: [&str; 6] = ["name", "comment", "from", "from_checkpoint", "savepoint", "version"];
+const TOLD: [&str; 9] = [
+    "name",
+    "comment",
+    "from",
+    "from_checkpoint",
+    "savepoint",
+    "version",
+    "roles",
+    "jobs",
+    "expires_ms",
+];
 
 /// What a body says, in a line.
 #[must_use]
@@ -46,17 +58,28 @@ pub fn told(body: &Value) -> String {
     TOLD.iter().filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// What of an answer says which job, and which version: all else may be a secret.
+#[must_use]
+pub fn named(answer: &Value) -> Value {
+    json!({ "name": answer["name"], "version": answer["version"] })
+}
+
 /// What a route does: the end of its path, and `delete` before that.
 #[must_use]
 pub fn action(method: &axum::http::Method, path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.starts_with('{')).collect();
     let last = match parts[..] {
+        // What is done with tokens is said with what it is done to.
+        [.., "tokens"] if method == axum::http::Method::DELETE => return "revoke token".to_owned(),
+        [.., "tokens"] if method == axum::http::Method::POST => return "create token".to_owned(),
+        [.., "tokens", last] => return format!("{last} token"),
         [.., "jobs"] => "",
         [.., before, last] if before != "jobs" && before != "v1" => &format!("{before} {last}"),
         [.., last] => last,
         [] => "",
     };
     let verb = match (method.as_str(), last) {
+        ("GET", "") => "list jobs",
         ("DELETE", _) => "delete",
         ("PUT", _) => "save",
         (_, "") => "submit",
@@ -69,12 +92,17 @@ pub fn action(method: &axum::http::Method, path: &str) -> String {
 mod tests {
     use super::*;
     use axum::http::Method;
-    use serde_json::json;
 
     #[test]
     fn each_route_has_a_word_for_what_it_does() {
         for (method, path, word) in [
             (Method::POST, "/api/v1/jobs", "submit"),
+            (Method::GET, "/api/v1/jobs", "list jobs"),
+            (Method::GET, "/metrics", "metrics"),
+            (Method::POST, "/api/v1/tokens", "create token"),
+            (Method::POST, "/api/v1/tokens/{token}/rotate", "rotate token"),
+            (Method::DELETE, "/api/v1/tokens/{token}", "revoke token"),
+            (Method::GET, "/api/v1/tokens", "tokens"),
             (Method::POST, "/api/v1/jobs/{name}/start", "start"),
             (Method::DELETE, "/api/v1/jobs/{name}", "delete"),
             (Method::PUT, "/api/v1/jobs/{name}/draft", "save draft"),

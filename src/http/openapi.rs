@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::schemas;
 use super::security::WRITE_HEADER;
-use super::{Reply, Route, api_error};
+use super::{Reply, Right, Route, api_error};
 
 /// Where the description is.
 pub const PATH: &str = "/api/v1/openapi.json";
 
 /// The route of the description. Its content is that of all routes, which the router puts in.
 pub fn route() -> Route {
-    Route::get(PATH, "This description").gives("OpenApi")
+    Route::get(PATH, "This description").needs(Right::Read).for_some_jobs().gives("OpenApi")
 }
 
 /// The description of these routes.
@@ -28,7 +28,8 @@ pub fn openapi(routes: &[Route]) -> Value {
             "title": "seismic",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Jobs of seismic: what they do, and what can be asked of them. Numbers are \
-                            those of `seismic status --json`.",
+                            those of `seismic status --json`. x-seismic-right says which right \
+                            a caller needs; /api/v1/whoami which ones one has.",
         },
         "paths": paths,
         "components": {
@@ -106,6 +107,8 @@ fn operation(route: &Route) -> Value {
     }
     if !route.is_open {
         operation["security"] = json!([{ "token": [] }, {}]);
+        // A page shows a button only to those who may press it.
+        operation["x-seismic-right"] = json!(route.right.map(Right::name));
     }
     operation
 }

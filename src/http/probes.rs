@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiError, Jobs, Reply, Route};
+use super::{ApiError, Call, Jobs, Reply, Right, Route};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -18,11 +18,11 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             .handled(|_| Ok(Reply::Text(TEXT, "alive\n".to_owned()))),
         Route::get("/readyz", "Whether every job that should run reads, and reads what is new")
             .open()
-            .handled(move |_| ready(&*of_ready)),
+            .handled(move |call| ready(&*of_ready, call)),
     ]
 }
 
-fn ready(jobs: &dyn Jobs) -> Result<Reply, ApiError> {
+fn ready(jobs: &dyn Jobs, call: &Call) -> Result<Reply, ApiError> {
     jobs.answers()?;
     let most_ms = jobs.ready_lag_ms();
     let wanted = |state: &str| !matches!(state, "created" | "finished" | "stopped" | "paused");
@@ -33,6 +33,10 @@ fn ready(jobs: &dyn Jobs) -> Result<Reply, ApiError> {
     let not_ready: Vec<String> = asked.filter_map(|job| job.readiness(most_ms).err()).collect();
     match not_ready.is_empty() {
         true => Ok(Reply::Text(TEXT, "ready\n".to_owned())),
+        // Names of jobs are not for everyone.
+        false if !call.caller().may(Right::Read) || !call.caller().scope().is_all() => Err(
+            ApiError::new("unavailable", "not ready; with a token, this says which job and why"),
+        ),
         false => Err(ApiError::new("unavailable", not_ready.join("; "))),
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::ApiError;
 use super::events::Subscription;
+use super::security::{Caller, Right, Role};
+use super::{ApiError, mutation};
 
 /// What answers a call. It runs on a blocking thread of the server.
 pub type Handler = Arc<dyn Fn(&Call) -> Result<Reply, ApiError> + Send + Sync>;
@@ -35,6 +36,11 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether anyone may ask, as often as they like: probes.
     pub is_open: bool,
+    /// What a caller needs for it. `None`: nobody has said so, and only admins may ask.
+    pub right: Option<Right>,
+    /// Whether those may ask who do not reach all jobs, though the path names none: it leaves out
+    /// what they do not reach.
+    pub is_for_some_jobs: bool,
     /// Whether `If-Match` counts.
     pub has_versions: bool,
     /// What answers.
@@ -53,12 +59,12 @@ pub struct Param {
 }
 
 /// What a request asks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Call {
     path: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
     body: Value,
-    who: String,
+    caller: Caller,
     if_match: Option<String>,
 }
 
@@ -102,6 +108,8 @@ impl Route {
             text_type: "text/plain",
             status: StatusCode::OK,
             is_open: false,
+            right: None,
+            is_for_some_jobs: false,
             has_versions: false,
             handler,
         }
@@ -156,6 +164,20 @@ impl Route {
         self
     }
 
+    /// A caller needs this right.
+    #[must_use]
+    pub fn needs(mut self, right: Right) -> Route {
+        self.right = Some(right);
+        self
+    }
+
+    /// It leaves out, or refuses, what the caller does not reach.
+    #[must_use]
+    pub fn for_some_jobs(mut self) -> Route {
+        self.is_for_some_jobs = true;
+        self
+    }
+
     /// It changes a thing that has versions.
     #[must_use]
     pub fn versioned(mut self) -> Route {
@@ -176,6 +198,36 @@ impl Route {
     /// Names of the parameters in the path.
     pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Whether the caller may ask this of what the path names.
+    ///
+    /// # Errors
+    /// `forbidden` without the right that it needs, and for a job that the caller does not reach.
+    pub fn check(&self, caller: &Caller, path: &BTreeMap<String, String>) -> Result<(), ApiError> {
+        if self.is_open {
+            return Ok(());
+        }
+        let right = self.right.unwrap_or(Right::Administer);
+        if !caller.may(right) {
+            let able = Role::ALL.into_iter().filter(|role| role.rights().contains(&right));
+            let able: Vec<&str> = able.map(Role::name).collect();
+            let (who, has, needs) = (&caller.who, caller.roles(), able.join(" or "));
+            let what = mutation::action(&self.method, self.path);
+            return Err(ApiError::new(
+                "forbidden",
+                format!("token {who} has the role {has}, and {what:?} needs the role {needs}"),
+            ));
+        }
+        match path.get("name") {
+            Some(job) => caller.check_reach(job),
+            None if self.is_for_some_jobs || caller.scope().is_all() => Ok(()),
+            None => {
+                let (who, scope) = (&caller.who, caller.scope());
+                let why = format!("token {who} is for jobs {scope}, and this is about all of them");
+                Err(ApiError::new("forbidden", why))
+            }
+        }
     }
 
     /// Answers a call, after a look at its parameters.
@@ -214,19 +266,31 @@ impl Call {
         query: BTreeMap<String, String>,
         body: Value,
     ) -> Call {
-        Call { path, query, body, who: "local".to_owned(), if_match: None }
+        Call { path, query, body, caller: Caller::local("local"), if_match: None }
     }
 
-    /// The same call of somebody, who says what the thing is that it is to change.
+    /// The same call of somebody.
     #[must_use]
-    pub fn of(self, who: String, if_match: Option<String>) -> Call {
-        Call { who, if_match, ..self }
+    pub fn of(self, caller: Caller) -> Call {
+        Call { caller, ..self }
+    }
+
+    /// The same call, which says what the thing is that it is to change.
+    #[must_use]
+    pub fn at(self, if_match: Option<String>) -> Call {
+        Call { if_match, ..self }
+    }
+
+    /// What who asks is called.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        &self.caller.who
     }
 
     /// Who asks.
     #[must_use]
-    pub fn who(&self) -> &str {
-        &self.who
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// What `If-Match` says, without quotes: the version that is to be changed, or `*`.

@@ -75,22 +75,28 @@ impl HttpSettings {
         Ok(())
     }
 
-    /// The token of the file, if there is one.
+    /// The token of the file, without which nobody may ask at an address that others can reach.
     ///
     /// # Errors
     /// [`Usage`] when the file cannot be read or holds none, and when an address that others can
     /// reach has none.
     pub fn token(&self) -> Result<Option<Token>, Usage> {
-        let Some(file) = &self.token_file else {
-            return match self.address.ip().is_loopback() {
-                true => Ok(None),
-                false => Err(Usage(format!(
-                    "others can reach {}, so requests there need a token: write one into a \
-                     file and name it with --http-token-file, or listen on 127.0.0.1",
-                    self.address
-                ))),
-            };
-        };
+        match self.own_token()? {
+            None if !self.address.ip().is_loopback() => Err(Usage(format!(
+                "others can reach {}, so requests there need a token: write one into a \
+                 file and name it with --http-token-file, or listen on 127.0.0.1",
+                self.address
+            ))),
+            token => Ok(token),
+        }
+    }
+
+    /// The token of the file, if there is one.
+    ///
+    /// # Errors
+    /// [`Usage`] when the file cannot be read or holds none.
+    pub fn own_token(&self) -> Result<Option<Token>, Usage> {
+        let Some(file) = &self.token_file else { return Ok(None) };
         let name = file.display();
         let text = std::fs::read_to_string(file)
             .map_err(|error| Usage(format!("the token file {name} cannot be read: {error}")))?;

@@ -1,17 +1,111 @@
 //! The HTTP client of commands.
 
 use std::fs;
-use std::path::Path;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use serde_json::Value;
 use ureq::Agent;
+use ureq::http::Uri;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::error::Usage;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The variable with the token where no file is named.
+const TOKEN_VARIABLE: &str = "SEISMIC_TOKEN";
+
+/// What a command has to show to a server, and what it wants to see. A token is never said on a
+/// command line, where everyone on the machine reads it.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Credentials {
+    /// File with the token for the server; without one, the variable SEISMIC_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// File with certificates in PEM of whom the server's is to be signed by; without one, by a
+    /// public authority
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// The token, from the file or the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what it has is no token.
+    pub fn token(&self) -> anyhow::Result<Option<String>> {
+        let (text, place) = match &self.token_file {
+            Some(path) => {
+                let read = fs::read_to_string(path);
+                let place = path.display().to_string();
+                let cannot =
+                    |error| Usage(format!("the token file {place} cannot be read: {error}"));
+                (read.map_err(cannot)?, place)
+            }
+            None => match std::env::var(TOKEN_VARIABLE) {
+                Ok(text) if !text.trim().is_empty() => (text, TOKEN_VARIABLE.to_owned()),
+                _ => return Ok(None),
+            },
+        };
+        let token = text.trim();
+        // A line more would be another header of the request.
+        match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Some(token.to_owned())),
+            false => Err(Usage(format!("{place} has no token: write one word of ASCII")).into()),
+        }
+    }
+
+    /// That none are given where no server is asked.
+    ///
+    /// # Errors
+    /// [`Usage`] when there are.
+    pub fn check_unused(&self) -> Result<(), Usage> {
+        match self.token_file.is_some() || self.ca_file.is_some() {
+            true => Err(Usage(
+                "--token-file and --ca-file are for a server: name it with --server".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What asks servers, each question within that time.
+    ///
+    /// # Errors
+    /// When certificates cannot be read.
+    pub fn agent(&self, patience: Duration) -> anyhow::Result<Agent> {
+        let tls = TlsConfig::builder().root_certs(self.roots()?).build();
+        let config = Agent::config_builder()
+            .timeout_global(Some(patience))
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(0);
+        Ok(config.build().into())
+    }
+
+    fn roots(&self) -> anyhow::Result<RootCerts> {
+        let Some(path) = &self.ca_file else { return Ok(RootCerts::WebPki) };
+        let name = path.display();
+        let pem = fs::read(path)
+            .map_err(|error| Usage(format!("--ca-file {name} cannot be read: {error}")))?;
+        let found: Result<Vec<PemItem<'_>>, _> = parse_pem(&pem).collect();
+        let found = found.map_err(|error| Usage(format!("--ca-file {name}: {error}")))?;
+        let all: Vec<Certificate<'static>> = found
+            .into_iter()
+            .filter_map(|item| match item {
+                PemItem::Certificate(certificate) => Some(certificate),
+                _ => None,
+            })
+            .collect();
+        match all.is_empty() {
+            true => Err(Usage(format!("--ca-file {name} has no certificate in PEM")).into()),
+            false => Ok(RootCerts::new_with_certs(&all)),
+        }
+    }
+}
 
 /// A server.
 pub struct Client {
@@ -23,26 +117,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server at `url`, such as `http://127.0.0.1:8080`, with the token of a file.
+    /// The server at `url`, such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// When the address is none, or the file cannot be read.
-    pub fn new(url: &str, token_file: Option<&Path>) -> anyhow::Result<Client> {
+    /// When the address is none, or a file cannot be read.
+    pub fn new(url: &str, credentials: &Credentials) -> anyhow::Result<Client> {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             let why = format!("--server {url}: write an address like http://127.0.0.1:8080");
             return Err(Usage(why).into());
         }
-        let read = |path: &Path| {
-            let text = fs::read_to_string(path);
-            text.with_context(|| format!("reading the token in {}", path.display()))
-        };
-        let token = token_file.map(read).transpose()?.map(|text| text.trim().to_owned());
-        let agent = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .build()
-            .into();
+        let token = credentials.token()?;
+        if token.is_some() && url.starts_with("http://") && !is_here(url) {
+            tracing::warn!(
+                "{url} is not encrypted: whoever is on the way can read the token; use https"
+            );
+        }
+        let agent = credentials.agent(PATIENCE)?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Client { url, token, user: user(), agent })
     }
@@ -135,7 +225,11 @@ impl Client {
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> anyhow::Result<Value> {
         let mut answer = answer.map_err(|error| {
-            anyhow!("no server answers at {}: {error}; `seismic serve` starts one", self.url)
+            let remedy = match self.url.starts_with("https:") {
+                true => "--ca-file names who signed its certificate",
+                false => "`seismic serve` starts one",
+            };
+            anyhow!("no server answers at {}: {error}; {remedy}", self.url)
         })?;
         let (status, text) = (answer.status(), answer.body_mut().read_to_string()?);
         let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -147,6 +241,20 @@ impl Client {
             Some(message) if status.is_client_error() => Err(Usage(message.to_owned()).into()),
             Some(message) => bail!("{message}"),
             None => bail!("{} answered with status {status}", self.url),
+        }
+    }
+}
+
+/// Whether the address is on this machine.
+fn is_here(url: &str) -> bool {
+    let Some(host) = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)) else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => {
+            (bare, 0).to_socket_addrs().is_ok_and(|mut all| all.all(|it| it.ip().is_loopback()))
         }
     }
 }

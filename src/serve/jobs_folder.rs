@@ -186,6 +186,7 @@ fn note(server: &mut Supervisor, action: &str, job: &str, detail: &str) {
     let entry = AuditEntry {
         at_ms: now_ms(),
         who: WHO.to_owned(),
+        is_proved: true,
         action: action.to_owned(),
         job: Some(job.to_owned()),
         version,

@@ -39,6 +39,18 @@ pub const AUDIT_REFUSALS: u64 = 1_000;
 /// head.
 pub const AUDIT_JOB: usize = 64;
 
+/// Tokens that count at a time: each request is compared with all, which takes some microseconds.
+pub const TOKENS: usize = 500;
+
+/// Tokens kept that were withdrawn, the newest: their names are not used again.
+pub const REVOKED_TOKENS: usize = 2_000;
+
+/// Characters of the name of a token.
+pub const TOKEN_NAME: usize = 64;
+
+/// How often it is stored when tokens were used: nobody asks more exactly, and each write is synced.
+pub const TOKENS_USED_EVERY: Duration = Duration::from_secs(60);
+
 /// Longest comment, in bytes.
 pub const COMMENT_BYTES: usize = 1_000;
 

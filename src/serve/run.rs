@@ -22,7 +22,7 @@ use super::state::history::History;
 use super::supervisor::Supervisor;
 use super::supervisor::manager::Manager;
 use crate::cli::stdio::tell;
-use crate::http::{self, Auditor, Jobs, Server};
+use crate::http::{self, Auditor, Jobs, Server, Team};
 use crate::watch::Systemd;
 
 /// How often the folder of job files is read.
@@ -57,7 +57,9 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
             relief.set(settings.pressure.clone());
             let mut commands = commands.write().unwrap_or_else(PoisonError::into_inner);
             commands.clone_from(&settings.commands);
+            reload_tls(server.as_ref());
         }
+        supervisor.store_uses();
         if let Some(folder) = &mut folder
             && followed.is_none_or(|at| at.elapsed() >= FOLLOW_EVERY)
         {
@@ -85,14 +87,28 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
     let mut routes = http::routes(&jobs);
     routes.extend(api::routes(&handle));
     let auditor: Arc<dyn Auditor> = Arc::new(StateAuditor(handle));
-    let server = Server::start_audited(http, routes, Some(auditor))?;
-    tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
-    tell(format_args!("the page is at http://{}/", server.address()));
-    if http.token_file.is_none() {
+    let tokens = supervisor.token_book();
+    let server =
+        Server::start_for(http, routes, Team { access: &settings.access, tokens, auditor })?;
+    let url = server.url();
+    tell(format_args!("serving {url}/metrics and /api/v1"));
+    tell(format_args!("the page is at {url}/"));
+    if settings.access.is_free_for_local(http) {
         let who = "whoever is on this machine may see and change jobs";
-        tell(format_args!("no token is asked for: {who}; --http-token-file FILE asks for one"));
+        tell(format_args!("no token is asked for: {who}; --http-require-token asks for one"));
+    }
+    if !http.address.ip().is_loopback() && settings.access.tls.is_none() {
+        let what = "tokens and rows can be read by whoever is between it and who asks";
+        tell(format_args!("connections are not encrypted: {what}, unless a proxy encrypts them"));
     }
     Ok(Some(server))
+}
+
+/// Has connections from now on take the certificate that the files have by now.
+fn reload_tls(server: Option<&Server>) {
+    if let Some(Err(error)) = server.map(Server::reload_tls) {
+        tracing::error!("{error}; the certificate that was read before stays");
+    }
 }
 
 /// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read its file again.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::pressure::look::PressureLimits;
 use super::worker::order::Description;
-use crate::http::HttpSettings;
+use crate::http::{AccessSettings, HttpSettings};
 use crate::job::file::server_file::{Connections, Defaults};
 use crate::job::service::JobName;
 
@@ -36,6 +36,8 @@ pub struct ServeSettings {
     pub pressure: PressureLimits,
     /// Where it is asked over HTTP.
     pub http: Option<HttpSettings>,
+    /// How several people reach it there.
+    pub access: AccessSettings,
 }
 
 impl ServeSettings {

@@ -5,11 +5,12 @@ use serde::Deserialize as _;
 use super::client::Client;
 use crate::http::model::JobEntry;
 use crate::job::location::Location;
+use crate::serve::client::Credentials;
 use crate::status;
 use crate::status::numbers::JobNumbers;
 
 /// Where the jobs are looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Source {
     /// A server's API.
     Server(Client),
@@ -18,10 +19,12 @@ pub enum Source {
 }
 
 impl Source {
-    /// The server at `HOST:PORT`.
-    #[must_use]
-    pub fn server(server: String, token: Option<String>) -> Source {
-        Source::Server(Client { server, token })
+    /// The server at `HOST:PORT`, or at a URL.
+    ///
+    /// # Errors
+    /// When token or certificates cannot be read.
+    pub fn server(address: &str, credentials: &Credentials) -> anyhow::Result<Source> {
+        Ok(Source::Server(Client::new(address, credentials)?))
     }
 
     /// What it is, as text.

@@ -1,5 +1,6 @@
 //! The page in a real browser.
 
+mod access;
 mod devtools;
 mod screenshots;
 

@@ -7,11 +7,11 @@ use super::client::{Answer, Client};
 use super::schema::faults;
 use crate::stage::{Stage, wait_until};
 
-/// The path with a job's name in it.
+/// The path with a name in it, of a job or of a token.
 fn filled(path: &str, name: &str) -> String {
     // Events have no end unless it is said.
     let count = if path.ends_with("/events") { "?count=1" } else { "" };
-    path.replace("{name}", name) + count
+    path.replace("{name}", name).replace("{token}", name) + count
 }
 
 /// Checks an answer against what is said of this operation.
@@ -80,12 +80,12 @@ pub fn call_every_route(client: &Client, tour: &Tour<'_>) -> usize {
             continue;
         }
         // Errors: of a job that is not there, of a parameter that there is not, of another method.
-        if path.contains("{name}") {
+        if path.contains('{') {
             let answer = ask(client, method, &filled(path, "nobody"), &body);
             assert_eq!(answer.error(404), "not_found", "{path}");
             check(&document, said, &answer);
         }
-        let path_alone = path.replace("{name}", &name);
+        let path_alone = path.replace("{name}", &name).replace("{token}", &name);
         let strange = format!("{path_alone}?strange=1");
         let answer = ask(client, method, &strange, &body);
         assert_eq!(answer.error(400), "bad_request", "{path}");

@@ -1,5 +1,6 @@
 //! `seismic serve`: jobs as separate processes, across deaths of workers and servers.
 
+pub mod access;
 mod alarms;
 mod begin;
 mod container;

@@ -18,7 +18,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
     let steps = ["/start", "/savepoints", "/pause", "/resume", "/stop"];
     let order = |method: &str, path: &str| match (method, path) {
-        ("POST", "/api/v1/jobs") => 0,
+        ("POST", "/api/v1/jobs" | "/api/v1/tokens") => 0,
         // A draft is saved, submitted and, as all that is stopped, started.
         ("PUT", _) => 1,
         ("POST", path) if path.ends_with("/draft/submit") => 2,
@@ -28,6 +28,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         _ => 4,
     };
     let name = |method: &str, path: &str| match method {
+        _ if path.contains("{token}") => "vera".to_owned(),
         "DELETE" if !path.ends_with("/draft") => "copied".to_owned(),
         _ => "coast".to_owned(),
     };
@@ -36,6 +37,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         ("POST", path) if path.ends_with("/copy") => {
             json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()
         }
+        ("POST", "/api/v1/tokens") => json!({ "name": "vera", "roles": ["viewer"] }).to_string(),
         ("POST", path) if path.ends_with("/savepoints") => json!({ "name": "before" }).to_string(),
         _ => "{}".to_owned(),
     };
@@ -63,6 +65,6 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let tour =
         Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
     let routes = call_every_route(&client, &tour);
-    assert!(routes >= 32, "{routes}");
+    assert!(routes >= 37, "{routes}");
     server.stop_within(Signal::TERM, STOP).ok();
 }

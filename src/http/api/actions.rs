@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::{location_of, reply};
-use crate::http::{Action, Jobs, Route};
+use crate::http::{Action, Jobs, Right, Route};
 
 pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let (of_savepoint, of_stop) = (Arc::clone(jobs), Arc::clone(jobs));
@@ -14,7 +14,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
         Route::post(
             "/api/v1/jobs/{name}/savepoints",
             "Request a checkpoint with a name; it is complete when all partitions have taken theirs",
-        )
+        ).needs(Right::Operate)
         .takes("NewSavepoint")
         .gives("Accepted")
         .with_status(StatusCode::ACCEPTED)
@@ -24,7 +24,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             of_savepoint.act(call.path("name"), &Action::Savepoint(name))?;
             reply(json!({ "accepted": true }))
         }),
-        Route::post("/api/v1/jobs/{name}/stop", "Make the last commits and end")
+        Route::post("/api/v1/jobs/{name}/stop", "Make the last commits and end").needs(Right::Operate)
             .gives("Accepted")
             .with_status(StatusCode::ACCEPTED)
             .handled(move |call| {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{location_of, reply};
 use crate::http::cached::CachedByJob;
-use crate::http::{ApiError, Jobs, Route, limits};
+use crate::http::{ApiError, Jobs, Right, Route, limits};
 use crate::job::location::Location;
 
 /// What the store of a job says of its checkpoints.
@@ -27,6 +27,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             "/api/v1/jobs/{name}/checkpoints",
             "Every checkpoint that is kept, by partition",
         )
+        .needs(Right::Read)
         .gives("Checkpoints")
         .handled(move |call| {
             let location = location_of(&*of_all.0, call)?;
@@ -36,6 +37,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             "/api/v1/jobs/{name}/savepoints",
             "Checkpoints with a name, and those that are requested",
         )
+        .needs(Right::Read)
         .gives("Savepoints")
         .handled(move |call| {
             let location = location_of(&*of_named.0, call)?;

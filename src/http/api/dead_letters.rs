@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{location_of, reply};
 use crate::cli::json::{Content, Value as Decoded};
-use crate::http::{ApiError, Jobs, Route};
+use crate::http::{ApiError, Jobs, Right, Route};
 use crate::job::location::Location;
 
 /// Letters that are looked at in each partition for those of one reason.
@@ -25,6 +25,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let jobs = Arc::clone(jobs);
     vec![
         Route::get("/api/v1/jobs/{name}/dead-letters", "The newest dead letters, decoded")
+            .needs(Right::Read)
             .number("limit", "How many to give, at most 500 [default: 50]")
             .text("reason", "Only those of this reason, among the newest 10,000 of each partition")
             .gives("DeadLetters")

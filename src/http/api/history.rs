@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::{location_of, reply};
 use crate::http::history::Point;
-use crate::http::{Jobs, Route, limits};
+use crate::http::{Jobs, Right, Route, limits};
 use crate::time::now_ms;
 
 pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let jobs = Arc::clone(jobs);
     vec![
         Route::get("/api/v1/jobs/{name}/metrics", "What the job's numbers were, oldest first")
+            .needs(Right::Read)
             .number("seconds", "How far to look back [default: 300]")
             .number("points", "How many points to give at most [default: 3600]")
             .gives("History")

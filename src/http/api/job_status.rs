@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{location_of, reply};
 use crate::http::cached::CachedByJob;
-use crate::http::{ApiError, Jobs, Route, limits};
+use crate::http::{ApiError, Jobs, Right, Route, limits};
 use crate::remedy::in_one_line;
 use crate::status;
 
@@ -15,6 +15,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let (of_job, of_status) = ((Arc::clone(jobs), Arc::clone(&read)), (Arc::clone(jobs), read));
     vec![
         Route::get("/api/v1/jobs/{name}", "One job, with its state, its numbers and its status")
+            .needs(Right::Read)
             .gives("Job")
             .handled(move |call| {
                 let (jobs, read) = &of_job;
@@ -32,6 +33,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             "/api/v1/jobs/{name}/status",
             "What the job's store and queue say of it, as `seismic status --json`",
         )
+        .needs(Right::Read)
         .gives("Status")
         .handled(move |call| {
             let (jobs, read) = &of_status;

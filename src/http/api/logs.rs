@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{location_of, reply};
-use crate::http::{Jobs, Route, limits};
+use crate::http::{Jobs, Right, Route, limits};
 
 pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let jobs = Arc::clone(jobs);
     vec![
         Route::get("/api/v1/jobs/{name}/logs", "The newest lines of the job's log, oldest first")
+            .needs(Right::Read)
             .number("lines", "How many lines to give, at most 1000 [default: 100]")
             .gives("Logs")
             .handled(move |call| {

@@ -11,6 +11,7 @@ mod logs;
 mod overview;
 mod rows;
 mod sensors;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     all.extend(events::routes(jobs));
     all.extend(logs::routes(jobs));
     all.extend(actions::routes(jobs));
+    all.push(whoami::route());
     all.push(openapi::route());
     all
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{location_of, reply};
 use crate::http::cached::CachedByJob;
-use crate::http::{ApiError, Jobs, Route, limits};
+use crate::http::{ApiError, Jobs, Right, Route, limits};
 use crate::job::kinds;
 use crate::job::location::Location;
 
@@ -23,6 +23,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             "/api/v1/jobs/{name}/rows",
             "Newest rows of a sensor, oldest first, of the newest 5,000 of each partition",
         )
+        .needs(Right::Read)
         .text("sensor", "The sensor's whole id")
         .number("from_ms", "Only rows of windows that begin then or later, ms since 1970 UTC")
         .number("limit", "How many to give, at most 1000 [default: 300]")

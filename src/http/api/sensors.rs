@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{location_of, reply};
 use crate::http::cached::CachedByJob;
-use crate::http::{ApiError, Call, Jobs, Reply, Route, limits};
+use crate::http::{ApiError, Call, Jobs, Reply, Right, Route, limits};
 use crate::job::kinds;
 use crate::job::location::Location;
 use crate::job::repartition::InputQueue;
@@ -23,7 +23,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
         Route::get(
             "/api/v1/jobs/{name}/sensors",
             "How each sensor fares in the newest 10,000 messages of each partition",
-        )
+        ).needs(Right::Read)
         .text("search", "Only sensors whose ids contain this text, in any case")
         .text("sort", "sensor (usual), records, rate, rejected, late, gaps, clock_offset or last_seen; largest first")
         .number("offset", "How many to pass over [default: 0]")

@@ -15,7 +15,7 @@ pub struct EventBody(Receiver<Bytes>);
 impl EventBody {
     /// Those of a subscription. To be called within the server's runtime.
     pub fn following(subscription: Subscription) -> EventBody {
-        let Subscription { mut newest, most } = subscription;
+        let Subscription { mut newest, most, caller } = subscription;
         // One on its way, one that waits.
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
@@ -26,7 +26,12 @@ impl EventBody {
                     () = sender.closed() => return,
                 };
                 let event = newest.borrow_and_update().clone();
-                if changed.is_err() || sender.send(event).await.is_err() {
+                // Whoever has lost their token follows no longer.
+                if changed.is_err() || !caller.is_still_let_in() {
+                    return;
+                }
+                let event = event.text_for(&caller);
+                if sender.send(event).await.is_err() {
                     return;
                 }
                 sent += 1;

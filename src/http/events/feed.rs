@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Subscription;
+use super::event::Event;
 use crate::http::history::point;
 use crate::http::model::JobEntry;
-use crate::http::{ApiError, Jobs, limits};
+use crate::http::{ApiError, Caller, Jobs, limits};
 use crate::status::numbers::JobNumbers;
 use crate::time::now_ms;
 
 /// The events of these jobs.
 pub struct Feed {
     jobs: Arc<dyn Jobs>,
-    newest: watch::Sender<Bytes>,
+    newest: watch::Sender<Arc<Event>>,
     /// Whether the thread is there that makes them.
     is_made: Mutex<bool>,
 }
@@ -26,14 +26,18 @@ pub struct Feed {
 impl Feed {
     /// Nothing is made yet.
     pub fn new(jobs: Arc<dyn Jobs>) -> Feed {
-        Feed { jobs, newest: watch::Sender::new(Bytes::new()), is_made: Mutex::new(false) }
+        Feed { jobs, newest: watch::Sender::new(Arc::default()), is_made: Mutex::new(false) }
     }
 
-    /// Events from now on, `most` of them, or without end with 0.
+    /// Events from now on of what the caller reaches, `most` of them, or without end with 0.
     ///
     /// # Errors
     /// `too_many_requests` when as many follow as may.
-    pub fn subscribe(self: &Arc<Self>, most: u64) -> Result<Subscription, ApiError> {
+    pub fn subscribe(
+        self: &Arc<Self>,
+        most: u64,
+        caller: &Caller,
+    ) -> Result<Subscription, ApiError> {
         let mut is_made = self.is_made();
         if self.newest.receiver_count() >= limits::STREAMS {
             let why = format!(
@@ -53,13 +57,13 @@ impl Feed {
             started.map_err(|error| ApiError::unavailable(&error.into()))?;
             *is_made = true;
         }
-        Ok(Subscription { newest, most })
+        Ok(Subscription { newest, most, caller: caller.clone() })
     }
 
     fn make_while_followed(&self) {
         let mut last = BTreeMap::new();
         loop {
-            self.newest.send_replace(event(self.jobs.jobs(), &mut last));
+            self.newest.send_replace(Arc::new(event(self.jobs.jobs(), &mut last)));
             thread::sleep(limits::EVENT_EVERY);
             let mut is_made = self.is_made();
             if self.newest.receiver_count() == 0 {
@@ -75,11 +79,12 @@ impl Feed {
 }
 
 /// The event of this second, and what the next one needs of it.
-fn event(jobs: Vec<JobEntry>, last: &mut BTreeMap<String, JobNumbers>) -> Bytes {
-    let shown: Vec<Value> = jobs.iter().map(|job| shown(job, last.get(&job.name))).collect();
+fn event(jobs: Vec<JobEntry>, last: &mut BTreeMap<String, JobNumbers>) -> Event {
+    let shown =
+        jobs.iter().map(|job| (job.name.clone(), shown(job, last.get(&job.name)).to_string()));
+    let event = Event::new(now_ms(), shown.collect());
     *last = jobs.into_iter().map(|job| (job.name, job.numbers)).collect();
-    let all = json!({ "at_ms": now_ms(), "jobs": shown });
-    Bytes::from(format!("event: jobs\ndata: {all}\n\n"))
+    event
 }
 
 /// What a page shows of a job all the time: neither partitions nor histograms.
@@ -114,7 +119,7 @@ mod tests {
         };
         let mut last = BTreeMap::new();
         event(vec![job(1_000, 500)], &mut last);
-        let text = event(vec![job(3_000, 900)], &mut last);
+        let text = event(vec![job(3_000, 900)], &mut last).text_for(&Caller::local("anna"));
         let text = std::str::from_utf8(&text).unwrap();
         let data = text.strip_prefix("event: jobs\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
         assert!(!data.contains('\n'));

@@ -1,17 +1,21 @@
 //! Events for pages: the numbers of all jobs, once a second, as server-sent events.
 //!
-//! The text is produced once for all subscribers, by a thread that exists while there are some. A
+//! The text is produced once for all who see all jobs, by a thread that exists while there are some. A
 //! slow reader gets the newest event and misses those in between: nothing is queued.
 
 mod body;
+mod event;
 mod feed;
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use hyper::body::Bytes;
 use tokio::sync::watch;
 
+use self::event::Event;
+use super::security::Caller;
 pub use feed::Feed;
 
 /// Media type of the stream.
@@ -20,9 +24,11 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// Events for one reader.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    newest: watch::Receiver<Bytes>,
+    newest: watch::Receiver<Arc<Event>>,
     /// Events after which the stream ends; 0: it does not.
     most: u64,
+    /// Who reads.
+    caller: Caller,
 }
 
 impl PartialEq for Subscription {

@@ -3,6 +3,7 @@
 mod served;
 mod shape;
 mod stored;
+mod tokens;
 mod versions;
 
 use serde_json::{Map, Value, json};
@@ -12,6 +13,7 @@ use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
 };
 use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
+use self::tokens::{new_token, token, who_am_i};
 use self::versions::{audit_entry, draft, optional_object, version, version_diff, version_whole};
 use super::api_error;
 use super::model::STATES;
@@ -80,6 +82,11 @@ pub fn schemas() -> Map<String, Value> {
         ("Transitions", object(&[("transitions", list(transition()))])),
         ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),
+        ("NewToken", new_token()),
+        ("Token", token()),
+        ("Tokens", object(&[("tokens", list(reference("Token")))])),
+        ("CreatedToken", object(&[("created", reference("Token")), ("token", text())])),
+        ("WhoAmI", who_am_i()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }

@@ -55,6 +55,7 @@ pub(super) fn audit_entry() -> Value {
         ("id", count()),
         ("at_ms", time()),
         ("who", text()),
+        ("is_proved", flag()),
         ("action", text()),
         ("job", optional("string")),
         ("version", optional("integer")),

@@ -3,24 +3,38 @@
 //! * **Host**: unknown names are refused, so that no page can reach the server under its own name
 //!   (DNS rebinding). IP addresses are allowed.
 //! * **Origin**: a page of another site may neither read nor write.
-//! * **Token**: if one is configured, everything but the probes requires it.
+//! * **Token**: it says who asks ([`gate`]); without one, only those on this machine pass, unless
+//!   that is switched off. What they may do, and with which jobs, is asked by the route.
 //! * **Writes** require the header [`WRITE_HEADER`], which no form or link can send.
 //! * **Rate**: requests beyond it get 429.
 
+mod book;
+mod caller;
+mod gate;
 mod headers;
 mod host;
 mod rate_limit;
+mod refusals;
+mod role;
+mod scope;
 mod token;
 mod who;
 
 use axum::http::{HeaderMap, Method, header};
 
+pub use self::book::{KnownToken, TokenBook, TokenFacts};
+pub use self::caller::Caller;
+pub use self::gate::Gate;
 pub use self::headers::add_to;
 use self::host::is_own_name;
 pub use self::rate_limit::RateLimit;
+pub use self::refusals::Refusals;
+pub use self::role::{Right, Role, Roles};
+pub use self::scope::Scope;
 pub use self::token::Token;
 pub use self::who::who;
 use super::ApiError;
+use crate::time::now_ms;
 
 /// The header that every write needs, with any value.
 pub const WRITE_HEADER: &str = "x-seismic-request";
@@ -30,14 +44,16 @@ pub const WRITE_HEADER: &str = "x-seismic-request";
 pub struct Guards {
     /// Names that the server has beside addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// What everything but the probes needs.
-    pub token: Option<Token>,
-    /// Requests per second.
+    /// Who may ask.
+    pub gate: Gate,
+    /// Requests per second of those who may.
     pub rate: RateLimit,
+    /// The same of all others, who take nothing from these.
+    pub strangers: RateLimit,
 }
 
 impl Guards {
-    /// Whether a request may pass; `is_open`: it is to a probe.
+    /// Who asks, if the request may pass; `is_open`: it is to a probe.
     ///
     /// # Errors
     /// Why not.
@@ -46,11 +62,13 @@ impl Guards {
         method: &Method,
         headers: &HeaderMap,
         is_open: bool,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Caller, ApiError> {
+        let caller = self.gate.caller(headers, now_ms());
         if is_open {
-            return Ok(());
+            return Ok(caller.unwrap_or_else(|_| Caller::stranger()));
         }
-        if !self.rate.take() {
+        let rate = if caller.is_ok() { &self.rate } else { &self.strangers };
+        if !rate.take() {
             return Err(ApiError::new(
                 "too_many_requests",
                 "more requests came in this second than are answered: ask less often, or raise \
@@ -67,9 +85,7 @@ impl Guards {
             ));
         }
         check_origin(headers, host)?;
-        if let Some(token) = &self.token {
-            token.check(text(headers, header::AUTHORIZATION.as_str()))?;
-        }
+        let caller = caller?;
         let is_write = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         if is_write && !headers.contains_key(WRITE_HEADER) {
             return Err(ApiError::new(
@@ -77,7 +93,7 @@ impl Guards {
                 format!("requests that change something need the header {WRITE_HEADER}: 1"),
             ));
         }
-        Ok(())
+        Ok(caller)
     }
 }
 
@@ -116,10 +132,11 @@ mod tests {
     fn check(method: &Method, pairs: &[(&str, &str)]) -> Result<(), &'static str> {
         let guards = Guards {
             hosts: vec!["seismic.example".into()],
-            token: Some(Token::new("secret")),
+            gate: Gate { own: Some(Token::new("secret")), ..Gate::default() },
             rate: RateLimit::new(1_000),
+            strangers: RateLimit::new(1_000),
         };
-        guards.check(method, &headers(pairs), false).map_err(|error| error.code)
+        guards.check(method, &headers(pairs), false).map(drop).map_err(|error| error.code)
     }
 
     const HOST: (&str, &str) = ("host", "127.0.0.1:9100");
@@ -163,10 +180,34 @@ mod tests {
 
     #[test]
     fn beyond_the_rate_only_probes_are_answered() {
-        let guards = Guards { hosts: Vec::new(), token: None, rate: RateLimit::new(1) };
+        let guards = Guards {
+            hosts: Vec::new(),
+            gate: Gate { is_local_free: true, ..Gate::default() },
+            rate: RateLimit::new(1),
+            strangers: RateLimit::new(1),
+        };
         let ask = |is_open| guards.check(&Method::GET, &headers(&[HOST]), is_open);
-        assert_eq!(ask(false), Ok(()));
+        assert!(ask(false).is_ok());
         assert_eq!(ask(false).unwrap_err().code, "too_many_requests");
-        assert_eq!(ask(true), Ok(()));
+        assert!(ask(true).is_ok());
+    }
+
+    #[test]
+    fn strangers_who_ask_too_often_take_nothing_from_those_who_have_a_token() {
+        let guards = Guards {
+            hosts: Vec::new(),
+            gate: Gate { own: Some(Token::new("secret")), ..Gate::default() },
+            rate: RateLimit::new(1),
+            strangers: RateLimit::new(2),
+        };
+        let ask = |pairs: &[(&str, &str)]| {
+            guards.check(&Method::GET, &headers(pairs), false).map(drop).map_err(|it| it.code)
+        };
+        let as_stranger: Vec<_> = (0..5).map(|_| ask(&[HOST])).collect();
+        assert_eq!(
+            as_stranger[..3],
+            [Err("unauthorized"), Err("unauthorized"), Err("too_many_requests"),]
+        );
+        assert_eq!(ask(&[HOST, TOKEN]), Ok(()));
     }
 }

@@ -45,7 +45,7 @@ fn entry_of(
     at_ms: i64,
     newest_version: impl FnOnce(&str) -> anyhow::Result<u64>,
 ) -> anyhow::Result<AuditEntry> {
-    let Mutation { who, action, job, result, detail, answer, by_guard } = mutation;
+    let Mutation { who, is_proved, action, job, result, detail, answer, by_guard } = mutation;
     let job = job.or_else(|| answer["name"].as_str().map(str::to_owned));
     let version = match (answer["version"].as_u64(), &job) {
         (Some(version), _) => Some(version),
@@ -54,7 +54,7 @@ fn entry_of(
     };
     let job = job.map(|job| in_one_line(&job, limits::AUDIT_JOB));
     let (action, detail) = (in_one_line(&action, DETAIL), in_one_line(&detail, DETAIL));
-    Ok(AuditEntry { id: 0, at_ms, who, action, job, version, result, detail, by_guard })
+    Ok(AuditEntry { id: 0, at_ms, who, is_proved, action, job, version, result, detail, by_guard })
 }
 
 /// The beginning of a text, with control characters as escapes.
@@ -79,7 +79,12 @@ pub fn show(
             most: call.number("limit", 100, SHOWN)?,
         };
         let connected = server.ask(|server| server.state().connect())?;
-        let entries = connected.and_then(|db| query.entries(&db));
+        let caller = call.caller();
+        // What is about no job may be about all of them.
+        let is_shown = |entry: &AuditEntry| {
+            caller.scope().is_all() || entry.job.as_ref().is_some_and(|job| caller.reaches(job))
+        };
+        let entries = connected.and_then(|db| query.entries(&db, is_shown));
         Ok(Reply::Json(json!({ "entries": entries.map_err(|error| refusal(&error))? })))
     }
 }

@@ -89,7 +89,7 @@ pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
         let why = format!("the draft of job {name} is of a job {other}: submit it as a file");
         return Err(ApiError::conflict(why));
     }
-    let of_base = call.clone().of(call.who().to_owned(), Some(base));
+    let of_base = call.clone().at(Some(base));
     let submitted = add(&of_base, server, draft.description, Begin::default(), &by)?;
     server.state_mut().discard_draft(&name).map_err(|error| refusal(&error))?;
     Ok(submitted)

@@ -10,6 +10,7 @@ mod looked;
 mod roots;
 mod routes;
 mod submission;
+mod tokens;
 mod versions;
 
 pub use audit::StateAuditor;

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::asking::{accepted, body, known, refusal, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
-use super::{audit, configuration, copy, drafts, versions};
-use crate::http::{ApiError, Call, Reply, Route};
+use super::{audit, configuration, copy, drafts, tokens, versions};
+use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
 use crate::serve::handle::Handle;
 use crate::serve::life::Input;
@@ -57,22 +57,28 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     let post = |path, summary| route(Method::POST, path, summary);
     vec![
         post("/api/v1/jobs", "Submit a job file: a new job, or other work for one that is stopped")
+            .needs(Right::Submit)
+            .for_some_jobs()
             .takes("Submission")
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
             .versioned()
             .handled(with_look(server, submitted_spec, submit)),
         post("/api/v1/jobs/{name}/start", "Start a job, where it was or at a checkpoint")
+            .needs(Right::Operate)
             .takes("Start")
             .handled(with_look(server, known_spec, start)),
         post(
             "/api/v1/jobs/{name}/pause",
             "Commit what was read and read nothing until it is resumed; its worker stays",
         )
+        .needs(Right::Operate)
         .handled(with(server, pause)),
         post("/api/v1/jobs/{name}/resume", "Read again")
+            .needs(Right::Operate)
             .handled(with(server, |call, server| act(call, server, Input::Resume))),
         post("/api/v1/jobs/{name}/copy", "Submit a copy under another name, also as a fork")
+            .needs(Right::Submit)
             .takes("Copy")
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
@@ -82,23 +88,29 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             "/api/v1/jobs/{name}",
             "Forget a job that does not run; its store stays",
         )
+        .needs(Right::Operate)
         .handled(with(server, delete)),
         Route::get(
             "/api/v1/jobs/{name}/transitions",
             "Changes of the state of each worker of the job, and of the process of its sinks (worker 0), the newest first",
         )
+        .needs(Right::Read)
         .number("limit", "How many [default: 100]")
         .gives("Transitions")
         .handled(with(server, transitions)),
         Route::get("/api/v1/jobs/{name}/configuration", configuration::SUMMARY)
+            .needs(Right::Read)
             .gives("Configuration")
             .handled(with(server, configuration::answer)),
         Route::get("/api/v1/alarms", "Alarms, raised ones first, and undelivered messages")
+            .needs(Right::Read)
+            .for_some_jobs()
             .gives("Alarms")
             .handled(with(server, alarms)),
     ]
     .into_iter()
     .chain(of_versions(server))
+    .chain(tokens::routes(server))
     .collect()
 }
 
@@ -107,10 +119,12 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
     const DRAFT: &str = "/api/v1/jobs/{name}/draft";
     vec![
         Route::get("/api/v1/jobs/{name}/versions", "Versions of the job, the newest first")
+            .needs(Right::Read)
             .number("limit", "How many [default: 100]")
             .gives("Versions")
             .handled(with(server, versions::list)),
         Route::get("/api/v1/jobs/{name}/version", "One version with its file, without secrets")
+            .needs(Right::Read)
             .number("number", "Which one [default: the newest]")
             .gives("Version")
             .handled(with(server, versions::one)),
@@ -118,30 +132,37 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
             "/api/v1/jobs/{name}/diff",
             "What differs between two versions: what changes results apart from the rest",
         )
+        .needs(Right::Read)
         .number("from", "The older one [default: the one before]")
         .number("to", "The newer one [default: the newest]")
         .gives("VersionDiff")
         .handled(with(server, versions::diff)),
         Route::get(DRAFT, "The draft of the job, without secrets; null without one")
+            .needs(Right::Read)
             .gives("Draft")
             .handled(with(server, drafts::show)),
         Route::new(Method::PUT, DRAFT, "Save a draft; it is no version, and may be wrong")
+            .needs(Right::Submit)
             .takes("Submission")
             .gives("SavedDraft")
             .versioned()
             .handled(with(server, drafts::save)),
         Route::new(Method::DELETE, DRAFT, "Forget the draft of the job")
+            .needs(Right::Submit)
             .gives("Accepted")
             .with_status(StatusCode::ACCEPTED)
             .versioned()
             .handled(with(server, drafts::discard)),
         Route::post("/api/v1/jobs/{name}/draft/submit", "Make a version of the draft")
+            .needs(Right::Submit)
             .takes("Comment")
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
             .versioned()
             .handled(with_look(server, drafts::spec, drafts::submit)),
         Route::get("/api/v1/audit", "Who had what done, the newest first")
+            .needs(Right::Read)
+            .for_some_jobs()
             .text("job", "Only of this job")
             .text("who", "Only of this person")
             .number("before", "Only before the entry of this number")
@@ -207,6 +228,7 @@ fn copied(call: &Call, server: &Supervisor) -> Result<(Description, Begin, Strin
     let name = known(call, server)?;
     let Copy { name: new, from_checkpoint, set } = body(call)?;
     let Some(job) = server.job(&name) else { return Err(ApiError::no_job(&name)) };
+    call.caller().check_reach(&new)?;
     if server.job(&new).is_some() {
         return Err(ApiError::conflict(format!("there is a job {new} already")));
     }
@@ -225,7 +247,7 @@ fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let (description, begin, name) = copied(call, server)?;
     let by = authorship(call, Some(format!("copy of {name}")))?;
     // What the call is to change is the copy, which is new.
-    let of_copy = call.clone().of(call.who().to_owned(), None);
+    let of_copy = call.clone().at(None);
     add(&of_copy, server, description, begin, &by)
 }
 
@@ -259,9 +281,13 @@ fn transitions(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> 
     Ok(Reply::Json(json!({ "transitions": shown.collect::<Vec<_>>() })))
 }
 
-fn alarms(_call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let state = server.state();
-    let alarms = state.alarms(None, SHOWN).map_err(|error| refusal(&error))?;
-    let undelivered = state.undelivered(SHOWN).map_err(|error| refusal(&error))?;
+fn alarms(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let (state, caller) = (server.state(), call.caller());
+    let mut alarms = state.alarms(None, SHOWN).map_err(|error| refusal(&error))?;
+    alarms.retain(|alarm| caller.reaches(&alarm.job));
+    let mut undelivered = state.undelivered(SHOWN).map_err(|error| refusal(&error))?;
+    // One message may be about several jobs.
+    undelivered
+        .retain(|it| caller.scope().is_all() || it.jobs.iter().all(|job| caller.reaches(job)));
     Ok(Reply::Json(json!({ "alarms": alarms, "undelivered": undelivered })))
 }

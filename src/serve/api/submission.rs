@@ -77,6 +77,9 @@ pub fn add(
     server.settings().complete(&mut whole);
     let (spec, service) =
         whole.resolve().map_err(|error| ApiError::bad_request(error.to_string()))?;
+    // Before all else that is said of it: what others have is none of theirs.
+    let name = server.name_of(&description).map_err(|error| refusal(&error))?;
+    call.caller().check_reach(&name)?;
     if server.settings().jobs.is_some() {
         let why = "the job files of the server's --jobs folder are the truth: add the file there";
         return Err(ApiError::conflict(why));
@@ -85,7 +88,6 @@ pub fn add(
     if !faults.is_empty() {
         return Err(ApiError::new("forbidden", faults.join("; ")));
     }
-    let name = server.name_of(&description).map_err(|error| refusal(&error))?;
     check_base(call, server, &name)?;
     if server.has_workers(&name) {
         return Err(ApiError::conflict(format!("job {name} runs: stop it first")));

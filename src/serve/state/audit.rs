@@ -17,6 +17,8 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who.
     pub who: String,
+    /// Whether a token says so, or it was the server itself; otherwise whoever asked said so.
+    pub is_proved: bool,
     /// What: `submit`, `start` and so on.
     pub action: String,
     /// The job, where it is about one.
@@ -52,17 +54,27 @@ impl StateFile {
     /// Those of SQLite.
     pub fn note(&mut self, entry: &AuditEntry) -> anyhow::Result<()> {
         let act = self.db.transaction()?;
-        let AuditEntry { id: _, at_ms, who, action, job, version, result, detail, by_guard } =
-            entry;
+        let AuditEntry {
+            id: _,
+            at_ms,
+            who,
+            is_proved,
+            action,
+            job,
+            version,
+            result,
+            detail,
+            by_guard,
+        } = entry;
         let place: u64 = act.query_row(
             "SELECT coalesce(max(place), 0) + 1 FROM audit WHERE by_guard = ?1",
             [by_guard],
             |row| row.get(0),
         )?;
         act.execute(
-            "INSERT INTO audit (at_ms, who, action, job, version, result, detail, by_guard, place)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![at_ms, who, action, job, version, result, detail, by_guard, place],
+            "INSERT INTO audit (at_ms, who, action, job, version, result, detail, by_guard, place, is_proved)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![at_ms, who, action, job, version, result, detail, by_guard, place, is_proved],
         )?;
         let most = if *by_guard { limits::AUDIT_REFUSALS } else { limits::AUDIT };
         act.execute(
@@ -74,16 +86,20 @@ impl StateFile {
 }
 
 impl AuditQuery {
-    /// These entries of the state behind that connection, the newest first. With a person or a job
+    /// These entries of the state behind that connection that may be shown, the newest first. With a person or a job
     /// who did little, all entries are looked at: not in the loop of the server.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn entries(&self, db: &Connection) -> anyhow::Result<Vec<AuditEntry>> {
+    pub fn entries(
+        &self,
+        db: &Connection,
+        is_shown: impl Fn(&AuditEntry) -> bool,
+    ) -> anyhow::Result<Vec<AuditEntry>> {
         let mut all = db.prepare(
-            "SELECT id, at_ms, who, action, job, version, result, detail, by_guard FROM audit
+            "SELECT id, at_ms, who, action, job, version, result, detail, by_guard, is_proved FROM audit
              WHERE (?1 IS NULL OR job = ?1) AND (?2 IS NULL OR who = ?2) AND (?3 IS NULL OR id < ?3)
-             ORDER BY id DESC LIMIT ?4",
+             ORDER BY id DESC",
         )?;
         let AuditQuery { job, who, before, most } = self;
         let one = |row: &Row<'_>| {
@@ -97,9 +113,17 @@ impl AuditQuery {
                 result: row.get(6)?,
                 detail: row.get(7)?,
                 by_guard: row.get(8)?,
+                is_proved: row.get(9)?,
             })
         };
-        Ok(all.query_map(params![job, who, before, most], one)?.collect::<Result<_, _>>()?)
+        let mut found = Vec::new();
+        for entry in all.query_map(params![job, who, before], one)? {
+            if found.len() as u64 >= *most {
+                break;
+            }
+            found.extend(Some(entry?).filter(|entry| is_shown(entry)));
+        }
+        Ok(found)
     }
 }
 
@@ -128,7 +152,7 @@ mod tests {
         }
         state.delete("a").unwrap();
         let times = |query: AuditQuery| {
-            let all = AuditQuery { most: 10, ..query }.entries(&state.db).unwrap();
+            let all = AuditQuery { most: 10, ..query }.entries(&state.db, |_| true).unwrap();
             all.into_iter().map(|it| it.at_ms).collect::<Vec<_>>()
         };
         assert_eq!(times(AuditQuery::default()), [3, 2, 1]);
@@ -148,7 +172,7 @@ mod tests {
         }
         let kinds = |state: &StateFile| {
             let all = AuditQuery { most: u64::MAX >> 1, ..AuditQuery::default() };
-            let all = all.entries(&state.db).unwrap();
+            let all = all.entries(&state.db, |_| true).unwrap();
             let refused = all.iter().filter(|it| it.by_guard).count() as u64;
             let done = all.iter().filter(|it| !it.by_guard).map(|it| it.at_ms).collect::<Vec<_>>();
             (refused, done)

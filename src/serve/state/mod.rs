@@ -9,6 +9,7 @@ pub mod audit;
 pub mod drafts;
 pub mod history;
 pub mod jobs;
+pub mod tokens;
 pub mod transitions;
 pub mod versions;
 
@@ -25,10 +26,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 4;
+const LAYOUT: i64 = 5;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 3] = [
+const UPGRADES: [&str; 4] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -36,7 +37,27 @@ const UPGRADES: [&str; 3] = [
     VERSIONS,
     // 3: refusals of the guards pushed out what was done, and hashes of versions had no key.
     GUARDED,
+    // 4: nobody had a token of their own.
+    TOKENS,
 ];
+
+/// Tokens of persons and programs, and whether one of them says who did something.
+const TOKENS: &str = "
+    CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        hash BLOB NOT NULL,
+        roles TEXT NOT NULL,
+        jobs TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        rotated_ms INTEGER,
+        last_used_ms INTEGER,
+        expires_ms INTEGER,
+        revoked_ms INTEGER
+    );
+    ALTER TABLE audit ADD COLUMN is_proved INTEGER NOT NULL DEFAULT 0;
+";
 
 /// Which entries of the audit log the guards made, each kind numbered by itself, so that each pushes
 /// out only its own; and the key of the hashes that are shown. An action with a path is a guard's.
@@ -159,7 +180,7 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} PRAGMA user_version = {LAYOUT}; COMMIT;"
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} PRAGMA user_version = {LAYOUT}; COMMIT;"
                 );
                 db.execute_batch(&all).context("making the server's state")?;
             }
@@ -262,7 +283,10 @@ mod tests {
         state.db.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(state);
         let newer = StateFile::open(&path).err().unwrap().to_string();
-        assert!(newer.contains("layout 5") && newer.contains("newer version"), "{newer}");
+        assert!(
+            newer.contains(&format!("layout {}", LAYOUT + 1)) && newer.contains("newer version"),
+            "{newer}"
+        );
     }
     #[test]
     fn the_audit_log_of_layout_3_tells_what_the_guards_refused() {
@@ -279,7 +303,8 @@ mod tests {
         let mut state = StateFile::open(&path).unwrap();
         let next = audit::AuditEntry { action: "start".to_owned(), ..Default::default() };
         state.note(&next).unwrap();
-        let all = audit::AuditQuery { most: 9, ..Default::default() }.entries(&state.db).unwrap();
+        let query = audit::AuditQuery { most: 9, ..Default::default() };
+        let all = query.entries(&state.db, |_| true).unwrap();
         let kinds: Vec<_> = all.iter().map(|it| (&*it.action, it.by_guard)).collect();
         assert_eq!(kinds, [("start", false), ("POST /api/v1/jobs", true), ("submit", false)]);
     }

@@ -10,6 +10,7 @@ pub mod manager;
 mod processes;
 mod reload;
 mod submission;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use self::cgroups::Cgroups;
+use self::tokens::Tokens;
 use super::event::{Event, Happening};
 use super::life::state::State;
 use super::life::{Doing, Input};
@@ -44,6 +46,7 @@ pub struct Supervisor {
     reloads: u64,
     /// Where cgroups of workers are made, once that was looked for.
     cgroups: Option<Option<Cgroups>>,
+    tokens: Tokens,
 }
 
 impl Supervisor {
@@ -64,7 +67,9 @@ impl Supervisor {
             ending: None,
             reloads: 0,
             cgroups: None,
+            tokens: Tokens::default(),
         };
+        supervisor.refresh_tokens()?;
         // All are known before one of them acts: some wait for others.
         let stored = supervisor.state.jobs()?;
         let names: Vec<String> = stored.iter().map(|it| it.name.clone()).collect();

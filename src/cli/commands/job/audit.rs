@@ -50,7 +50,11 @@ pub fn show(args: &Args) -> anyhow::Result<()> {
         print_line(format_args!(
             "{:<24}  {:<15}  {:<14}  {:<15}  {:>7}  {}{detail}",
             show_ms(entry["at_ms"].as_i64().unwrap_or_default()),
-            Shown(word("who")),
+            // Whoever asked without a token said who they are, and nobody knows.
+            match entry["is_proved"] == true {
+                true => Shown(word("who")).to_string(),
+                false => format!("{} (says)", Shown(word("who"))),
+            },
             Shown(word("action")),
             Shown(word("job")),
             version.unwrap_or_default(),

@@ -4,7 +4,7 @@ mod act;
 mod audit;
 mod list;
 mod preview;
-mod server;
+pub(super) mod server;
 mod show;
 mod submit;
 mod versions;

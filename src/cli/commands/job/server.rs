@@ -1,12 +1,11 @@
 //! The server that a command asks.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::serve::client::{Client, part};
+use crate::serve::client::{Client, Credentials, part};
 
 /// How often a job is looked at that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -17,15 +16,14 @@ pub struct ServerArgs {
     /// Address of the server
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     server: String,
-    /// File with the server's token
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 impl ServerArgs {
     /// A way to ask it.
     pub fn client(&self) -> anyhow::Result<Client> {
-        Client::new(&self.server, self.token_file.as_deref())
+        Client::new(&self.server, &self.credentials)
     }
 }
 

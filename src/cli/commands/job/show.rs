@@ -1,7 +1,7 @@
 //! `seismic job show`: every value of a job and where it comes from, of a job file, or of a job
 //! that a server runs, with what it does and its alarms.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::cli::target::{JobFileArg, ServerFileArg, VariableArgs};
 use crate::error::Usage;
 use crate::job::describe::Resolved;
 use crate::job::options::JobOptions;
-use crate::serve::client::Client;
+use crate::serve::client::{Client, Credentials};
 use crate::time::show_ms;
 
 /// Options of `seismic job show`.
@@ -24,9 +24,8 @@ pub struct Args {
     /// Show a job of the server at this address
     #[arg(long, value_name = "URL", requires = "file")]
     server: Option<String>,
-    /// File with the server's token
-    #[arg(long, value_name = "FILE", requires = "server")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: Credentials,
     #[command(flatten)]
     variables: VariableArgs,
     #[command(flatten)]
@@ -41,8 +40,9 @@ pub struct Args {
 pub fn show(args: Args) -> anyhow::Result<()> {
     if let Some((server, name)) = args.server.as_ref().zip(args.file.as_ref()) {
         let name = name.to_str().ok_or_else(|| Usage("the name is no text".to_owned()))?;
-        return show_served(server, args.token_file.as_deref(), name, args.json);
+        return show_served(server, &args.credentials, name, args.json);
     }
+    args.credentials.check_unused()?;
     let (job, variables, server_file) = (args.file, args.variables, args.server_file);
     let file = JobFileArg { job, variables, server_file }.read()?;
     let resolved = Resolved::of(args.options, file)?;
@@ -55,11 +55,11 @@ pub fn show(args: Args) -> anyhow::Result<()> {
 
 fn show_served(
     server: &str,
-    token_file: Option<&Path>,
+    credentials: &Credentials,
     name: &str,
     is_json: bool,
 ) -> anyhow::Result<()> {
-    let client = Client::new(server, token_file)?;
+    let client = Client::new(server, credentials)?;
     let entry = job(&client, name)?;
     let configuration = client.get(&path_of(name, "/configuration"))?;
     let mut alarms = client.get("alarms")?;

@@ -1,9 +1,11 @@
 //! `seismic serve`: runs jobs as separate processes, and restarts them when they fail.
 
+pub mod token;
+
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Outcome, Usage};
-use crate::http::HttpSettings;
+use crate::http::{AccessSettings, HttpSettings, TlsFiles};
 use crate::logs::{self, LogOptions};
 use crate::serve::config::ServeConfig;
 use crate::serve::demo::Demo;
@@ -17,7 +19,8 @@ const DEMO: &str = "output/serve-demo";
 #[command(
     after_help = "SIGTERM and Ctrl-C stop all jobs with their last commits, and the next server starts them again; with \
                   --leave-running they work on. A server that is killed leaves its jobs running, too. SIGHUP reads alarms, \
-                  levels of logs and pressure of --config again, and tells running jobs."
+                  levels of logs and pressure of --config again, and tells running jobs; and the certificate, for new connections. Who may do \
+                  what on a server is said by tokens: `seismic token`."
 )]
 pub struct Args {
     /// File with the state of the server and of its jobs
@@ -31,9 +34,23 @@ pub struct Args {
     /// --http`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     http: HttpSettings,
-    /// File with the token that every request but the probes needs
+    /// File with the server's own token, which may do everything; then every request but the probes
+    /// needs one, also on this machine
     #[arg(long, value_name = "FILE")]
     http_token_file: Option<PathBuf>,
+    /// Have every request but the probes need a token, also on this machine: behind a proxy on it,
+    /// and where others may log in
+    #[arg(long)]
+    http_require_token: bool,
+    /// Listen on an address that others can reach without encryption: behind a proxy that encrypts
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    http_plain: bool,
+    /// Certificate of the server with those up to the authority's, in PEM; SIGHUP has it read again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Folder of job files that are the truth: the server runs what they say, and nothing else.
     /// Without it, jobs are submitted
     #[arg(long, value_name = "DIR")]
@@ -83,6 +100,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         commands,
         pressure,
         http: Some(http),
+        access: AccessSettings {
+            tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
+            allows_plain: args.http_plain,
+            needs_token: args.http_require_token,
+        },
     };
     settings.set_level().map_err(Usage)?;
     serve::run(settings)?;

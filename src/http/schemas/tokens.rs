@@ -1,0 +1,53 @@
+//! Schemas of tokens, and of who asks.
+
+use serde_json::{Value, json};
+
+use super::shape::{count, flag, list, object, one_of, optional, text, time};
+use crate::http::security::{Right, Role};
+
+fn roles() -> Value {
+    list(one_of(&Role::ALL.map(Role::name)))
+}
+
+/// Names of jobs and beginnings of names.
+fn jobs() -> Value {
+    list(text())
+}
+
+/// A token for all jobs and without end needs a name and roles.
+pub(super) fn new_token() -> Value {
+    let mut all = object(&[
+        ("name", text()),
+        ("roles", roles()),
+        ("jobs", json!({ "type": ["array", "null"], "items": text() })),
+        ("expires_ms", optional("integer")),
+    ]);
+    all["required"] = json!(["name", "roles"]);
+    all
+}
+
+pub(super) fn token() -> Value {
+    object(&[
+        ("id", count()),
+        ("name", text()),
+        ("roles", roles()),
+        ("jobs", jobs()),
+        ("created_ms", time()),
+        ("created_by", text()),
+        ("rotated_ms", optional("integer")),
+        ("last_used_ms", optional("integer")),
+        ("expires_ms", optional("integer")),
+        ("revoked_ms", optional("integer")),
+    ])
+}
+
+pub(super) fn who_am_i() -> Value {
+    object(&[
+        ("who", text()),
+        ("is_proved", flag()),
+        ("roles", roles()),
+        ("may", list(one_of(&Right::ALL.map(Right::name)))),
+        ("jobs", jobs()),
+        ("expires_ms", optional("integer")),
+    ])
+}

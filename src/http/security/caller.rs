@@ -1,0 +1,120 @@
+//! Who asks: what they are called, what they may do, and with which jobs.
+
+use std::sync::Arc;
+
+use super::book::KnownToken;
+use super::role::{Right, Roles};
+use super::scope::Scope;
+use crate::http::ApiError;
+use crate::time::now_ms;
+
+/// Whoever has passed the guards, or a probe that nobody looked at.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What they are called.
+    pub who: String,
+    roles: Roles,
+    scope: Scope,
+    proof: Proof,
+}
+
+/// How it is known who asks.
+#[derive(Clone, Debug)]
+enum Proof {
+    /// Somebody on this machine, who says so.
+    Said,
+    /// The token of the server itself.
+    OwnToken,
+    /// A token that was made for them.
+    Token(Arc<KnownToken>),
+}
+
+impl Caller {
+    /// Whoever is on this machine and needs no token, as they call themselves.
+    #[must_use]
+    pub fn local(who: impl Into<String>) -> Caller {
+        let (roles, scope) = (Roles::admin(), Scope::all());
+        Caller { who: who.into(), roles, scope, proof: Proof::Said }
+    }
+
+    /// Whoever may do nothing, and asks a probe.
+    #[must_use]
+    pub fn stranger() -> Caller {
+        let (roles, scope) = (Roles::none(), Scope::none());
+        Caller { who: "nobody".to_owned(), roles, scope, proof: Proof::Said }
+    }
+
+    /// Whoever has the server's own token.
+    #[must_use]
+    pub fn of_server() -> Caller {
+        let (roles, scope) = (Roles::admin(), Scope::all());
+        Caller { who: "server token".to_owned(), roles, scope, proof: Proof::OwnToken }
+    }
+
+    /// Whoever has this token.
+    #[must_use]
+    pub fn with(token: Arc<KnownToken>) -> Caller {
+        let (roles, scope) = (token.facts.roles.clone(), token.facts.scope.clone());
+        Caller { who: token.facts.name.clone(), roles, scope, proof: Proof::Token(token) }
+    }
+
+    /// Whether a token says who they are.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        !matches!(self.proof, Proof::Said)
+    }
+
+    /// Whether what let them in still would: their token is neither withdrawn nor expired.
+    #[must_use]
+    pub fn is_still_let_in(&self) -> bool {
+        match &self.proof {
+            Proof::Said | Proof::OwnToken => true,
+            Proof::Token(token) => token.is_valid_at(now_ms()),
+        }
+    }
+
+    /// When their token expires, if it does.
+    #[must_use]
+    pub fn expires_ms(&self) -> Option<i64> {
+        match &self.proof {
+            Proof::Said | Proof::OwnToken => None,
+            Proof::Token(token) => token.facts.expires_ms,
+        }
+    }
+
+    /// Whether they may do what needs this right.
+    #[must_use]
+    pub fn may(&self, right: Right) -> bool {
+        self.roles.may(right)
+    }
+
+    /// Their roles.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// The jobs that they reach.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Whether they may have to do with the job. A further worker of it, as `coast/2`, is the same.
+    #[must_use]
+    pub fn reaches(&self, job: &str) -> bool {
+        self.scope.reaches(job.split('/').next().unwrap_or_default())
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// `forbidden` for a job that is not theirs, whether it exists or not.
+    pub fn check_reach(&self, job: &str) -> Result<(), ApiError> {
+        if self.reaches(job) {
+            return Ok(());
+        }
+        let (who, scope) = (&self.who, &self.scope);
+        Err(ApiError::new("forbidden", format!("token {who} is for jobs {scope}, not for {job:?}")))
+    }
+}

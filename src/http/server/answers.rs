@@ -1,0 +1,230 @@
+//! What a server answers: the routes behind their guards, and who is told of changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::audit::Audit;
+use crate::http::security::{self, Caller, Guards, Refusals};
+use crate::http::{
+    ApiError, Auditor, Call, Reply, Route, events, limits, metrics, openapi, page, probes,
+};
+
+/// What a server answers with.
+pub struct Answers {
+    guards: Arc<Guards>,
+    open: Arc<BTreeSet<&'static str>>,
+    routes: Vec<Arc<Route>>,
+    audit: Audit,
+    refusals: Arc<Refusals>,
+}
+
+/// What every request passes.
+#[derive(Clone)]
+struct Guarded {
+    guards: Arc<Guards>,
+    /// Paths that are open.
+    open: Arc<BTreeSet<&'static str>>,
+    audit: Audit,
+    refusals: Arc<Refusals>,
+}
+
+impl Answers {
+    pub fn new(guards: Guards, routes: Vec<Route>, auditor: Option<Arc<dyn Auditor>>) -> Answers {
+        let open = routes.iter().filter(|route| route.is_open).map(|route| route.path).collect();
+        let refusals = Arc::new(Refusals::default());
+        let routes = metrics::with_refusals(openapi::described(routes), &refusals);
+        let routes = routes.into_iter().map(Arc::new).collect();
+        let audit = Audit::by(auditor);
+        Answers { guards: Arc::new(guards), open: Arc::new(open), routes, audit, refusals }
+    }
+
+    /// The routes behind their guards.
+    pub fn router(&self) -> Router {
+        let mut router = Router::new();
+        for route in &self.routes {
+            let filter = match route.method {
+                Method::POST => MethodFilter::POST,
+                Method::PUT => MethodFilter::PUT,
+                Method::DELETE => MethodFilter::DELETE,
+                _ => MethodFilter::GET,
+            };
+            let route = Arc::clone(route);
+            let path = route.path;
+            let audit = self.audit.clone();
+            let handler = move |Path(path): Path<BTreeMap<String, String>>,
+                                query: Result<Query<BTreeMap<String, String>>, _>,
+                                request: Request| {
+                let (route, audit) = (Arc::clone(&route), audit.clone());
+                async move {
+                    let query: Result<_, axum::extract::rejection::QueryRejection> = query;
+                    let caller = caller_of(&request);
+                    if let Err(error) = route.check(&caller, &path) {
+                        audit.note_denial(&route, &caller, &path, &error);
+                        return refusal(&error);
+                    }
+                    match call_of(path, query.ok(), request).await {
+                        Ok(call) => answer(route, call.of(caller), audit).await,
+                        Err(error) => refusal(&error),
+                    }
+                }
+            };
+            router = router.route(path, on(filter, handler));
+        }
+        let missing = |request: Request| async move {
+            if let Some(answer) = page::answer(&request) {
+                return answer;
+            }
+            let path = request.uri().path().to_owned();
+            refusal(&ApiError::not_found(format!(
+                "there is nothing at {path:?}; see {}",
+                openapi::PATH
+            )))
+        };
+        let not_so = |request: Request| async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            refusal(&ApiError::new("method_not_allowed", format!("{path} does not take {method}")))
+        };
+        let guarded = Guarded {
+            guards: Arc::clone(&self.guards),
+            open: Arc::clone(&self.open),
+            audit: self.audit.clone(),
+            refusals: Arc::clone(&self.refusals),
+        };
+        router
+            .fallback(missing)
+            .method_not_allowed_fallback(not_so)
+            .layer(from_fn_with_state(guarded, guard))
+    }
+}
+
+/// Lets a request through, or says why not; and adds to every answer what browsers must know.
+async fn guard(State(guarded): State<Guarded>, mut request: Request, next: Next) -> Response {
+    let Guarded { guards, open, audit, refusals } = guarded;
+    // The page says nothing that its source does not; what it shows it asks for with the token.
+    let is_open = open.contains(request.uri().path()) || page::is_of_it(request.uri().path());
+    let mut response = match guards.check(request.method(), request.headers(), is_open) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            match timeout(limits::ANSWER_TIME, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    let s = limits::ANSWER_TIME.as_secs();
+                    let message =
+                        format!("the request was not whole, or not answered, within {s} s");
+                    refusal(&ApiError::new("request_timeout", message))
+                }
+            }
+        }
+        Err(error) => {
+            audit.note_refusal(&request, &error);
+            refusal(&error)
+        }
+    };
+    refusals.count(response.status());
+    security::add_to(response.headers_mut());
+    response
+}
+
+/// Who asks, as the guards found out; nobody, should they have been left out.
+fn caller_of(request: &Request) -> Caller {
+    request.extensions().get::<Caller>().cloned().unwrap_or_else(Caller::stranger)
+}
+
+/// What a request asks.
+async fn call_of(
+    path: BTreeMap<String, String>,
+    query: Option<Query<BTreeMap<String, String>>>,
+    request: Request,
+) -> Result<Call, ApiError> {
+    let Some(Query(query)) = query else {
+        return Err(ApiError::bad_request("what stands behind the ? cannot be read"));
+    };
+    let if_match = if_match(request.headers())?;
+    let bytes = to_bytes(request.into_body(), limits::BODY_BYTES).await.map_err(|_| {
+        let kib = limits::BODY_BYTES >> 10;
+        ApiError::new("too_large", format!("the body is not whole, or longer than {kib} KiB"))
+    })?;
+    let body = match bytes.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::bad_request(format!("the body is no JSON: {error}")))?,
+    };
+    Ok(Call::new(path, query, body).at(if_match))
+}
+
+/// What `If-Match` says. What cannot be read as a tag is a condition all the same.
+fn if_match(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    match headers.get(header::IF_MATCH).map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(tag)) => Ok(Some(tag.to_owned())),
+        Some(Err(_)) => Err(ApiError::bad_request("If-Match is no text: write a tag")),
+    }
+}
+
+/// Has a blocking thread answer.
+async fn answer(route: Arc<Route>, call: Call, audit: Audit) -> Response {
+    let status = route.status;
+    // Not behind those who wait for stores: whoever asks ends a process that does not answer.
+    let answered = match route.path == probes::ALIVE {
+        true => Ok(route.answer(&call)),
+        false => {
+            tokio::task::spawn_blocking(move || {
+                let answered = route.answer(&call);
+                audit.note_answer(&route, &call, &answered);
+                answered
+            })
+            .await
+        }
+    };
+    match answered {
+        Ok(Ok(Reply::Json(value))) => json(status, &value),
+        Ok(Ok(Reply::Tagged(value, tag))) => {
+            let mut response = json(status, &value);
+            if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
+                response.headers_mut().insert(header::ETAG, tag);
+            }
+            response
+        }
+        Ok(Ok(Reply::Text(media_type, text))) => {
+            let mut response = Response::new(Body::from(text));
+            *response.status_mut() = status;
+            let media_type = HeaderValue::from_static(media_type);
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            response
+        }
+        Ok(Ok(Reply::Events(subscription))) => events::response(subscription),
+        Ok(Err(error)) => refusal(&error),
+        // A panic was printed where it happened, or the server ends.
+        Err(_) => refusal(&ApiError::new("failed", "the request could not be answered")),
+    }
+}
+
+fn refusal(error: &ApiError) -> Response {
+    let mut response = json(error.status, &error.json());
+    if error.status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+    }
+    if error.status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn json(status: StatusCode, value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}

@@ -1,0 +1,64 @@
+//! The page for people with roles: it asks for a token, and shows the buttons that its role may press.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::devtools::{Chromium, is_there};
+use super::until;
+use crate::serve::access::{Guarded, JOB};
+use crate::stage::STOP;
+
+/// Whether a button of that name is shown.
+fn shows(name: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('button')].some((it) => it.textContent === '{name}' && !it.hidden)"
+    )
+}
+
+/// Types a token into the form that asks for it.
+fn give(browser: &mut Chromium, token: &str) {
+    until(browser, "a token is asked for", "document.querySelector('#token') !== null");
+    browser.value(&format!(
+        "document.querySelector('#token').value = '{token}'; document.querySelector('#token').form.requestSubmit()"
+    ));
+}
+
+#[test]
+fn the_page_asks_for_a_token_and_shows_the_buttons_of_its_role() {
+    if !is_there() {
+        return;
+    }
+    let guarded = Guarded::start();
+    guarded.submit(JOB);
+    guarded.root().post("/api/v1/jobs/coast/start", "{}").json(202);
+    guarded.stage.wait_for_state("coast", "running");
+    let (vera, olga) = (guarded.token("vera", &["viewer"]), guarded.token("olga", &["operator"]));
+    let mut browser = Chromium::start();
+    browser.call("Page.navigate", json!({ "url": guarded.url }));
+    give(&mut browser, "wrong");
+    until(
+        &mut browser,
+        "it is said that it does not count",
+        "document.querySelector('.empty-title')?.textContent === 'This token does not count here'",
+    );
+    give(&mut browser, &vera);
+    let shown = "document.querySelector('h1')?.textContent === 'coast'";
+    until(&mut browser, "the job is shown", shown);
+    until(&mut browser, "who it is is shown", &shows("Sign out vera"));
+    for name in ["Start", "Stop", "Pause", "Savepoint"] {
+        assert_eq!(browser.value(&shows(name)), false, "{name}");
+    }
+    browser.value(
+        "[...document.querySelectorAll('button')].find((it) => it.textContent === 'Sign out vera').click()",
+    );
+    give(&mut browser, &olga);
+    until(&mut browser, "an operator may stop", &shows("Stop"));
+    until(&mut browser, "and save", &shows("Savepoint"));
+    // Withdrawn, it is asked for again.
+    let root = guarded.root().with("X-Seismic-Request", "1");
+    root.ask("DELETE", "/api/v1/tokens/olga", "").json(202);
+    until(&mut browser, "a token is asked for", "document.querySelector('#token') !== null");
+    // No page but this one could read it, and no cookie is sent to other ports of the host.
+    assert_eq!(browser.value("document.cookie"), "");
+    guarded.server.stop_within(Signal::TERM, STOP).ok();
+}
