@@ -128,7 +128,6 @@ fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
 fn several_workers_have_one_process_of_sinks_that_shows_the_rows_of_all_once() {
     let Some(kafka) = Kafka::one() else { return };
     let served = serve(&format!("kafka://{}", kafka.address()), "sink_process = true\n");
-    served.until_read(3_000);
     let at = || processes(&served.stage.stage.path(""));
     wait_until("two workers and their sinks", || (at().0.len(), at().1.len()) == (2, 1));
     let written = |records: u64| {

@@ -175,9 +175,13 @@ fn ask_for_lags(
     let mut look = move || {
         let numbers = job.numbers();
         let rows: u64 = numbers.sinks.iter().map(|sink| sink.rows).sum();
-        // Nothing has changed of a job that is frozen.
+        // Nothing has changed of a job that is frozen. The store learns of a position after the rows
+        // are counted here, so what waited is asked for again.
         let now = (numbers.commits, rows);
-        if numbers.sinks.is_empty() || numbers.commits == 0 || seen == Some(now) {
+        let known = lags.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = known.iter().any(|(_, rows)| *rows > 0) && !job.holds_sinks();
+        drop(known);
+        if numbers.sinks.is_empty() || numbers.commits == 0 || seen == Some(now) && !waits {
             return;
         }
         match sink_lags::ask(&location) {

@@ -153,8 +153,9 @@ impl SinksProcess {
         }
     }
 
-    /// Asks the store again and again what is not written, on a thread of its own. As long as
-    /// nothing was committed and nothing written, only the ends of the topic are asked for.
+    /// Asks the store again and again what is not written, on a thread of its own. Once everything
+    /// is, only the ends of the topic are asked for until something is committed or written. The
+    /// store learns of a position after the rows are counted here, so what waited is asked for again.
     fn keep_lags(
         self: &Arc<Self>,
         location: Location,
@@ -166,7 +167,8 @@ impl SinksProcess {
         let mut look = move || -> seismic_queue::Result<()> {
             let rows = process.numbers().sinks.iter().map(|sink| sink.rows).sum();
             let now = (store.topics().spans(&topic)?, rows);
-            if seen.as_ref() != Some(&now) {
+            let waits = lock(&process.lags).iter().any(|(_, rows)| *rows > 0);
+            if seen.as_ref() != Some(&now) || waits && !process.hold.is_set() {
                 *lock(&process.lags) = sink_lags::ask(&location)?;
                 seen = Some(now);
             }
