@@ -69,7 +69,7 @@ enum Command {
     /// Show a job's progress, lag and counters
     Status(commands::status::Args),
     /// Watch jobs in a terminal: state, rates, lag and errors, every second
-    Top(commands::top::Args),
+    Top(commands::status::top::Args),
     /// Simulate how many workers a job would have over a year
     Autoscale(commands::autoscale::Args),
     /// Check queue, job store, sinks and clock, with a remedy for each problem
@@ -114,7 +114,7 @@ impl Cli {
             Command::Read(args) => commands::read::run(&args),
             Command::Sql(args) => commands::sql::run(&args),
             Command::Status(args) => commands::status::run(&args),
-            Command::Top(args) => commands::top::run(&args),
+            Command::Top(args) => commands::status::top::run(&args),
             Command::Autoscale(args) => commands::autoscale::run(args),
             Command::Doctor(args) => commands::doctor::run(args),
             Command::Backup(args) => commands::backup::run(&args),

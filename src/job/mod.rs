@@ -18,7 +18,6 @@ mod metrics;
 mod notify;
 pub mod options;
 pub mod origin;
-pub mod parallelism;
 pub mod repartition;
 pub mod rollup;
 mod run;

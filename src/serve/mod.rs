@@ -29,7 +29,6 @@ mod rivals;
 mod run;
 mod served_job;
 mod settings;
-mod sinks;
 pub mod state;
 mod supervisor;
 pub mod worker;

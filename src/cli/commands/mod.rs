@@ -19,6 +19,5 @@ pub mod sink;
 pub mod sql;
 pub mod status;
 pub mod test;
-pub mod top;
 pub mod topic;
 pub mod verify;

@@ -4,6 +4,7 @@
 //! can start jobs as well.
 
 mod fault;
+pub mod parallelism;
 mod resolve;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::roots;
 use crate::http::{ApiError, Call, Reply};
 use crate::job::JobSpec;
-use crate::job::parallelism::{Parallelism, look};
+use crate::job::spec::parallelism::{Parallelism, look};
 use crate::serve::handle::Handle;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::order::Description;

@@ -6,6 +6,7 @@
 
 mod apply;
 mod cgroups;
+mod known_tokens;
 pub mod manager;
 mod processes;
 mod reload;
@@ -18,7 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use self::cgroups::Cgroups;
-use self::tokens::Tokens;
+use self::known_tokens::Tokens;
 use super::event::{Event, Happening};
 use super::life::state::State;
 use super::life::{Doing, Input};

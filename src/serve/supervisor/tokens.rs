@@ -9,15 +9,6 @@ use crate::http::TokenBook;
 use crate::serve::limits;
 use crate::serve::state::tokens::StoredToken;
 
-/// Tokens that count, and what is stored of their use.
-#[derive(Default)]
-pub struct Tokens {
-    book: Arc<TokenBook>,
-    /// When each was used last, as that is stored.
-    stored_uses: BTreeMap<i64, i64>,
-    stored_at: Option<Instant>,
-}
-
 impl Supervisor {
     /// The tokens that count.
     #[must_use]

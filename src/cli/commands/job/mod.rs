@@ -19,7 +19,7 @@ use crate::cli::target::{ServerFileArg, VariableArgs};
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
-use crate::job::parallelism::{Parallelism, look};
+use crate::job::spec::parallelism::{Parallelism, look};
 
 /// Options of `seismic job`.
 #[derive(clap::Args)]

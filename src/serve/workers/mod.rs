@@ -1,11 +1,14 @@
 //! Several workers of one job: each has its own life and restarts; together they are the job.
 
+mod level;
+mod sinks;
+
+pub use self::level::level;
+use self::sinks::with_sinks;
 use super::life::Input;
 use super::life::state::{Standing, State};
 use super::life::{Intent, Life};
-use super::pressure::Level;
 use super::served_job::ServedJob;
-use super::sinks::with_sinks;
 use super::state::jobs::StoredJob;
 use super::supervisor::Supervisor;
 use super::worker::order::Begin;
@@ -68,14 +71,6 @@ fn standing_of_workers(workers: &[&ServedJob]) -> Standing {
 fn unknown() -> Standing {
     let why = "it is not known".to_owned();
     Standing { state: State::Created, since_ms: 0, why, last_error: None }
-}
-
-/// How much of a job works: as much as of that worker that yields most. One that no one wants to
-/// run says nothing.
-#[must_use]
-pub fn level(workers: &[&ServedJob]) -> Level {
-    let wanted = workers.iter().filter(|it| it.life.saved().intent == Intent::Run);
-    wanted.map(|it| it.life.level()).max().unwrap_or_default()
 }
 
 /// What all processes have counted, and when the newest of them said so; `None`: no one has.
@@ -231,6 +226,7 @@ mod tests {
     use crate::job::service::RestartPolicy;
     use crate::serve::life::Doing;
     use crate::serve::life::ending::Ending;
+    use crate::serve::pressure::Level;
     use crate::serve::pressure::WantedJob;
     use crate::serve::settings::ServeSettings;
     use crate::serve::worker::order::Description;

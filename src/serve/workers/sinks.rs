@@ -5,15 +5,15 @@
 //! reads what is committed, so it waits until the workers have begun where their start says: a rewind
 //! takes rows back that no sink may be reading. What it does follows from the workers at each tick.
 
-use super::life::Input;
-use super::life::state::{Standing, State};
-use super::life::{Intent, Life};
-use super::pressure::Level;
-use super::served_job::{SINKS, ServedJob};
-use super::state::jobs::StoredJob;
-use super::supervisor::Supervisor;
-use super::worker::order::Begin;
-use super::workers;
+use super::level::level;
+use crate::serve::life::Input;
+use crate::serve::life::state::{Standing, State};
+use crate::serve::life::{Intent, Life};
+use crate::serve::pressure::Level;
+use crate::serve::served_job::{SINKS, ServedJob};
+use crate::serve::state::jobs::StoredJob;
+use crate::serve::supervisor::Supervisor;
+use crate::serve::worker::order::Begin;
 use crate::time::now_ms;
 
 /// What is to be done about the process now.
@@ -68,7 +68,7 @@ fn differ(sinks: &ServedJob, job: &ServedJob) -> bool {
 /// How far sinks are to yield, if that is not as it is: they write nothing while their job yields as
 /// far as that.
 fn yields_of(workers: &[&ServedJob], sinks: &ServedJob) -> Option<Input> {
-    let of_job = match workers::level(workers) {
+    let of_job = match level(workers) {
         Level::Held => Level::Held,
         _ => Level::Full,
     };
@@ -125,7 +125,7 @@ impl Supervisor {
     /// Whether a process waits for another one of its job: sinks for workers that have not begun
     /// where they are to; these for sinks that may read what a rewind takes back, and workers that are
     /// to have the sinks themselves for those that have them now.
-    pub(super) fn waits_for_others(&self, name: &str) -> bool {
+    pub(crate) fn waits_for_others(&self, name: &str) -> bool {
         let Some(it) = self.job(name) else { return false };
         let Some(job) = self.job(it.job_name()) else { return false };
         let begins = job.stored.begin != Begin::default();
@@ -140,7 +140,7 @@ impl Supervisor {
     }
 
     /// Has the process of each job's sinks do what its workers and its description ask for.
-    pub(super) fn tend_sinks(&mut self) {
+    pub(crate) fn tend_sinks(&mut self) {
         let jobs = self.jobs().filter(|job| job.spec.is_some());
         let names: Vec<String> = jobs.map(|job| job.name().to_owned()).collect();
         for name in names {
@@ -172,7 +172,8 @@ impl Supervisor {
             Step::Stop => self.try_apply(&entry, Input::Stop)?,
             // It is told so until it says that it does.
             Step::Finish => {
-                let runs = |(_, it): &(i64, super::worker::report::Report)| it.state == "running";
+                let runs =
+                    |(_, it): &(i64, crate::serve::worker::report::Report)| it.state == "running";
                 if let Some(link) = link.filter(|_| sinks.report.as_ref().is_some_and(runs)) {
                     link.finish();
                 }
@@ -225,7 +226,7 @@ impl Supervisor {
     }
 
     /// Has the sinks end whose workers have ended, while the server does.
-    pub(super) fn end_sinks(&mut self) {
+    pub(crate) fn end_sinks(&mut self) {
         let is_to_end = |it: &&ServedJob| {
             let saved = it.life.saved();
             it.place() == 0

@@ -1,5 +1,7 @@
 //! `seismic status`: the progress of a job, its counts, and its holds and lags.
 
+pub mod top;
+
 use crate::cli::exit::Outcome;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
