@@ -20,8 +20,8 @@ pub trait Obeys: Send + Sync {
     /// Reads a part of the time, or all of it.
     fn slow(&self, is_slowed: bool);
 
-    /// Has its sinks write nothing, or write again.
-    fn hold_sinks(&self, are_held: bool);
+    /// Has its sinks write nothing, or write again; whether it has any.
+    fn hold_sinks(&self, are_held: bool) -> bool;
 
     /// Ends once its sinks have written all that is committed, however long that takes.
     fn finish(&self);
@@ -80,9 +80,10 @@ fn answer(question: &Question, Subject { identity, stop, work }: &Subject) -> An
         Ask::Slow(is_slowed) => work.slow(*is_slowed),
         Ask::Finish => work.finish(),
         Ask::HoldSinks(are_held) => {
-            work.hold_sinks(*are_held);
-            let what = if *are_held { "write nothing for a while" } else { "write again" };
-            tracing::info!("sinks {what}: the server says so");
+            if work.hold_sinks(*are_held) {
+                let what = if *are_held { "write nothing for a while" } else { "write again" };
+                tracing::info!("sinks {what}: the server says so");
+            }
         }
         Ask::Levels(filter) => answer.error = levels::set(filter).err(),
     }

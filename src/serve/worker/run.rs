@@ -135,8 +135,9 @@ impl Obeys for JobProcess {
         self.throttle.slow(is_slowed);
     }
 
-    fn hold_sinks(&self, are_held: bool) {
+    fn hold_sinks(&self, are_held: bool) -> bool {
         self.job.hold_sinks(are_held);
+        !self.job.numbers().sinks.is_empty()
     }
 
     /// It knows itself when its work is done.

@@ -51,8 +51,9 @@ impl Obeys for SinksProcess {
         self.is_slowed.store(is_slowed, Ordering::Relaxed);
     }
 
-    fn hold_sinks(&self, are_held: bool) {
+    fn hold_sinks(&self, are_held: bool) -> bool {
         self.hold.set(are_held);
+        true
     }
 
     fn finish(&self) {
