@@ -125,7 +125,7 @@ fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
-fn several_workers_have_one_process_of_sinks_that_shows_the_rows_of_all_once() {
+fn several_workers_on_kafka_have_one_process_of_sinks_that_shows_the_rows_of_all_once() {
     let Some(kafka) = Kafka::one() else { return };
     let served = serve(&format!("kafka://{}", kafka.address()), "sink_process = true\n");
     let at = || processes(&served.stage.stage.path(""));
