@@ -87,8 +87,8 @@ pub const COORDINATOR_WAIT: Duration = Duration::from_millis(500);
 /// have lost the coordinator for good. Below a session with all that is asked.
 pub const COORDINATOR_MISSED: u32 = 2;
 
-/// A client that asks for offsets and is not answered is made anew when it is older: one that is
-/// just made still looks for the coordinator.
+/// A client that asks for offsets and gets no answer is replaced by a new one once it is this old: a
+/// younger one may still be looking for the coordinator.
 pub const GROUP_CLIENT_AGE: Duration = Duration::from_secs(3);
 
 /// How often clients look where brokers are, and of which topics, when they have nothing to ask: below

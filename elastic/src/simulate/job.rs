@@ -121,7 +121,7 @@ impl Job {
         self.change = Some(Change { to, starts_until, ends });
     }
 
-    /// One second in which so many records arrive.
+    /// Advances by one second, in which `arrivals` records arrive.
     pub fn second(&mut self, arrivals: f64) {
         let mut capacity = self.capacity();
         let mut workers = self.shape.workers;

@@ -258,7 +258,7 @@ pub struct Gap {
     pub input: u32,
 }
 /// The input had so many partitions and has more now. The job was drained in all that it had, and its
-/// sensors were dealt out anew: each is where Kafka's partitioner puts its id.
+/// sensors were reassigned: each is where Kafka's partitioner puts its id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Widened {
     #[prost(uint32, tag = "1")]

@@ -1,4 +1,4 @@
-//! What a server answers: the routes behind their guards, and who is told of changes.
+//! The answers of a server: its routes behind their guards, and its event streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

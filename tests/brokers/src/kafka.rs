@@ -176,7 +176,7 @@ impl Kafka {
     }
 
     /// Starts a node again that was ended, with its id and its messages, where it listens for clients
-    /// at another port and says so to them, as a container does that was made anew.
+    /// at another port and says so to them, as a recreated container does.
     pub fn restart_elsewhere(&mut self, node: usize, port: u16) {
         let server = &mut self.nodes[node];
         let (from, to) = (listener(server.port()), listener(port));

@@ -1,4 +1,4 @@
-//! Brokers that come back under the same id at another address, as containers do that are made anew.
+//! Brokers that come back under the same id at another address, as containers do that are recreated.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! A client that asks the coordinator of a group, without joining it, and is made anew when it does
-//! not find the coordinator any more.
+//! A client that asks the coordinator of a group, without joining it, and is replaced by a new one
+//! when it no longer finds the coordinator.
 //!
 //! librdkafka does not follow a coordinator to another address of the same broker
 //! (`group/coordinator_watch.rs`), and who asks needs nothing of the client before.
@@ -83,7 +83,7 @@ impl GroupClient {
                     *current = new;
                 }
             }
-            Err(error) => tracing::debug!("making a client anew: {error}"),
+            Err(error) => tracing::debug!("the client of the group cannot be replaced: {error}"),
         }
     }
 }
