@@ -2,6 +2,7 @@
 //! check their memory use: `backends/kafka/valgrind.sh`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use rdkafka::ClientConfig;
@@ -111,6 +112,48 @@ fn a_topic_has_an_id_and_one_that_is_not_there_has_none() {
     assert!(known.as_ref().is_some_and(|id| id.len() == 22), "{known:?}");
     assert_ne!(id("out", PATIENCE), Ok(known));
     assert_eq!(id(TOPIC, Duration::ZERO), Err(RDKafkaErrorCode::OperationTimedOut));
+}
+
+/// Counts attempts to connect, by what librdkafka says now and then.
+#[derive(Default)]
+struct Connects {
+    attempts: AtomicI64,
+    heard: AtomicU64,
+}
+
+impl ClientContext for Connects {
+    fn stats_raw(&self, json: &[u8]) {
+        let text = String::from_utf8_lossy(json);
+        let each = text.split("\"connects\":").skip(1).filter_map(|rest| {
+            rest.split(|it: char| !it.is_ascii_digit()).next()?.parse::<i64>().ok()
+        });
+        self.attempts.fetch_max(each.sum(), Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl ConsumerContext for Connects {}
+
+#[test]
+fn asking_for_an_id_while_no_broker_is_there_does_not_connect_again_and_again() {
+    let cluster = cluster(0);
+    let mut config = config(&cluster);
+    config.set("statistics.interval.ms", "100").set("metadata.recovery.strategy", "none");
+    let consumer: BaseConsumer<Connects> = make_with(&config, Connects::default()).unwrap();
+    topic_id(consumer.client(), TOPIC, Some(1), PATIENCE).unwrap();
+    cluster.broker_down(1).unwrap();
+    let span = Duration::from_secs(3);
+    assert!(topic_id(consumer.client(), TOPIC, Some(1), span).is_err());
+    let connects: &Connects = consumer.context();
+    let heard = connects.heard.load(Ordering::Relaxed);
+    // Those of the time of the question are heard first: 30 of them.
+    until("figures", || {
+        consumer.poll(WAIT);
+        connects.heard.load(Ordering::Relaxed) >= heard + 35
+    });
+    // With pauses of at least 50 ms; without any there are thousands.
+    let attempts = connects.attempts.load(Ordering::Relaxed);
+    assert!(attempts < 300, "{attempts} attempts to connect in {span:?}");
 }
 
 #[test]
