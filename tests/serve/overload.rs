@@ -96,7 +96,8 @@ fn the_top_job_keeps_its_p99_within_half_as_much_again_under_overload() {
     let overloaded = (began, now_ms());
     let jobs: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
     let said = server.stderr();
-    let steps: Vec<&str> = said.lines().filter(|line| line.contains("cores are short")).collect();
+    // Cores were short, or a job was behind its input: whichever is seen first.
+    let steps: Vec<&str> = said.lines().filter(|line| line.contains(" degraded: ")).collect();
     assert!(!steps.is_empty(), "there was no overload on this machine: {said}\n{}", states(&jobs));
     // What was left of it when all that had to yield have yielded.
     let_it_work(SPAN);
