@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What it costs to be watched: the same drain, by turns, without --http and with it, scraped each
-# second; and once with 1,000 requests a second and 100 idle connections. Prints one line a run.
+# second; and with 1,000 requests a second and 100 idle connections. Prints one line a run, and the
+# medians of each.
 #
 #   docs/watched.sh [RECORDS] [ROUNDS]        needs cargo build --release, on a quiet machine
 set -euo pipefail
@@ -14,28 +15,47 @@ cd "$folder"
 # watch MODE PID: asks for as long as the job lives.
 watch() {
     python3 - "$1" "$2" "$port" <<'PY'
-import http.client, os, socket, sys, time
+import os, socket, sys, time
 mode, pid, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-idle, answers, refused = [], 0, 0
+idle, answers, refused, link = [], 0, 0, None
 every = {"scraped": 1.0, "stormed": 0.001}[mode]
+question = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+
+# As little as can be, since it shares the cores with what is measured: one connection, kept, as
+# Prometheus keeps it.
+def ask():
+    link.sendall(question)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += link.recv(1 << 20) or no_answer()
+    head, body = answer.split(b"\r\n\r\n", 1)
+    size = head.lower().split(b"content-length: ", 1)[1]
+    missing = int(size.split(b"\r\n", 1)[0]) - len(body)
+    while missing > 0:
+        missing -= len(link.recv(1 << 20) or no_answer())
+    return int(head.split(b" ", 2)[1])
+
+def no_answer():
+    raise OSError("the connection was closed")
+
 deadline, due = time.monotonic() + 600, time.monotonic()
 while time.monotonic() < deadline:
     try:
         os.kill(pid, 0)
         if mode == "stormed" and len(idle) < 100:
             idle.append(socket.create_connection(("127.0.0.1", port)))
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        link.request("GET", "/metrics")
-        status = link.getresponse().status
+        link = link or socket.create_connection(("127.0.0.1", port))
+        status = ask()
         answers, refused = answers + (status == 200), refused + (status == 429)
-        link.close()
     except ProcessLookupError:
         break
     except OSError:
+        link = None
         time.sleep(0.01)
     due = max(due + every, time.monotonic() - 1)
     time.sleep(max(0.0, due - time.monotonic()))
-print(f"{answers} answers, {refused} refused, {len(idle)} idle connections", file=sys.stderr)
+spent = sum(os.times()[:2])
+print(f"{answers} answers, {refused} refused, {len(idle)} idle connections; asking took {spent:.2f} s of CPU", file=sys.stderr)
 PY
 }
 
@@ -45,25 +65,38 @@ drain() {
     [ "$1" = alone ] || options=(--http "127.0.0.1:$port")
     began=$(date +%s.%N)
     "$seismic" run --drain --group "$1-$2" --store "sqlite:$1-$2.db" --sink "csv:$1-$2" \
-        --result-topic "rows-$1-$2" --dead-topic "dead-$1-$2" --quiet "${options[@]}" &
+        --result-topic "rows-$1-$2" --dead-topic "dead-$1-$2" --quiet "${options[@]}" 2>warnings &
     local job=$!
     if [ "$1" != alone ]; then watch "$1" "$job" & watched=$!; fi
-    local peak=0 now
+    local peak=0 ticks=0 now
     while kill -0 "$job" 2>/dev/null; do
         now=$(awk '/VmHWM/ {print $2}' "/proc/$job/status" 2>/dev/null || true)
         [ -z "$now" ] || peak=$now
+        now=$(awk '{print $14 + $15}' "/proc/$job/stat" 2>/dev/null || true)
+        [ -z "$now" ] || ticks=$now
         sleep 0.05
     done
-    wait "$job"
+    wait "$job" || { cat warnings >&2; return 1; }
     ended=$(date +%s.%N)
     [ -z "$watched" ] || wait "$watched"
     awk -v mode="$1" -v n="$records" -v from="$began" -v to="$ended" -v kib="$peak" \
-        'BEGIN { printf "%-8s %6.2f s  %9.0f records/s  %5.0f MiB\n", mode, to - from, n / (to - from), kib / 1024 }'
+        -v cpu="$ticks" -v hz="$(getconf CLK_TCK)" \
+        'BEGIN { printf "%-8s %6.2f s  %6.2f s of CPU  %9.0f records/s  %5.0f MiB\n", mode, to - from, cpu / hz, n / (to - from), kib / 1024 }'
     rm -rf "$1-$2" "$1-$2.db"*
 }
 
 for round in $(seq "$rounds"); do
-    drain alone "$round"
-    drain scraped "$round"
-    drain stormed "$round"
+    # Each goes first as often as the others: what runs first finds other files in memory.
+    case $((round % 3)) in
+        0) modes="alone scraped stormed" ;;
+        1) modes="scraped stormed alone" ;;
+        2) modes="stormed alone scraped" ;;
+    esac
+    for mode in $modes; do drain "$mode" "$round"; done
+done | tee runs
+for mode in alone scraped stormed; do
+    for column in 2 4 8 10; do
+        awk -v mode="$mode" -v column="$column" '$1 == mode { print $column }' runs | sort -n |
+            awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
+    done | paste -s | awk -v mode="$mode" '{ printf "median %-8s %6.2f s  %6.2f s of CPU  %9.0f records/s  %5.0f MiB\n", mode, $1, $2, $3, $4 }'
 done

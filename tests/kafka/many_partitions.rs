@@ -3,10 +3,12 @@
 //! minutes.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::secured::Secured;
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{Done, wait_until};
 use crate::truth::int;
@@ -68,5 +70,40 @@ fn two_hundred_and_fifty_six_partitions_cost_no_connection_each() {
     assert_eq!(both.len() as u64, PARTITIONS, "nothing is given twice");
     for worker in [first, second] {
         ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    }
+}
+
+/// Prints how long each command takes; the goal is 10 s for each, on a machine where nothing else
+/// runs.
+#[test]
+#[ignore = "long, on brokers: .ci/run --long"]
+fn commands_on_two_hundred_and_fifty_six_partitions_with_tls_and_scram_are_timed() {
+    let Some(secured) = Secured::new() else { return };
+    secured.grant_all("User:alice");
+    let place = secured.scram();
+    let generate = "generate --records 2000000 --sensors 2048 --pack 20 --partitions 256 --seed 7";
+    secured.run(&place, generate).ok();
+    secured.run(&place, "run --drain --quiet").ok();
+    let timed = |what: &str, command: &str| {
+        let began = Instant::now();
+        let done = secured.run(&place, command);
+        println!("TIMED {what}: {:.1} s", began.elapsed().as_secs_f64());
+        done
+    };
+    for _ in 0..3 {
+        timed("start, to its end", "run --until-caught-up --quiet").ok();
+        timed("status", "status").ok();
+        let doctor = timed("doctor", "doctor");
+        assert!(doctor.stdout.contains("0 problems"), "{doctor}");
+        timed("verify", "verify").ok();
+        let first = secured.start(&place, "run --quiet --slots 1 --slot left");
+        wait_until("one has all", || {
+            let status = secured.run(&place, "status --json").ok();
+            let status: Value = serde_json::from_str(&status.stdout).unwrap();
+            let members = status["members"].as_array().unwrap();
+            members.iter().any(|member| member["partitions"].as_array().unwrap().len() == 256)
+        });
+        timed("a second worker, to its end", "run --until-caught-up --quiet --slots 1").ok();
+        ended_with(&first.stop_within(Signal::TERM, STOP_LIMIT), 0);
     }
 }

@@ -21,7 +21,7 @@ type Settings = Vec<String>;
 
 /// A secured broker; `None` where there can be none, or where the program has no TLS, after saying
 /// so. `.ci/run` builds it with TLS.
-struct Secured {
+pub struct Secured {
     kafka: Kafka,
     stage: Stage,
 }
@@ -32,7 +32,7 @@ fn settings(all: &[&str]) -> Settings {
 
 impl Secured {
     #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-    fn new() -> Option<Secured> {
+    pub fn new() -> Option<Secured> {
         if !cfg!(feature = "kafka-tls") {
             eprintln!("SKIPPED: this test needs a program built with --features kafka-tls");
             return None;
@@ -42,7 +42,7 @@ impl Secured {
     }
 
     /// The place of commands that come in with TLS and SCRAM.
-    fn scram(&self) -> Vec<String> {
+    pub fn scram(&self) -> Vec<String> {
         scram_place(&self.kafka)
     }
 
@@ -53,11 +53,11 @@ impl Secured {
         command
     }
 
-    fn start(&self, place: &[String], args: &str) -> Running {
+    pub fn start(&self, place: &[String], args: &str) -> Running {
         self.stage.start(self.command(place, args))
     }
 
-    fn run(&self, place: &[String], args: &str) -> Done {
+    pub fn run(&self, place: &[String], args: &str) -> Done {
         self.start(place, args).wait()
     }
 
@@ -67,7 +67,7 @@ impl Secured {
     }
 
     /// All rights on whatever has a name that begins with `seismic`.
-    fn grant_all(&self, user: &str) {
+    pub fn grant_all(&self, user: &str) {
         grant_all(&self.kafka, user);
     }
 }
