@@ -58,6 +58,10 @@ pub const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// in the same moment is found when its messages are committed.
 pub const NOTES_AGE: Duration = Duration::from_secs(1);
 
+/// For so long the newest commits of all partitions, asked for at once, are taken as the newest ones
+/// of each: an answer for each partition would be most of what `status` does with hundreds of them.
+pub const NEWEST_COMMITS_AGE: Duration = Duration::from_millis(200);
+
 /// How long reading back a job waits for a transaction of a worker that is gone: brokers end it
 /// after [`TRANSACTION_TIMEOUT`], and look for such every 10 s.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(25);

@@ -1,5 +1,7 @@
 //! The view of a job, without a lease.
 
+use std::sync::Mutex;
+
 use super::KafkaStore;
 use super::checkpoint_log::CheckpointLog;
 use super::checkpoint_record::KeptCheckpoint;
@@ -135,6 +137,7 @@ impl KafkaStore {
             numbers: numbers.collect(),
             logs,
             kept: seen,
+            newest: Mutex::new(None),
         });
         let sinks = self.sinks(&topics[0])?;
         // Asked after the positions, so no row that these made is missing.

@@ -4,12 +4,14 @@
 
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use super::KafkaStore;
 use super::checkpoint_log::CheckpointLog;
 use super::job_topic::JobTopic;
 use super::last_view::LastView;
 use super::offset_metadata::OffsetMetadata;
+use crate::limits;
 use seismic_queue::{Checkpoint, JournalEntry, Partition, Result, Span};
 
 impl KafkaStore {
@@ -27,15 +29,36 @@ impl KafkaStore {
     fn last_view(&self, partition: Partition) -> Result<Option<Arc<LastView>>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(last) = last.filter(|last| last.written_down.is_some()) else { return Ok(None) };
+        let place = partition.0 as usize;
+        let Some(Some(number)) = last.numbers.get(place).copied() else { return Ok(None) };
+        let mut newest = last.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = newest.take().filter(|(at, _)| at.elapsed() < limits::NEWEST_COMMITS_AGE);
+        let known = match known {
+            Some(known) => known,
+            None => match self.newest_commits(&last)? {
+                Some(numbers) => (Instant::now(), numbers),
+                None => return Ok(None),
+            },
+        };
+        let is_valid = known.1[place] == Some(number);
+        *newest = Some(known);
+        drop(newest);
+        Ok(is_valid.then_some(last))
+    }
+
+    /// Numbers of the newest commits of all partitions; `None` where the job was written down again
+    /// since the view.
+    fn newest_commits(&self, last: &LastView) -> Result<Option<Vec<Option<u64>>>> {
         let end = JobTopic::new(&self.cluster).end_of_log_patiently()?;
         let Some(job) = self.known_job().filter(|_| last.written_down == Some(end)) else {
             return Ok(None);
         };
-        let Some(Some(number)) = last.numbers.get(partition.0 as usize) else { return Ok(None) };
-        let committed = self.offsets()?.committed(job.input(), &[partition])?;
-        let text = committed.into_iter().flatten().next().map(|(_, text)| text);
-        let now = text.and_then(|text| OffsetMetadata::decode(&text)).map(|it| it.number);
-        Ok((now == Some(*number)).then_some(last))
+        let all: Vec<Partition> = job.input().all().take(last.numbers.len()).collect();
+        let committed = self.offsets()?.committed(job.input(), &all)?.into_iter();
+        let number = |(_, text): (_, String)| OffsetMetadata::decode(&text).map(|it| it.number);
+        let mut numbers: Vec<_> = committed.map(|it| it.and_then(number)).collect();
+        numbers.resize(last.numbers.len(), None);
+        Ok(Some(numbers))
     }
 
     /// A checkpoint that the last view has seen; `None` where that has to be looked at again.
