@@ -13,6 +13,7 @@ use crate::faults::line::Line;
 use crate::stage::{DATA, Done, ROWS, Running, Stage, let_it_work, wait_until};
 use crate::truth::int;
 
+const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const ACLS: &str = "kafka.admin.AclCommand";
 pub const PASSWORD: (&str, &str) = ("SEISMIC_KAFKA_SASL_PASSWORD", "alice-secret");
 
@@ -126,6 +127,48 @@ fn a_job_over_tls_and_scram_renews_its_logins_and_reads_by_itself() {
     assert!(verified.stdout.contains("verified: "), "{verified}");
     let doctor = secured.run(&place, "doctor");
     assert!(doctor.stdout.contains("0 problems"), "{doctor}");
+}
+
+/// Takes a user's logins by SCRAM-SHA-512 away.
+fn forget_login(kafka: &Kafka) {
+    let user = ["--entity-type", "users", "--entity-name", "alice"];
+    kafka.run(CONFIGS, &[&["--alter", "--delete-config", "SCRAM-SHA-512"], &user[..]].concat());
+}
+
+/// Lets the user come in again.
+fn give_login(kafka: &Kafka, password: &str) {
+    let user = ["--entity-type", "users", "--entity-name", "alice"];
+    let login = format!("SCRAM-SHA-512=[password={password}]");
+    kafka.run(CONFIGS, &[&["--alter", "--add-config", &login], &user[..]].concat());
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_login_that_is_refused_for_a_while_ends_neither_the_producer_nor_the_job() {
+    let Some(secured) = Secured::new() else { return };
+    secured.grant_all("User:alice");
+    let place = secured.scram();
+    let load = secured.start(&place, "generate --forever --json --rate 1000 --sensors 40 --pack 5");
+    let read = format!("read {DATA} --in queue --max 1");
+    wait_until("records", || !secured.run(&place, &read).stdout.is_empty());
+    let job = "run --window-ms 200 --lateness-ms 100 --idle-timeout-ms 0";
+    let mut worker = secured.command(&place, job);
+    worker.env("RUST_LOG", "info,seismic_kafka=debug");
+    let worker = secured.stage.start(worker);
+    wait_until("rows", || !worker.stdout().is_empty());
+    forget_login(&secured.kafka);
+    // Logins end after 5 s, so whoever is in is asked again soon.
+    wait_until("both are refused", || {
+        worker.stderr().contains("uthentication") && load.stderr().contains("retrying")
+    });
+    give_login(&secured.kafka, PASSWORD.1);
+    let rows = worker.stdout().len();
+    wait_until("more rows", || worker.stdout().len() > rows);
+    ended_with(&load.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    secured.run(&place, "run --quiet --drain --window-ms 200 --lateness-ms 100").ok();
+    let verified = secured.run(&place, "verify --complete").ok();
+    assert!(verified.stdout.contains("verified: "), "{verified}");
 }
 
 #[test]

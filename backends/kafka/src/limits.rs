@@ -174,5 +174,13 @@ pub const LOOKED_AT_BYTES: usize = 64 << 10;
 /// How much longer than [`BROKER_WAIT`] that may take for each partition.
 pub const LOOKED_AT_WAIT: Duration = Duration::from_millis(10);
 
+/// For so long a client that was let in before tries again where brokers refuse its login: they learn
+/// of logins after they have started.
+pub const REFUSED_LOGINS: Duration = Duration::from_secs(60);
+
+/// After so long without a refusal the next one counts as the first. Longer than any pause between
+/// two attempts.
+pub const REFUSED_LOGINS_GAP: Duration = Duration::from_secs(20);
+
 /// How many partitions are asked for at once. Each takes a connection of its own meanwhile.
 pub const ASKED_AT_ONCE: usize = 8;

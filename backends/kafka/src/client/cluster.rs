@@ -16,6 +16,7 @@ use super::broker_addresses::{BrokerAddresses, Moved, Named};
 use super::connection::{Quiet, is_without_brokers, make_with, partition, refused};
 use super::native;
 use super::opening::{Listening, wait_for_answer};
+use super::refused_logins::{RefusedLogins, is_refused_login};
 use crate::ClusterAddress;
 use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::examine::Replicas;
@@ -23,7 +24,7 @@ use crate::fetch::idle::IdleConnections;
 use crate::group::assignment;
 use crate::limits;
 use crate::settings::Settings;
-use seismic_queue::{Error, GroupMember, Kind, Partition, Result, Topic};
+use seismic_queue::{CallFailed, Error, GroupMember, Kind, Partition, Result, Topic};
 
 /// A cluster. Clones share one client for questions.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct Cluster {
     pub(super) asking: Arc<BaseConsumer<Listening>>,
     /// Asks where open transactions begin; made when that is asked first.
     pub(super) settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
+    /// Logins that were refused since it let us in.
+    refused_logins: Arc<RefusedLogins>,
     /// Connections between two of our own readers.
     pub(crate) idle: Arc<IdleConnections>,
     /// Who led all of a topic when someone looked last.
@@ -54,8 +57,9 @@ impl Cluster {
         // That a connection was closed at once is how some brokers refuse.
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
-        let (settled, idle, led) = (Arc::default(), Arc::default(), Arc::default());
-        let cluster = Cluster { at, settings, asking, settled, idle, led };
+        let (settled, refused_logins) = (Arc::default(), Arc::default());
+        let (idle, led) = (Arc::default(), Arc::default());
+        let cluster = Cluster { at, settings, asking, settled, refused_logins, idle, led };
         let found = wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
         cluster.learn(&found);
         Ok(cluster)
@@ -74,10 +78,22 @@ impl Cluster {
     ) -> impl Fn(KafkaError) -> Error {
         let (at, addresses, asking) =
             (self.at.clone(), Arc::clone(self.settings.addresses()), Arc::clone(&self.asking));
+        let refused_logins = Arc::clone(&self.refused_logins);
         move |source| {
             hear(&asking, &addresses);
+            let is_refused = error_kind::code(&source).is_some_and(is_refused_login);
+            if is_refused && refused_logins.may_pass(Instant::now()) {
+                let at = at.clone();
+                return Error::backend(Kind::Retry, CallFailed { at, doing, source });
+            }
             error_kind::call_failed_on(at.clone(), doing, source, &needs)
         }
+    }
+
+    /// Whether a broker that comes back, or a moment, helps: also where it refuses a login that it
+    /// has let in before.
+    pub(crate) fn may_pass(&self, code: RDKafkaErrorCode) -> bool {
+        may_pass(code) || is_refused_login(code) && self.refused_logins.may_pass(Instant::now())
     }
 
     /// Hears what a client has to say, so that it looks for brokers elsewhere when all are gone that
@@ -141,7 +157,7 @@ impl Cluster {
         loop {
             match ask() {
                 Err(error)
-                    if error_kind::code(&error).is_some_and(may_pass)
+                    if error_kind::code(&error).is_some_and(|code| self.may_pass(code))
                         && begun.elapsed() < limits::PATIENCE =>
                 {
                     // librdkafka waits for coordinators that it may not ask for, and says nothing.

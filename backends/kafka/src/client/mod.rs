@@ -11,5 +11,6 @@ pub(crate) mod native;
 pub(crate) mod offsets;
 pub(crate) mod open_transactions;
 pub(crate) mod opening;
+mod refused_logins;
 pub(crate) mod rights;
 pub(crate) mod suspension;

@@ -21,7 +21,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, is_without_brokers, make_with, number, partition};
 use crate::client::native::{Inbox, Item};
-use crate::error_kind::{is_unknown, may_pass, on_topic};
+use crate::error_kind::{is_unknown, on_topic};
 use crate::fetch::Fetch;
 use crate::limits;
 use seismic_queue::backend::assigned_source::AssignableReader;
@@ -215,7 +215,7 @@ impl Fetcher {
                 ))
             }
             code if is_unknown(code) => self.check_topic(),
-            code if may_pass(code) => Ok(()),
+            code if self.cluster.may_pass(code) => Ok(()),
             code => {
                 let failed = self.cluster.failed_on("reading", vec![on_topic("Read", &topic)]);
                 Err(failed(KafkaError::MessageConsumption(code)))

@@ -154,8 +154,11 @@ impl KafkaImportLog {
             }
             _ => {}
         }
+        let may_pass = error_kind::code(&source).is_some_and(|code| self.cluster.may_pass(code));
         match error_kind::kind(&source) {
-            Kind::Config | Kind::Data => error_kind::call_failed_on(at, DOING, source, &needs),
+            Kind::Config | Kind::Data if !may_pass => {
+                error_kind::call_failed_on(at, DOING, source, &needs)
+            }
             _ => Error::backend(Kind::Retry, CallFailed { at, doing: DOING, source }),
         }
     }

@@ -32,7 +32,7 @@ use super::job_context::{JobContext, of_each};
 use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, make_with};
-use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
+use crate::error_kind::{self, NotAllowed, Resource, Right, on_topic};
 use crate::failpoints::COMMIT_OPENING;
 use crate::group::membership::Membership;
 use crate::group::offsets::GroupOffsets;
@@ -218,7 +218,7 @@ impl KafkaCommitter {
                     return CommitError::Fenced(error);
                 }
             }
-            Some(code) if may_pass(code) => {}
+            Some(code) if self.cluster().may_pass(code) => {}
             // The group has moved on, and no right is missing.
             Some(Code::IllegalGeneration | Code::UnknownMemberId) => {}
             Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
