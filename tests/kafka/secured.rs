@@ -145,6 +145,8 @@ fn give_login(kafka: &Kafka, password: &str) {
 #[test]
 #[ignore = "more on brokers: .ci/run"]
 fn a_login_that_is_refused_for_a_while_ends_neither_the_producer_nor_the_job() {
+    let what = "the login of a producer and a job is refused for some seconds";
+    let mut line = Line { place: "Kafka", ..Line::new(34, what) };
     let Some(secured) = Secured::new() else { return };
     secured.grant_all("User:alice");
     let place = secured.scram();
@@ -164,11 +166,13 @@ fn a_login_that_is_refused_for_a_while_ends_neither_the_producer_nor_the_job() {
     give_login(&secured.kafka, PASSWORD.1);
     let rows = worker.stdout().len();
     wait_until("more rows", || worker.stdout().len() > rows);
+    line.tries += 1;
     ended_with(&load.stop(Signal::TERM), 0);
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     secured.run(&place, "run --quiet --drain --window-ms 200 --lateness-ms 100").ok();
     let verified = secured.run(&place, "verify --complete").ok();
     assert!(verified.stdout.contains("verified: "), "{verified}");
+    line.print();
 }
 
 #[test]

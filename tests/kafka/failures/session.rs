@@ -94,6 +94,7 @@ fn a_worker_with_a_name_that_is_stopped_leaves_its_partitions_to_others_at_once(
     trial.flows_in_all_partitions();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(6), "far below a session of 10 s, and not {took:?}");
+    println!("HANDED OVER in {} ms", took.as_millis());
     ended_with(&right.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
