@@ -235,3 +235,43 @@ impl TopicRows<'_> {
         Ok(Some((message.offset, row)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A log that has ended; counts how often it is asked.
+    struct Ended(Arc<AtomicUsize>);
+
+    impl Reader for Ended {
+        fn read(&mut self, _: Duration, _: &mut Vec<Batch>) -> seismic_queue::Result<Event> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Event::CaughtUp(Partition(0), Offset(0)))
+        }
+    }
+
+    #[test]
+    fn a_topic_that_ends_before_the_position_of_a_sink_is_asked_once_and_not_for_each_row() {
+        let asked = Arc::new(AtomicUsize::new(0));
+
+        let mut rows = TopicRows {
+            partition: Partition(0),
+            topic: "rows".to_owned(),
+            schema: Schema::windows(),
+            reader: Box::new(Ended(Arc::clone(&asked))),
+            batch: Batch::default(),
+            at: 0,
+            spare: Vec::new(),
+            next: Offset(0),
+            until: Offset(1_000_000),
+            choice: Choice::default(),
+        };
+        for _ in 0..1_000 {
+            assert!(rows.next_row().unwrap().is_none());
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+}
