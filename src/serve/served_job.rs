@@ -91,6 +91,7 @@ impl ServedJob {
         let is_bounded = self.spec.as_ref().is_some_and(|spec| spec.is_bounded());
         let mut policy = self.service.restart.clone();
         if self.place() == 0 {
+            self.life.set_of_sinks();
             policy.run_timeout = None;
         }
         self.life.set_policy(policy, is_bounded);

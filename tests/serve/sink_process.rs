@@ -78,6 +78,14 @@ fn a_process_of_sinks_is_shown_beside_its_worker_and_what_it_lacks_is_said() {
         all.any(|it| it["worker"] == worker && it["state"] == *state)
     };
     assert!(of(0, "restarting") && !of(1, "restarting"), "{transitions}");
+    // Each in its own words: sinks read nothing that is not committed.
+    let why = |worker: u64| {
+        let all = transitions["transitions"].as_array().unwrap().iter();
+        let mut running = all.filter(|it| it["worker"] == worker && it["state"] == "running");
+        running.next().map(|it| it["why"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(why(0).as_deref(), Some("it writes the rows that are committed"));
+    assert_eq!(why(1).as_deref(), Some("it reads and commits"));
     let logs = stage.stage.ok(&["job", "logs", "coast", "-n", "1000", "--server", &url]);
     assert!(logs.contains(" sinks: the sinks of job") && logs.contains(" worker 1: "), "{logs}");
     // The key is taken out: the worker has the sinks, and the process is gone with its folder.

@@ -28,6 +28,8 @@ const PAUSED: &str = "it was paused; its worker keeps its partitions and reads n
 pub struct Life {
     policy: RestartPolicy,
     is_bounded: bool,
+    /// Whether it is that of a process of sinks, which reads what is committed.
+    is_of_sinks: bool,
     saved: Saved,
 }
 
@@ -55,13 +57,18 @@ impl Life {
             pauses_in_place: false,
             yields: None,
         };
-        Life { policy, is_bounded, saved }
+        Life { policy, is_bounded, is_of_sinks: false, saved }
     }
 
     /// A job as an earlier server stored it.
     #[must_use]
     pub fn restore(policy: RestartPolicy, is_bounded: bool, saved: Saved) -> Life {
-        Life { policy, is_bounded, saved }
+        Life { policy, is_bounded, is_of_sinks: false, saved }
+    }
+
+    /// It is that of a process of sinks.
+    pub fn set_of_sinks(&mut self) {
+        self.is_of_sinks = true;
     }
 
     /// Another policy counts from now on.
@@ -223,10 +230,18 @@ impl Life {
                 self.enter(now_ms, State::Paused, PAUSED);
             }
             Doing::Running if state == State::Starting => {
-                self.enter(now_ms, State::Running, "it reads and commits");
+                let why = match self.is_of_sinks {
+                    true => "it writes the rows that are committed",
+                    false => "it reads and commits",
+                };
+                self.enter(now_ms, State::Running, why);
             }
             Doing::Draining if state != State::Draining => {
-                self.enter(now_ms, State::Draining, "it makes its last commits");
+                let why = match self.is_of_sinks {
+                    true => "it writes what is committed, and ends",
+                    false => "it makes its last commits",
+                };
+                self.enter(now_ms, State::Draining, why);
             }
             Doing::Running | Doing::Draining | Doing::Paused => {}
         }
