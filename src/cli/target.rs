@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::error::Usage;
 use crate::job::file;
+use crate::job::file::envs::parse_name;
 use crate::job::file::variables::{Given, parse_pair};
 use crate::job::location::{Location, LocationOptions};
 use crate::serve::config::ServeConfig;
@@ -67,13 +68,29 @@ pub struct VariableArgs {
     /// file's own [variables]; repeatable
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair)]
     var: Vec<(String, String)>,
+    /// Environment of the job file: the table [env.NAME] of it counts over the rest, and the job is an
+    /// instance of its own, beside that of `production`
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    env: Option<String>,
 }
 
 impl VariableArgs {
     /// These, and what the environment gives.
     #[must_use]
     pub fn given(&self) -> Given {
-        Given::from_environment(self.var.clone())
+        Given { env: self.env.clone(), ..Given::from_environment(self.var.clone()) }
+    }
+
+    /// The environment of the job file.
+    #[must_use]
+    pub fn env(&self) -> Option<&str> {
+        self.env.as_deref()
+    }
+
+    /// The same for another environment.
+    #[must_use]
+    pub fn with_env(&self, env: &str) -> VariableArgs {
+        VariableArgs { env: Some(env.to_owned()), ..self.clone() }
     }
 }
 
@@ -85,6 +102,9 @@ impl JobFileArg {
     pub fn read(&self) -> Result<file::JobFile, Usage> {
         match (&self.job, &self.variables.var[..]) {
             (Some(path), _) => file::open(path, &self.server_file.given(&self.variables)?),
+            (None, _) if self.variables.env.is_some() => {
+                Err(Usage("--env is for a job file: pass it with --job".to_owned()))
+            }
             (None, []) => Ok(file::JobFile::default()),
             (None, [..]) => Err(Usage("--var is for a job file: pass it with --job".to_owned())),
         }

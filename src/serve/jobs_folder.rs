@@ -83,8 +83,13 @@ impl JobsFolder {
         let was_gone = self.gone.remove(name);
         let is_this = |source: &str| source == name || is_same_file(source, name);
         let before = server.jobs().find(|job| job.stored.source.as_deref().is_some_and(is_this));
-        let description =
-            Description { text: text.to_owned(), file: name.to_owned(), ..Description::default() };
+        let env = server.settings().env.clone();
+        let description = Description {
+            text: text.to_owned(),
+            file: name.to_owned(),
+            env: env.filter(|_| !file::envs::names(text).is_empty()),
+            ..Description::default()
+        };
         if let Some(job) = before
             && server.is_in(job, &description)
             && job.spec.is_some()

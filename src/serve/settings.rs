@@ -20,6 +20,8 @@ pub struct ServeSettings {
     pub log_level: Option<String>,
     /// A folder whose job files are the truth.
     pub jobs: Option<PathBuf>,
+    /// The environment that counts of those files that have any.
+    pub env: Option<String>,
     /// Whether its workers work on when it is asked to end.
     pub leave_running: bool,
     /// Variables of all jobs.

@@ -41,6 +41,29 @@ fn a_file_is_as_if_its_options_stood_on_the_command_line() {
 }
 
 #[test]
+fn an_environment_of_a_file_is_an_instance_of_its_own_beside_production() {
+    let stage = stage_with(
+        "name = 'coast'\nsink = ['csv:rows-{{env}}']\nquiet = true\ndrain = true\n\
+         [env.test]\nwindow = '2s'\n",
+    );
+    let refused = stage.refused(&["run", "--job", "job.toml"], 2);
+    assert!(refused.contains("job.toml:5: env: say which environment counts"), "{refused}");
+    let checked = stage.ok(&["job", "check", "job.toml"]);
+    assert!(checked.contains("job coast, ") && checked.contains("job coast-test, "), "{checked}");
+    let shown = stage.ok(&["job", "show", "job.toml", "--env", "test"]);
+    assert!(shown.contains("window = \"2s\""), "{shown}");
+    let status = |env: &str| {
+        stage.ok(&["run", "--job", "job.toml", "--env", env]);
+        stage.ok(&["status", "--job", "job.toml", "--env", env])
+    };
+    assert!(status("test").contains("windows of 2000 ms"));
+    assert!(status("production").contains("windows of 1000 ms"));
+    assert!(stage.path("rows-test").is_dir() && stage.path("rows-production").is_dir());
+    let refused = stage.refused(&["status", "--env", "test"], 2);
+    assert!(refused.contains("--env is for a job file"), "{refused}");
+}
+
+#[test]
 fn the_command_line_goes_before_the_file() {
     let stage = stage_with("window_ms = 2000\ndrain = true\nsink = ['csv:rows']\n");
     let printed = stage.ok(&["run", "--window-ms=500", "--job=job.toml", "--sink", "console"]);

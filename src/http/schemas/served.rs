@@ -11,6 +11,7 @@ pub(super) fn submission() -> Value {
         ("text", text()),
         ("file", optional("string")),
         ("variables", words()),
+        ("env", optional("string")),
         ("comment", optional("string")),
     ]);
     all["required"] = json!(["text"]);

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Values};
-use crate::job::file::service_keys;
-use crate::job::file::variables;
+use crate::job::file::{envs, service_keys, variables};
 
 /// The pattern of a length of time, as [`TimeSpan`](crate::job::time_span::TimeSpan) reads it.
 const DURATION: &str = "^(0|[0-9]+(ms|s|m|h|d))$";
@@ -53,12 +52,29 @@ pub fn schema() -> Value {
     let mut home = store;
     home["deprecated"] = Value::Bool(true);
     properties.insert("home".to_owned(), home);
+    let mut of_env = properties.clone();
+    of_env.remove("name");
+    properties.insert(envs::TABLE.to_owned(), environments(of_env));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Job file of seismic",
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
+    })
+}
+
+/// What is other in each environment; instances are named after the job.
+fn environments(properties: Map<String, Value>) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[a-z0-9]{1,16}$" },
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+        },
+        "description": "What is other in an environment, as [env.test], which --env NAME chooses",
     })
 }
 

@@ -30,6 +30,8 @@
 //! inspects a job accepts the file too, and reads the location of the job from it: queue, store,
 //! group and Kafka settings. Every command reports all errors of a file at once.
 
+pub mod envs;
+mod instance;
 pub mod keys;
 mod nearest;
 mod row_alarms;
@@ -155,6 +157,9 @@ pub fn read(text: &str, path: &Path) -> JobFile {
 #[must_use]
 pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
     let mut file = read_unconnected(text, path, given);
+    if file.faults.is_empty() {
+        file.faults = file.shared_with_production(text, path, given);
+    }
     file.add_kafka();
     file
 }
@@ -171,7 +176,10 @@ fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
     // What the file sets itself is set over it.
     (file.service, file.places) = (base.service.clone(), base.places_of_service());
     let mut faults: Vec<(usize, String)> = Vec::new();
-    let (parsed, errors) = DeTable::parse_recoverable(text);
+    let (mut parsed, errors) = DeTable::parse_recoverable(text);
+    let env = given.env.as_deref();
+    let of_env = envs::put_over(parsed.get_mut(), env, |at, why| faults.push((line_at(at), why)));
+    let given = &given.in_environment();
     let filled =
         FilledTexts::new(parsed.get_ref(), given, |at, why| faults.push((line_at(at), why)));
     if errors.is_empty() {
@@ -193,6 +201,12 @@ fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
         }
         file.connected.clone_from(&filled.kafka);
         file.take_options(&mut base);
+        if let Some(env) = env {
+            let places = file.places.clone();
+            file.name_instance(env, &of_env, |key, why| {
+                faults.push((places.get(key).map_or(1, |place| place.line), why));
+            });
+        }
         file.name_places();
     } else {
         faults.clear();
@@ -217,6 +231,7 @@ fn defaults_of(given: &Given) -> JobFile {
     }
     let given = Given {
         defaults: server_file::Defaults::default(),
+        env: None,
         // One that only they lack is not unused.
         line: Vec::new(),
         server: given.server.clone().into_iter().chain(given.line.clone()).collect(),

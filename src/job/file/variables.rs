@@ -18,6 +18,9 @@ const ENVIRONMENT: &str = "SEISMIC_VAR_";
 /// Name of the table.
 pub const TABLE: &str = "variables";
 
+/// The variable with the environment of the file, in capitals.
+const ENV: &str = "ENV";
+
 /// Characters of a name.
 const NAME_CHARS: usize = 64;
 
@@ -34,6 +37,8 @@ pub struct Given {
     pub defaults: Defaults,
     /// What a server calls `connection:NAME`.
     pub connections: Connections,
+    /// The environment of the file that counts, which is the variable `env`, too.
+    pub env: Option<String>,
 }
 
 impl Given {
@@ -49,6 +54,14 @@ impl Given {
             environment: std::env::vars_os().filter_map(one).collect(),
             ..Given::default()
         }
+    }
+
+    /// The same with the variable `env`, where an environment counts.
+    #[must_use]
+    pub(super) fn in_environment(&self) -> Given {
+        let mut given = self.clone();
+        given.environment.extend(self.env.clone().map(|env| (ENV.to_owned(), env)));
+        given
     }
 }
 

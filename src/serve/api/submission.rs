@@ -31,6 +31,9 @@ pub struct Submission {
     /// Variables that are given with it.
     #[serde(default)]
     variables: BTreeMap<String, String>,
+    /// The environment of the file that counts.
+    #[serde(default)]
+    env: Option<String>,
     /// Why.
     #[serde(default)]
     comment: Option<String>,
@@ -43,9 +46,9 @@ impl Submission {
     /// For a comment that is too long.
     pub fn into_parts(self, call: &Call) -> Result<(Description, Authorship), ApiError> {
         let by = authorship(call, self.comment)?;
-        let Submission { text, file, variables, .. } = self;
+        let Submission { text, file, variables, env, .. } = self;
         let file = file.unwrap_or_else(|| "job.toml".to_owned());
-        Ok((Description { text, file, variables, ..Description::default() }, by))
+        Ok((Description { text, file, variables, env, ..Description::default() }, by))
     }
 }
 

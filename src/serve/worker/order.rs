@@ -39,6 +39,9 @@ pub struct Description {
     /// Connections of the server.
     #[serde(default)]
     pub connections: Connections,
+    /// The environment of the file that counts.
+    #[serde(default)]
+    pub env: Option<String>,
     /// How often the job has begun from scratch with a group of its own, after the first time.
     #[serde(default)]
     pub rerun: u32,
@@ -80,6 +83,7 @@ impl Description {
             defaults: self.defaults.clone(),
             connections: self.connections.clone(),
             environment: BTreeMap::from([(RERUN.to_ascii_uppercase(), rerun.to_string())]),
+            env: self.env.clone(),
         };
         file::read_given(&self.text, Path::new(&self.file), &given)
     }

@@ -146,7 +146,17 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
 
 fn check(args: &FileArgs) -> anyhow::Result<()> {
     let path = &args.file;
-    let file = file::open(path, &args.server_file.given(&args.variables)?)?;
+    let text = file::text_of(path).unwrap_or_default();
+    let names = file::envs::names(&text);
+    if args.variables.env().is_some() || names.is_empty() {
+        return check_in(args, &args.variables);
+    }
+    names.iter().try_for_each(|env| check_in(args, &args.variables.with_env(env)))
+}
+
+fn check_in(args: &FileArgs, variables: &VariableArgs) -> anyhow::Result<()> {
+    let path = &args.file;
+    let file = file::open(path, &args.server_file.given(variables)?)?;
     let place = file.place_of("max_parallelism");
     let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
     match look(&spec) {
@@ -161,6 +171,7 @@ fn check(args: &FileArgs) -> anyhow::Result<()> {
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
     Ok(print_line(format_args!(
+/// Checks the file, in each of its environments unless one is named.
         "{} is valid: {name}group {} reads {} from {} and writes {} to {} (rules {})",
         path.display(),
         spec.group,

@@ -94,6 +94,7 @@ pub fn submit(args: &Args) -> anyhow::Result<()> {
 
 fn save_draft(args: &Args, client: &Client, body: &Value) -> anyhow::Result<()> {
     // The job that the file names: it may be wrong otherwise.
+        "env": args.variables.env(),
     let file = file::open(&args.file, &args.variables.given())?;
     let Some(name) = file.service.name.map(|name| name.to_string()) else {
         let why = format!("{}: a draft needs the name of its job", args.file.display());

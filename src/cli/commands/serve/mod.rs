@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::http::{AccessSettings, HttpSettings, TlsFiles};
+use crate::job::file::envs::parse_name;
 use crate::logs::{self, LogOptions};
 use crate::serve::config::ServeConfig;
 use crate::serve::demo::Demo;
@@ -55,6 +56,9 @@ pub struct Args {
     /// Without it, jobs are submitted
     #[arg(long, value_name = "DIR")]
     jobs: Option<PathBuf>,
+    /// With --jobs: environment that counts of files that have any, as [env.test]
+    #[arg(long, value_name = "NAME", requires = "jobs", value_parser = parse_name)]
+    env: Option<String>,
     /// File with variables, defaults and connections of all jobs, commands of alarms, and folders
     /// that submitted jobs may use
     #[arg(long, value_name = "FILE")]
@@ -106,6 +110,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             needs_token: args.http_require_token,
         },
     };
+        env: args.env,
     settings.set_level().map_err(Usage)?;
     serve::run(settings)?;
     Ok(Outcome::Fine)
