@@ -31,13 +31,18 @@ pub trait Auditor: Send + Sync + 'static {
 
 /// Words of a body that say what was wanted. Texts and values of a job file are not among them:
 /// they may hold secrets.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 14] = [
     "name",
     "comment",
     "from",
     "from_checkpoint",
     "savepoint",
     "version",
+    "untested",
+    "to",
+    "env",
+    "input",
+    "result",
     "roles",
     "jobs",
     "expires_ms",

@@ -36,6 +36,8 @@ pub struct ServeConfig {
     pub pressure: PressureLimits,
     /// What the server logs itself.
     pub logs: ServerLogs,
+    /// Whether only versions are started that somebody else than their author has approved.
+    pub approval: bool,
 }
 
 /// What `[logs]` says.

@@ -40,6 +40,8 @@ pub struct ServeSettings {
     pub http: Option<HttpSettings>,
     /// How several people reach it there.
     pub access: AccessSettings,
+    /// Whether only versions are started that somebody else than their author has approved.
+    pub needs_approval: bool,
 }
 
 impl ServeSettings {

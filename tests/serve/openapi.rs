@@ -3,17 +3,30 @@
 use rustix::process::Signal;
 use serde_json::json;
 
+use super::access::make_root;
 use super::{ServeStage, url_of};
 use crate::http::client::Client;
 use crate::http::openapi::{Tour, call_every_route};
 use crate::stage::{STOP, wait_until};
 
+fn ends_with_one_of(path: &str, ends: &[&str]) -> bool {
+    ends.iter().any(|end| path.ends_with(end))
+}
+
 #[test]
 fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let stage = ServeStage::with_records(&["--records", "3000", "--anomaly-percent", "10"]);
+    // Whoever decides about versions says who they are, and about those of somebody else.
+    let root = make_root(&stage);
     let server = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0,requests_per_s=100000"]);
     let address = url_of(&server).trim_start_matches("http://").parse().unwrap();
-    let client = Client::new(address);
+    let client = Client::new(address).with("Authorization", &format!("Bearer {root}"));
+    let anna = json!({ "name": "anna", "roles": ["developer"] }).to_string();
+    let anna = client.post("/api/v1/tokens", &anna).json(201)["token"].take();
+    let anna = client.with("Authorization", &format!("Bearer {}", anna.as_str().unwrap()));
+    let theirs = "name = 'theirs'\nsink = ['csv:theirs-{{env}}']\n[env.test]\n";
+    let submission = json!({ "text": theirs, "env": "test" }).to_string();
+    anna.post("/api/v1/jobs", &submission).json(201);
     let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n";
     // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
     let steps = ["/start", "/savepoints", "/pause", "/resume", "/stop"];
@@ -29,6 +42,9 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     };
     let name = |method: &str, path: &str| match method {
         _ if path.contains("{token}") => "vera".to_owned(),
+        _ if ends_with_one_of(path, &["/approve", "/reject", "/promote"]) => {
+            "theirs-test".to_owned()
+        }
         "DELETE" if !path.ends_with("/draft") => "copied".to_owned(),
         _ => "coast".to_owned(),
     };
@@ -38,6 +54,23 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
             json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()
         }
         ("POST", "/api/v1/tokens") => json!({ "name": "vera", "roles": ["viewer"] }).to_string(),
+        ("POST", path) if path.ends_with("/approve") => {
+            json!({ "version": 1, "comment": "fine", "untested": true }).to_string()
+        }
+        ("POST", path) if path.ends_with("/reject") => {
+            json!({ "version": 1, "comment": "not so fine" }).to_string()
+        }
+        ("POST", path) if path.ends_with("/promote") => json!({ "to": "production" }).to_string(),
+        ("POST", path) if path.ends_with("/withdraw") => json!({ "version": 1 }).to_string(),
+        ("POST", path) if path.ends_with("/tested") => {
+            let diff = client.get("/api/v1/jobs/coast/diff?from=1&to=1").json(200);
+            json!({
+                "text": job, "rules": diff["rules"]["to"], "input": "pack.csv",
+                "result": "0".repeat(64), "is_compared": false,
+                "read": 1, "late": 0, "rejected": 0, "rows": 1,
+            })
+            .to_string()
+        }
         ("POST", path) if path.ends_with("/savepoints") => json!({ "name": "before" }).to_string(),
         _ => "{}".to_owned(),
     };
@@ -65,6 +98,6 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let tour =
         Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
     let routes = call_every_route(&client, &tour);
-    assert!(routes >= 37, "{routes}");
+    assert!(routes >= 43, "{routes}");
     server.stop_within(Signal::TERM, STOP).ok();
 }

@@ -264,8 +264,17 @@ fn the_commands_submit_with_a_comment_and_refuse_an_old_base() {
     assert!(refused.contains("--base 2"), "{refused}");
     assert!(served.job(&["submit", "coast.toml", "--draft"]).contains("revision 1"));
     assert!(served.job(&["draft", "coast"]).contains("window = '3s'"));
+    // Only the draft that was seen is replaced, discarded or submitted.
+    let seen = ["submit", "coast.toml", "--draft", "--revision", "1"];
+    assert!(served.job(&seen).contains("revision 2"));
+    for args in [&seen[..], &["draft", "coast", "--submit", "--revision", "1"]] {
+        let refused = stage.refused(&[&["job"], args, &["--server", &served.url]].concat(), 2);
+        assert!(refused.contains("saved"), "{refused}");
+    }
+    let old = ["job", "draft", "coast", "--discard", "--revision", "1", "--server", &served.url];
+    stage.refused(&old, 2);
     let told = served.job(&["draft", "coast", "--submit"]);
-    assert!(told.contains("revision 1, by") && told.contains("version 3"), "{told}");
+    assert!(told.contains("revision 2, by") && told.contains("version 3"), "{told}");
     assert!(served.job(&["draft", "coast"]).contains("has no draft"));
     served.end();
 }

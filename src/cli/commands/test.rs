@@ -13,6 +13,7 @@ use seismic_queue::Queue;
 use seismic_sinks::csv::{CsvLines, Times};
 use serde::Serialize;
 
+use crate::cli::commands::job::tested::{Args as TellArgs, Passed};
 use crate::cli::exit::{self, Usage};
 use crate::cli::format::{self, count};
 use crate::cli::json::{self, Content, Value};
@@ -98,6 +99,8 @@ pub struct Args {
     /// Print one JSON object on stdout: rows, roll-ups, dead letters, counts and differences
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 /// Tests.
@@ -107,6 +110,7 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     signal::stop_on_signals(&of_job)?;
     // First what a person can correct.
     let spec = Resolved::of(JobOptions::default(), args.file.read()?)?.spec;
+    let client = args.tell.client()?;
     let expected = args.expect.as_deref().map(Expected::read).transpose()?;
     if args.tolerance.is_nan() || args.tolerance < 0.0 {
         return Err(
@@ -154,7 +158,23 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     out.flush()?;
     drop(out);
     report.tell_unread()?;
-    Ok(if differs { exit::Outcome::Differs } else { exit::Outcome::Fine })
+    if differs {
+        return Ok(exit::Outcome::Differs);
+    }
+    if let Some(client) = client {
+        let passed = Passed {
+            file: &args.file,
+            spec: &spec,
+            input: &args.input,
+            disturbed: (report.disturbed != Disturbed::default())
+                .then(|| format!("({}, seed {})", report.disturbed, args.seed)),
+            is_compared: report.comparison.is_some(),
+            rows: &report.outcome.rows,
+            counts: &report.outcome.counts,
+        };
+        passed.tell(&client)?;
+    }
+    Ok(exit::Outcome::Fine)
 }
 
 /// A test that somebody stops has shown nothing: a script must not take it for one that passed.

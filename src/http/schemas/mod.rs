@@ -8,13 +8,16 @@ mod versions;
 
 use serde_json::{Map, Value, json};
 
-use self::served::{alarm, copy, delivery, log_line, start, submission, transition};
+use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
 use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
 };
 use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
 use self::tokens::{new_token, token, who_am_i};
-use self::versions::{audit_entry, draft, optional_object, version, version_diff, version_whole};
+use self::versions::{
+    approvals, audit_entry, decided_version, decision, draft, optional_object, test_result,
+    version, version_diff, version_whole,
+};
 use super::api_error;
 use super::model::STATES;
 
@@ -73,12 +76,17 @@ pub fn schemas() -> Map<String, Value> {
         ("Versions", object(&[("newest", count()), ("versions", list(version()))])),
         ("Version", version_whole()),
         ("VersionDiff", version_diff()),
+        ("Approvals", approvals()),
+        ("Decision", decision()),
+        ("Decided", decided_version()),
+        ("TestResult", test_result()),
         ("Draft", object(&[("draft", either(draft(), null()))])),
         ("SavedDraft", object(&[("revision", count()), ("faults", list(text()))])),
         ("Comment", optional_object(&[("comment", optional("string"))])),
         ("AuditLog", object(&[("entries", list(audit_entry()))])),
         ("Start", start()),
         ("Copy", copy()),
+        ("Promotion", promotion()),
         ("Transitions", object(&[("transitions", list(transition()))])),
         ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),

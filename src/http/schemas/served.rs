@@ -33,6 +33,13 @@ pub(super) fn copy() -> Value {
     all
 }
 
+pub(super) fn promotion() -> Value {
+    let version = optional("integer");
+    let mut all = object(&[("to", text()), ("version", version), ("comment", optional("string"))]);
+    all["required"] = json!(["to"]);
+    all
+}
+
 pub(super) fn transition() -> Value {
     object(&[
         ("worker", count()),

@@ -2,16 +2,89 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{count, flag, list, object, optional, text, time};
+use super::shape::{count, either, flag, list, null, object, one_of, optional, text, time};
 
 fn version_fields() -> Vec<(&'static str, Value)> {
     vec![
         ("number", count()),
         ("at_ms", time()),
         ("author", text()),
+        ("is_proved", flag()),
         ("comment", text()),
         ("hash", text()),
+        ("stage", stage()),
+        ("tested", either(tested(), null())),
+        ("decided", either(decided(), null())),
+        ("started_ms", optional("integer")),
     ]
+}
+
+fn stage() -> Value {
+    one_of(&["draft", "tested", "approved", "rejected", "withdrawn", "running", "offline"])
+}
+
+fn tested() -> Value {
+    object(&[
+        ("by", text()),
+        ("at_ms", time()),
+        ("input", text()),
+        ("result", text()),
+        ("is_compared", flag()),
+        ("read", count()),
+        ("late", count()),
+        ("rejected", count()),
+        ("rows", count()),
+    ])
+}
+
+fn decided() -> Value {
+    let decision = one_of(&["approved", "rejected", "withdrawn"]);
+    object(&[("decision", decision), ("by", text()), ("at_ms", time()), ("comment", text())])
+}
+
+/// Versions of all jobs, and whether none is started that is not approved.
+pub(super) fn approvals() -> Value {
+    let mut fields = version_fields();
+    fields.push(("job", text()));
+    object(&[("is_required", flag()), ("versions", list(object(&fields)))])
+}
+
+/// What is decided of a version; why must be said, but by whoever withdraws their own.
+pub(super) fn decision() -> Value {
+    let mut all = object(&[
+        ("version", count()),
+        ("comment", optional("string")),
+        ("untested", optional("boolean")),
+    ]);
+    all["required"] = json!(["version"]);
+    all
+}
+
+/// What became of it.
+pub(super) fn decided_version() -> Value {
+    object(&[("name", text()), ("version", count()), ("stage", stage())])
+}
+
+/// A test that passed.
+pub(super) fn test_result() -> Value {
+    let variables = json!({ "type": "object", "additionalProperties": text() });
+    let mut all = object(&[
+        ("text", text()),
+        ("variables", variables),
+        ("env", optional("string")),
+        ("rules", text()),
+        ("input", text()),
+        ("result", text()),
+        ("is_compared", flag()),
+        ("read", count()),
+        ("late", count()),
+        ("rejected", count()),
+        ("rows", count()),
+    ]);
+    if let Some(required) = all["required"].as_array_mut() {
+        required.retain(|it| it != "variables" && it != "env");
+    }
+    all
 }
 
 pub(super) fn version() -> Value {

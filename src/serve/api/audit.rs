@@ -35,7 +35,10 @@ impl Auditor for StateAuditor {
 }
 
 fn note(server: &mut Supervisor, mutation: Mutation, at_ms: i64) -> anyhow::Result<()> {
-    let entry = entry_of(mutation, at_ms, |job| server.state().newest_version(job))?;
+    let entry = entry_of(mutation, at_ms, |job| match server.job(job) {
+        Some(job) => Ok(job.stored.version),
+        None => server.state().newest_version(job),
+    })?;
     server.state_mut().note(&entry)
 }
 
@@ -43,13 +46,13 @@ fn note(server: &mut Supervisor, mutation: Mutation, at_ms: i64) -> anyhow::Resu
 fn entry_of(
     mutation: Mutation,
     at_ms: i64,
-    newest_version: impl FnOnce(&str) -> anyhow::Result<u64>,
+    version_of: impl FnOnce(&str) -> anyhow::Result<u64>,
 ) -> anyhow::Result<AuditEntry> {
     let Mutation { who, is_proved, action, job, result, detail, answer, by_guard } = mutation;
     let job = job.or_else(|| answer["name"].as_str().map(str::to_owned));
     let version = match (answer["version"].as_u64(), &job) {
         (Some(version), _) => Some(version),
-        (None, Some(job)) => Some(newest_version(job)?).filter(|&number| number > 0),
+        (None, Some(job)) => Some(version_of(job)?).filter(|&number| number > 0),
         (None, None) => None,
     };
     let job = job.map(|job| in_one_line(&job, limits::AUDIT_JOB));

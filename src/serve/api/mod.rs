@@ -1,5 +1,6 @@
 //! The server over HTTP: its jobs for the routes that every job has, and routes of its own.
 
+mod approvals;
 mod asking;
 mod audit;
 mod configuration;
@@ -7,6 +8,7 @@ mod copy;
 mod drafts;
 mod jobs;
 mod looked;
+mod promotion;
 mod roots;
 mod routes;
 mod submission;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::asking::{accepted, body, known, refusal, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
-use super::{audit, configuration, copy, drafts, tokens, versions};
+use super::{approvals, audit, configuration, copy, drafts, promotion, tokens, versions};
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
 use crate::serve::handle::Handle;
@@ -83,6 +83,15 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .gives("Submitted")
             .with_status(StatusCode::CREATED)
             .handled(with_look(server, copied_spec, copy_job)),
+        post(
+            "/api/v1/jobs/{name}/promote",
+            "Submit a version to another environment of its file, where it is another instance",
+        )
+        .needs(Right::Submit)
+        .takes("Promotion")
+        .gives("Submitted")
+        .with_status(StatusCode::CREATED)
+        .handled(with_look(server, promotion::spec, promotion::promote)),
         route(
             Method::DELETE,
             "/api/v1/jobs/{name}",
@@ -110,6 +119,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     ]
     .into_iter()
     .chain(of_versions(server))
+    .chain(approvals::routes(server))
     .chain(tokens::routes(server))
     .collect()
 }
@@ -182,9 +192,13 @@ fn submitted_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     described(&description, server)
 }
 
+/// What a start would begin with.
 fn known_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     let name = known(call, server).ok()?;
-    server.job(&name)?.spec.clone()
+    match server.approved_to_take(&name).ok()? {
+        Some((_, description)) => described(&description, server),
+        None => server.job(&name)?.spec.clone(),
+    }
 }
 
 fn copied_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
@@ -195,6 +209,7 @@ fn copied_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
 fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let Start { from_checkpoint, from } = body(call)?;
+    server.take_approved(&name).map_err(|error| refusal(&error))?;
     let begin = Begin { from_checkpoint, from, of_store: None };
     let pending = server.job(&name).map(|job| job.stored.begin.clone()).unwrap_or_default();
     // A plain start continues where the job was; one that has not begun yet begins as its copy

@@ -62,7 +62,8 @@ pub fn authorship(call: &Call, comment: Option<String>) -> Result<Authorship, Ap
         let most = limits::COMMENT_BYTES;
         return Err(ApiError::bad_request(format!("comment: it is longer than {most} bytes")));
     }
-    Ok(Authorship { author: call.who().to_owned(), comment })
+    let is_proved = call.caller().is_proved();
+    Ok(Authorship { author: call.who().to_owned(), comment, is_proved })
 }
 
 /// Takes in a job that is not from a file on disk.
@@ -92,7 +93,8 @@ pub fn add(
         return Err(ApiError::new("forbidden", faults.join("; ")));
     }
     check_base(call, server, &name)?;
-    if server.has_workers(&name) {
+    // Where versions are approved, this one waits, and what runs works on.
+    if server.has_workers(&name) && !server.settings().needs_approval {
         return Err(ApiError::conflict(format!("job {name} runs: stop it first")));
     }
     let submitted = server.submit(description, None, begin, by).map_err(|error| refusal(&error))?;

@@ -44,7 +44,7 @@ pub fn list(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let most = call.number("limit", 100, SHOWN)?;
     let versions = server.state().versions(&name, most).map_err(|error| refusal(&error))?;
     let newest = newest(server, &name)?;
-    let shown: Vec<Value> = versions.iter().map(head).collect();
+    let shown: Vec<Value> = versions.iter().map(|it| head(server, &name, it)).collect();
     Ok(Reply::Json(json!({ "newest": newest, "versions": shown })))
 }
 
@@ -53,7 +53,7 @@ pub fn one(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let number = call.number("number", newest(server, &name)?, MOST)?;
     let version = find(server, &name, number)?;
-    let mut shown = head(&version.head);
+    let mut shown = head(server, &name, &version.head);
     shown["text"] = without_secrets(&version.description.text).into();
     shown["variables"] = version.description.variables.keys().cloned().collect::<Vec<_>>().into();
     Ok(Reply::Tagged(shown, number.to_string()))
@@ -80,10 +80,25 @@ pub fn diff(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     })))
 }
 
-fn head(version: &VersionHead) -> Value {
-    let VersionHead { number, at_ms, by, hash } = version;
+/// What is known of a version of a job without its content.
+pub(super) fn head(server: &Supervisor, job: &str, version: &VersionHead) -> Value {
+    let VersionHead { number, at_ms, by, hash, marks } = version;
+    let decided = marks.decided.as_ref().map(|it| {
+        json!({
+            "decision": it.what.name(), "by": it.by, "at_ms": it.at_ms, "comment": it.comment,
+        })
+    });
     json!({
-        "number": number, "at_ms": at_ms, "author": by.author, "comment": by.comment, "hash": hash,
+        "number": number,
+        "at_ms": at_ms,
+        "author": by.author,
+        "is_proved": by.is_proved,
+        "comment": by.comment,
+        "hash": hash,
+        "stage": server.stage_of(job, version).to_string(),
+        "tested": marks.tested,
+        "decided": decided,
+        "started_ms": marks.started_ms,
     })
 }
 

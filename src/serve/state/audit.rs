@@ -23,7 +23,7 @@ pub struct AuditEntry {
     pub action: String,
     /// The job, where it is about one.
     pub job: Option<String>,
-    /// The job's newest version when it was done, or the one that was made.
+    /// The version that the job was when it was done, or the one that it is about.
     pub version: Option<u64>,
     /// `done`, or why not, as a word.
     pub result: String,

@@ -35,7 +35,8 @@ impl StateFile {
                  WHERE job = ?1 AND description IS NOT NULL",
                 [job],
                 |row| {
-                    let by = Authorship { author: row.get(2)?, comment: row.get(3)? };
+                    let author: String = row.get(2)?;
+                    let by = Authorship { comment: row.get(3)?, ..Authorship::of(&author) };
                     let (revision, at_ms, base) = (row.get(0)?, row.get(1)?, row.get(4)?);
                     let description = Description::default();
                     let draft = Draft { revision, at_ms, by, base, description };

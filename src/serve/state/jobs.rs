@@ -24,6 +24,8 @@ pub struct StoredJob {
     pub life: Saved,
     /// When it was submitted, ms since 1970 UTC.
     pub created_ms: i64,
+    /// Its version that the description is; 0 of a further process.
+    pub version: u64,
 }
 
 impl StateFile {
@@ -33,7 +35,7 @@ impl StateFile {
     /// Those of SQLite, and what cannot be understood.
     pub fn jobs(&self) -> anyhow::Result<Vec<StoredJob>> {
         let mut all = self.db.prepare(
-            "SELECT name, description, source, begin, life, created_ms FROM jobs ORDER BY name",
+            "SELECT name, description, source, begin, life, created_ms, version FROM jobs ORDER BY name",
         )?;
         let mut rows = all.query([])?;
         let mut jobs = Vec::new();
@@ -47,6 +49,7 @@ impl StateFile {
                 begin: serde_json::from_str(&text(3)?).with_context(json)?,
                 life: serde_json::from_str(&text(4)?).with_context(json)?,
                 created_ms: row.get(5)?,
+                version: row.get(6)?,
                 name,
             });
         }
@@ -79,11 +82,11 @@ impl StateFile {
         now_ms: i64,
     ) -> anyhow::Result<(u64, bool)> {
         let act = self.db.transaction()?;
-        put(&act, job)?;
+        let version = super::versions::add(&act, &job.name, &job.description, by, now_ms)?;
+        put(&act, &StoredJob { version: version.0, ..job.clone() })?;
         if has_changed {
             super::transitions::add(&act, &job.name, &job.life.standing)?;
         }
-        let version = super::versions::add(&act, &job.name, &job.description, by, now_ms)?;
         act.commit().with_context(|| format!("storing job {}", job.name))?;
         Ok(version)
     }
@@ -111,16 +114,18 @@ impl StateFile {
 
 fn put(db: &Connection, job: &StoredJob) -> anyhow::Result<()> {
     db.execute(
-        "INSERT INTO jobs (name, description, source, begin, life, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (name) DO UPDATE SET description = ?2, source = ?3, begin = ?4, life = ?5",
+        "INSERT INTO jobs (name, description, source, begin, life, created_ms, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (name) DO UPDATE SET description = ?2, source = ?3, begin = ?4, life = ?5,
+             version = ?7",
         params![
             job.name,
             serde_json::to_string(&job.description)?,
             job.source,
             serde_json::to_string(&job.begin)?,
             serde_json::to_string(&job.life)?,
-            job.created_ms
+            job.created_ms,
+            job.version
         ],
     )?;
     Ok(())
@@ -158,6 +163,7 @@ mod tests {
             begin: Begin { from: Some("latest".to_owned()), ..Begin::default() },
             life: life.saved().clone(),
             created_ms: 1,
+            version: 0,
         };
         state.save(&job, true).unwrap();
         life.step(2, Input::Start);

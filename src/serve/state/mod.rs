@@ -5,10 +5,12 @@
 //! survive a kill, and reach the disk with the next sync.
 
 pub mod alarms;
+pub mod approvals;
 pub mod audit;
 pub mod drafts;
 pub mod history;
 pub mod jobs;
+pub mod stages;
 pub mod tokens;
 pub mod transitions;
 pub mod versions;
@@ -26,10 +28,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 5;
+const LAYOUT: i64 = 6;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 4] = [
+const UPGRADES: [&str; 5] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -39,7 +41,24 @@ const UPGRADES: [&str; 4] = [
     GUARDED,
     // 4: nobody had a token of their own.
     TOKENS,
+    // 5: every version was started, and nobody approved one.
+    STAGES,
 ];
+
+/// What became of each version, and which one a job is. That an author was proved is not known of
+/// those before: they are submitted again before they are approved.
+const STAGES: &str = "
+    ALTER TABLE versions ADD COLUMN is_proved INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE versions ADD COLUMN tested TEXT;
+    ALTER TABLE versions ADD COLUMN decision TEXT;
+    ALTER TABLE versions ADD COLUMN decided_by TEXT;
+    ALTER TABLE versions ADD COLUMN decided_ms INTEGER;
+    ALTER TABLE versions ADD COLUMN decided_why TEXT;
+    ALTER TABLE versions ADD COLUMN started_ms INTEGER;
+    ALTER TABLE jobs ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET version =
+        coalesce((SELECT max(number) FROM versions WHERE versions.job = jobs.name), 0);
+";
 
 /// Tokens of persons and programs, and whether one of them says who did something.
 const TOKENS: &str = "
@@ -180,7 +199,7 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} PRAGMA user_version = {LAYOUT}; COMMIT;"
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} PRAGMA user_version = {LAYOUT}; COMMIT;"
                 );
                 db.execute_batch(&all).context("making the server's state")?;
             }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use super::StateFile;
+use super::stages::{Decided, Marks};
 use crate::serve::limits;
 use crate::serve::worker::order::Description;
 
@@ -18,13 +19,15 @@ pub struct Authorship {
     pub author: String,
     /// What is said of it; may be empty.
     pub comment: String,
+    /// Whether a token says who it is, or it was the server itself.
+    pub is_proved: bool,
 }
 
 impl Authorship {
-    /// Somebody, without a word.
+    /// Somebody who says so, without a word.
     #[must_use]
     pub fn of(author: &str) -> Authorship {
-        Authorship { author: author.to_owned(), comment: String::new() }
+        Authorship { author: author.to_owned(), ..Authorship::default() }
     }
 }
 
@@ -40,6 +43,8 @@ pub struct VersionHead {
     /// HMAC-SHA-256 of its content with a key of this server, in hexadecimal digits: tells which
     /// versions say the same, and lets nobody try out passwords.
     pub hash: String,
+    /// What became of it.
+    pub marks: Marks,
 }
 
 /// A version.
@@ -63,7 +68,8 @@ fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Adds a version; the number of the newest one, and whether it is new.
+/// Adds a version; the number of the newest one, and whether it is new. The same again is one where
+/// the one before cannot be approved any more, or its author was not proved and this one is.
 pub(super) fn add(
     db: &Connection,
     job: &str,
@@ -72,22 +78,25 @@ pub(super) fn add(
     at_ms: i64,
 ) -> anyhow::Result<(u64, bool)> {
     let hash = content_hash(description);
-    let newest: Option<(u64, String)> = db
+    let newest: Option<(u64, String, bool)> = db
         .query_row(
-            "SELECT number, hash FROM versions WHERE job = ?1 ORDER BY number DESC LIMIT 1",
-            [job],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            "SELECT number, hash,
+                 coalesce(decision, '') IN ('rejected', 'withdrawn') OR is_proved < ?2
+             FROM versions WHERE job = ?1 ORDER BY number DESC LIMIT 1",
+            params![job, by.is_proved],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    if let Some((number, known)) = newest
+    if let Some((number, known, is_over)) = newest
         && known == hash
+        && !is_over
     {
         return Ok((number, false));
     }
     let number = last_number(db, job)? + 1;
     db.execute(
-        "INSERT INTO versions (job, number, at_ms, author, comment, hash, description)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO versions (job, number, at_ms, author, comment, hash, description, is_proved)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             job,
             number,
@@ -95,7 +104,8 @@ pub(super) fn add(
             by.author,
             by.comment,
             hash,
-            serde_json::to_string(description)?
+            serde_json::to_string(description)?,
+            by.is_proved
         ],
     )?;
     db.execute(
@@ -104,7 +114,8 @@ pub(super) fn add(
         params![job, number],
     )?;
     db.execute(
-        "DELETE FROM versions WHERE job = ?1 AND number <= ?2 - ?3",
+        "DELETE FROM versions WHERE job = ?1 AND number <= ?2 - ?3
+             AND number NOT IN (SELECT version FROM jobs WHERE name = ?1)",
         params![job, number, limits::VERSIONS],
     )?;
     Ok((number, true))
@@ -137,21 +148,38 @@ fn add_missing_in(db: &Connection, at_ms: i64) -> anyhow::Result<()> {
         let by = Authorship {
             author: "server".to_owned(),
             comment: "as it was before versions were kept".to_owned(),
+            is_proved: false,
         };
-        add(db, &name, &description, &by, created_ms.min(at_ms))?;
+        let (number, _) = add(db, &name, &description, &by, created_ms.min(at_ms))?;
+        db.execute("UPDATE jobs SET version = ?2 WHERE name = ?1", params![name, number])?;
     }
     Ok(())
 }
 
 /// Columns of a head.
-const HEAD: &str = "number, at_ms, author, comment, hash";
+pub(super) const HEAD: &str = "number, at_ms, author, comment, hash, is_proved, tested, decision, \
+                               decided_by, decided_ms, decided_why, started_ms";
 
 impl StateFile {
     /// A head from a row that begins with the columns of one.
-    fn head_of(&self, row: &Row<'_>) -> rusqlite::Result<VersionHead> {
-        let by = Authorship { author: row.get(2)?, comment: row.get(3)? };
+    pub(super) fn head_of(&self, row: &Row<'_>) -> rusqlite::Result<VersionHead> {
+        let by = Authorship { author: row.get(2)?, comment: row.get(3)?, is_proved: row.get(5)? };
         let (number, at_ms, hash): (_, _, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
-        Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash) })
+        let tested: Option<String> = row.get(6)?;
+        let decided = match row.get::<_, Option<String>>(7)?.and_then(|word| word.parse().ok()) {
+            Some(what) => {
+                let (by, at_ms, comment) = (row.get(8)?, row.get(9)?, row.get(10)?);
+                Some(Decided { what, by, at_ms, comment })
+            }
+            None => None,
+        };
+        let marks = Marks {
+            // What cannot be read shows no test.
+            tested: tested.and_then(|text| serde_json::from_str(&text).ok()),
+            decided,
+            started_ms: row.get(11)?,
+        };
+        Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash), marks })
     }
 
     fn shown_hash(&self, hash: &str) -> String {
@@ -159,6 +187,24 @@ impl StateFile {
             Hmac::<Sha256>::new_from_slice(&self.hash_key).expect("HMAC takes keys of any length");
         mac.update(hash.as_bytes());
         hexadecimal(mac.finalize().into_bytes())
+    }
+
+    /// Adds a version of a job, which stays what it is; the number of the newest one, and whether it is
+    /// new.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn add_version(
+        &mut self,
+        job: &str,
+        description: &Description,
+        by: &Authorship,
+        at_ms: i64,
+    ) -> anyhow::Result<(u64, bool)> {
+        let act = self.db.transaction()?;
+        let version = add(&act, job, description, by, at_ms)?;
+        act.commit()?;
+        Ok(version)
     }
 
     /// The newest versions of a job, the newest first, without what they say.
@@ -180,7 +226,7 @@ impl StateFile {
     pub fn version(&self, job: &str, number: u64) -> anyhow::Result<Option<Version>> {
         let select =
             format!("SELECT {HEAD}, description FROM versions WHERE job = ?1 AND number = ?2");
-        let one = |row: &Row<'_>| Ok((self.head_of(row)?, row.get::<_, String>(5)?));
+        let one = |row: &Row<'_>| Ok((self.head_of(row)?, row.get::<_, String>("description")?));
         let found = self.db.query_row(&select, params![job, number], one).optional()?;
         let Some((head, text)) = found else { return Ok(None) };
         let description = serde_json::from_str(&text)
@@ -210,7 +256,7 @@ mod tests {
     fn each_other_content_is_a_version_and_numbers_go_on() {
         let folder = tempfile::tempdir().unwrap();
         let mut state = StateFile::open(&folder.path().join("serve.db")).unwrap();
-        let by = |author: &str| Authorship { author: author.to_owned(), comment: "why".to_owned() };
+        let by = |author: &str| Authorship { comment: "why".to_owned(), ..Authorship::of(author) };
         let add = |state: &StateFile, text: &str, author: &str| {
             add(&state.db, "coast", &described(text), &by(author), 7).unwrap()
         };
@@ -260,7 +306,7 @@ mod tests {
         let path = folder.path().join("serve.db");
         let state = StateFile::open(&path).unwrap();
         let put = |name: &str, description: &str| {
-            let insert = "INSERT INTO jobs VALUES (?1, ?2, NULL, '{}', '{}', 5)";
+            let insert = "INSERT INTO jobs VALUES (?1, ?2, NULL, '{}', '{}', 5, 0)";
             state.db.execute(insert, [name, description]).unwrap();
         };
         put("a", &serde_json::to_string(&described("a")).unwrap());

@@ -10,6 +10,7 @@ mod known_tokens;
 pub mod manager;
 mod processes;
 mod reload;
+mod stages;
 mod submission;
 mod tokens;
 

@@ -11,7 +11,7 @@ use super::Supervisor;
 use super::cgroups::{Cgroups, Leaf};
 use crate::job::service::{Resources, Service};
 use crate::serve::event::Event;
-use crate::serve::life::ending::Ending;
+use crate::serve::life::ending::{Ending, LastWords};
 use crate::serve::life::{Input, Intent, Life};
 use crate::serve::link::{Address, Link, ending_of};
 use crate::serve::served_job::ServedJob;
@@ -96,6 +96,11 @@ impl Supervisor {
     }
 
     pub(super) fn spawn(&mut self, name: &str) {
+        if let Err(why) = self.check_approved(name) {
+            let words = LastWords { code: 1, reason: Some(why), is_final: true };
+            let ending = Ending::Exited { code: words.code, words: Some(words) };
+            return self.apply(name, Input::Ended(ending));
+        }
         let folder = self.folder_of(name);
         if folder.is_locked() || self.waits_for_others(name) {
             // Started by a server that died before it could store more: it is looked for in ticks.
@@ -110,6 +115,7 @@ impl Supervisor {
                     job.link = Some(link);
                     (job.report, job.silent_since_ms, job.waits_since_ms) = (None, None, None);
                 }
+                self.mark_started(name);
             }
             Err(error) => {
                 self.apply(name, Input::Ended(Ending::NotStarted(format!("{error:#}"))));

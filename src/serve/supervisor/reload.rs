@@ -59,7 +59,7 @@ impl Supervisor {
         }
     }
 
-    fn refresh(&mut self, name: &str) -> anyhow::Result<()> {
+    pub(super) fn refresh(&mut self, name: &str) -> anyhow::Result<()> {
         let Some(job) = self.jobs.get_mut(name).filter(|job| job.spec.is_some()) else {
             return Ok(());
         };
@@ -87,6 +87,7 @@ impl ServeSettings {
             ("[variables]", self.variables != config.variables),
             ("[connection]", self.connections != config.connections),
             ("roots", self.roots != config.roots),
+            ("approval", self.needs_approval != config.approval),
             ("[defaults]", !self.defaults.differs_in_live_only(&config.defaults)),
         ];
         has_changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()

@@ -4,6 +4,8 @@ use anyhow::Context as _;
 
 use super::Supervisor;
 use crate::error::Usage;
+use crate::job::JobSpec;
+use crate::job::service::Service;
 use crate::serve::life::Life;
 use crate::serve::life::state::State;
 use crate::serve::limits;
@@ -77,22 +79,12 @@ impl Supervisor {
         }
         begin.apply(&mut spec.clone())?;
         let name = known;
-        let of_it = rivals::places(&spec);
-        let groups = Groups::of(&spec, &service.restart, description.rerun);
-        for other in self.jobs.values().filter(|other| other.job_name() != name) {
-            let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
-            let shared = of_it.intersection(&theirs).next().cloned();
-            let rerun = other.stored.description.rerun;
-            let of_runs = || {
-                let theirs = Groups::of(other.spec.as_ref()?, &other.service.restart, rerun);
-                Some(format!("{} in a run from scratch", groups.shared_with(&theirs)?))
-            };
-            if let Some(place) = shared.or_else(of_runs) {
-                let other = other.name();
-                let why =
-                    format!("job {name} has the same {place} as job {other}; give it its own");
-                return Err(Usage(why).into());
-            }
+        self.check_rivals(&name, &spec, &service, description.rerun)?;
+        if self.settings.needs_approval && self.jobs.contains_key(&name) {
+            // It stays what it is until it is started with a version that is approved.
+            let added = self.state.add_version(&name, &description, by, now_ms())?;
+            let (version, is_new_version) = added;
+            return Ok(Submitted { name, version, is_new_version });
         }
         let is_bounded = spec.is_bounded();
         let known = self.jobs.remove(&name);
@@ -100,7 +92,7 @@ impl Supervisor {
             return Err(Usage(format!("this server has {} jobs already", limits::JOBS)).into());
         }
         let now_ms = now_ms();
-        let job = match known {
+        let mut job = match known {
             None => {
                 let life = Life::new(service.restart.clone(), is_bounded, now_ms);
                 let stored = StoredJob {
@@ -110,6 +102,7 @@ impl Supervisor {
                     begin,
                     life: life.saved().clone(),
                     created_ms: now_ms,
+                    version: 0,
                 };
                 ServedJob { spec: Some(spec), service, ..ServedJob::new(stored, life) }
             }
@@ -122,10 +115,44 @@ impl Supervisor {
         };
         let is_new = job.life.standing().state == State::Created;
         let saved = self.state.save_submitted(&job.stored, is_new, by, now_ms);
+        if let Ok((version, _)) = &saved {
+            job.stored.version = *version;
+        }
         self.jobs.insert(name.clone(), job);
         let (version, is_new_version) = saved?;
         self.fit_workers(&name, now_ms)?;
         Ok(Submitted { name, version, is_new_version })
+    }
+
+    /// Whether the job has its places for itself.
+    ///
+    /// # Errors
+    /// The job with which it would share one.
+    pub(super) fn check_rivals(
+        &self,
+        name: &str,
+        spec: &JobSpec,
+        service: &Service,
+        rerun: u32,
+    ) -> Result<(), Usage> {
+        let of_it = rivals::places(spec);
+        let groups = Groups::of(spec, &service.restart, rerun);
+        for other in self.jobs.values().filter(|other| other.job_name() != name) {
+            let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
+            let shared = of_it.intersection(&theirs).next().cloned();
+            let rerun = other.stored.description.rerun;
+            let of_runs = || {
+                let theirs = Groups::of(other.spec.as_ref()?, &other.service.restart, rerun);
+                Some(format!("{} in a run from scratch", groups.shared_with(&theirs)?))
+            };
+            if let Some(place) = shared.or_else(of_runs) {
+                let other = other.name();
+                let why =
+                    format!("job {name} has the same {place} as job {other}; give it its own");
+                return Err(Usage(why));
+            }
+        }
+        Ok(())
     }
 
     /// Sets where the next start of a job begins.

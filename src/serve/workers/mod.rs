@@ -150,6 +150,7 @@ impl Supervisor {
                     begin: Begin::default(),
                     life: life.saved().clone(),
                     created_ms: now_ms,
+                    version: 0,
                 };
                 ServedJob::new(stored, life)
             });
@@ -243,6 +244,7 @@ mod tests {
             begin: Begin::default(),
             life: life.saved().clone(),
             created_ms: 0,
+            version: 0,
         };
         ServedJob::new(stored, life)
     }

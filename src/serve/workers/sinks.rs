@@ -198,6 +198,7 @@ impl Supervisor {
             begin: Begin::default(),
             life: life.saved().clone(),
             created_ms: now_ms,
+            version: 0,
         };
         self.state_mut().save(&stored, true)?;
         let mut it = ServedJob { spec, service, ..ServedJob::new(stored, life) };
@@ -262,6 +263,7 @@ mod tests {
             begin: Begin::default(),
             life: life.saved().clone(),
             created_ms: 0,
+            version: 0,
         };
         ServedJob::new(stored, life)
     }

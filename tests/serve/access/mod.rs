@@ -1,6 +1,8 @@
 //! Who may do what on a server: tokens, roles, projects and encryption; and what is tried to get in.
 
+mod approvals;
 mod attacks;
+mod environments;
 mod routes;
 mod story;
 mod tls;
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{ServeStage, url_of};
 use crate::http::client::Client;
-use crate::stage::{Running, STOP};
+use crate::stage::{Done, Running, STOP};
 
 pub const JOB: &str = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n";
 
@@ -24,10 +26,17 @@ pub struct Guarded {
 
 impl Guarded {
     pub fn start() -> Guarded {
+        Guarded::start_with("", &["--http-require-token"])
+    }
+
+    /// The same with what its file says, and with further options.
+    pub fn start_with(config: &str, options: &[&str]) -> Guarded {
         let stage = ServeStage::with_records(&["--records", "500"]);
         let root = make_root(&stage);
+        std::fs::write(stage.stage.path("serve.toml"), config).unwrap();
         let http = "127.0.0.1:0,requests_per_s=100000";
-        let server = stage.stage.spawn(&["serve", "--http", http, "--http-require-token"]);
+        let args = ["serve", "--http", http, "--config", "serve.toml"];
+        let server = stage.stage.spawn(&[&args[..], options].concat());
         let url = url_of(&server);
         Guarded { stage, server, url, root }
     }
@@ -71,6 +80,12 @@ impl Guarded {
     pub fn end(self) {
         self.server.stop_within(Signal::TERM, STOP).ok();
     }
+}
+
+/// A command of somebody whose token is in a file.
+pub fn as_one(guarded: &Guarded, who: &str, args: &[&str]) -> Done {
+    let file = format!("{who}.token");
+    guarded.stage.stage.run(&[args, &["--server", &guarded.url, "--token-file", &file]].concat())
 }
 
 /// The token of an admin, made before the server has ever run.

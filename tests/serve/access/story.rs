@@ -5,14 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
-use super::{Guarded, JOB};
-use crate::stage::{Done, wait_until};
-
-/// A command of somebody whose token is in a file.
-fn as_one(guarded: &Guarded, who: &str, args: &[&str]) -> Done {
-    let file = format!("{who}.token");
-    guarded.stage.stage.run(&[args, &["--server", &guarded.url, "--token-file", &file]].concat())
-}
+use super::{Guarded, JOB, as_one};
+use crate::stage::wait_until;
 
 #[test]
 fn one_submits_another_operates_a_third_looks_and_the_audit_log_tells_it_all() {

@@ -1,12 +1,14 @@
 //! `seismic job`: makes, checks and shows job files, and has a server do what is asked.
 
 mod act;
+mod approvals;
 mod audit;
 mod list;
 mod preview;
 pub(super) mod server;
 mod show;
 mod submit;
+pub(super) mod tested;
 mod versions;
 
 use std::io::Write as _;
@@ -62,6 +64,8 @@ enum JobAction {
     Alarms(list::AlarmsArgs),
     /// Submit a copy of a job of a server under another name, also as a fork
     Copy(submit::CopyArgs),
+    /// Submit a version of a job to another environment of its file, as it was tested
+    Promote(submit::PromoteArgs),
     /// Have a server forget a job; its store and its rows stay
     Delete(server::JobArgs),
     /// List the jobs of a server with their states
@@ -74,6 +78,14 @@ enum JobAction {
     Diff(versions::DiffArgs),
     /// Print, submit or discard the draft of a job of a server
     Draft(versions::DraftArgs),
+    /// Let a version of a job be started that somebody else has submitted
+    Approve(approvals::ApproveArgs),
+    /// Let a version of a job not be started, also one that was approved before
+    Reject(approvals::RejectArgs),
+    /// Take back a version of your own
+    Withdraw(approvals::WithdrawArgs),
+    /// List the versions of all jobs that wait for approval, or about which was decided
+    Approvals(approvals::ListArgs),
     /// Show who had a server do what, the newest first
     Audit(audit::Args),
 }
@@ -114,12 +126,17 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Logs(args) => list::logs(&args)?,
         JobAction::Alarms(args) => list::alarms(&args)?,
         JobAction::Copy(args) => submit::copy(&args)?,
+        JobAction::Promote(args) => submit::promote(&args)?,
         JobAction::Delete(args) => act::delete(&args)?,
         JobAction::List(args) => list::list(&args)?,
         JobAction::Versions(args) => versions::list(&args)?,
         JobAction::Version(args) => versions::show(&args)?,
         JobAction::Diff(args) => versions::diff(&args)?,
         JobAction::Draft(args) => versions::draft(&args)?,
+        JobAction::Approve(args) => approvals::approve(&args)?,
+        JobAction::Reject(args) => approvals::reject(&args)?,
+        JobAction::Withdraw(args) => approvals::withdraw(&args)?,
+        JobAction::Approvals(args) => approvals::list(&args)?,
         JobAction::Audit(args) => audit::show(&args)?,
         JobAction::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
     }
@@ -144,6 +161,7 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
     ))?)
 }
 
+/// Checks the file, in each of its environments unless one is named.
 fn check(args: &FileArgs) -> anyhow::Result<()> {
     let path = &args.file;
     let text = file::text_of(path).unwrap_or_default();
@@ -171,7 +189,6 @@ fn check_in(args: &FileArgs, variables: &VariableArgs) -> anyhow::Result<()> {
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
     Ok(print_line(format_args!(
-/// Checks the file, in each of its environments unless one is named.
         "{} is valid: {name}group {} reads {} from {} and writes {} to {} (rules {})",
         path.display(),
         spec.group,

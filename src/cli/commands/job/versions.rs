@@ -3,8 +3,9 @@
 use seismic_proto::Shown;
 use serde_json::{Value, json};
 
+use super::approvals::print_marks;
 use super::server::JobArgs;
-use super::submit::added;
+use super::submit::{added, draft_tag};
 use crate::cli::exit::Usage;
 use crate::cli::stdio::{print, print_line};
 use crate::time::show_ms;
@@ -59,6 +60,9 @@ pub struct DraftArgs {
     /// Forget it
     #[arg(long)]
     discard: bool,
+    /// Submit or discard the draft of this revision, and no other
+    #[arg(long, value_name = "N", conflicts_with = "take_over")]
+    revision: Option<u64>,
     /// Do so also with a draft of somebody else, or where the job has a newer version than the one
     /// from which the draft began
     #[arg(long)]
@@ -70,17 +74,19 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
     if args.json {
         return Ok(print_line(&all["versions"])?);
     }
-    print_line("version  when                      who              hash          why")?;
+    print_line("version  stage      when                      who              hash          why")?;
     for version in all["versions"].as_array().into_iter().flatten() {
         let word = |key: &str| version[key].as_str().unwrap_or_default();
         print_line(format_args!(
-            "{:>7}  {:<24}  {:<15}  {:<12}  {}",
+            "{:>7}  {:<9}  {:<24}  {:<15}  {:<12}  {}",
             version["number"].as_u64().unwrap_or_default(),
+            word("stage"),
             show_ms(version["at_ms"].as_i64().unwrap_or_default()),
             Shown(word("author")),
             word("hash").get(..12).unwrap_or_default(),
             Shown(word("comment")),
         ))?;
+        print_marks(version)?;
     }
     Ok(())
 }
@@ -135,8 +141,9 @@ pub fn draft(args: &DraftArgs) -> anyhow::Result<()> {
     let client = args.job.server.client()?;
     let (path, name) = (args.job.path("/draft"), &args.job.name);
     let at = args.take_over.then_some("*");
+    let tag = args.revision.map(draft_tag);
     if args.discard {
-        client.delete_at(&path, at)?;
+        client.delete_at(&path, tag.as_deref().or(at))?;
         return Ok(print_line(format_args!("job {name} has no draft now"))?);
     }
     let found = client.get(&path)?;
@@ -160,7 +167,8 @@ pub fn draft(args: &DraftArgs) -> anyhow::Result<()> {
     ))?;
     if args.submit {
         // This one, and none that somebody saves meanwhile.
-        let tag = format!("draft-{}", draft["revision"]);
+        let seen = draft["revision"].as_u64().unwrap_or_default();
+        let tag = tag.unwrap_or_else(|| draft_tag(seen));
         let body = json!({ "comment": args.comment });
         let path = args.job.path("/draft/submit");
         let submitted = client.post_at(&path, &body, Some(at.unwrap_or(&tag)))?;

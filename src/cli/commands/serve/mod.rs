@@ -82,8 +82,22 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     logs::set_up(&args.logs)?;
     let config = args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
-    let ServeConfig { variables, defaults, connections, roots, commands, pressure, logs, .. } =
-        config.with_roots()?;
+    let ServeConfig {
+        variables,
+        defaults,
+        connections,
+        roots,
+        commands,
+        pressure,
+        logs,
+        approval,
+        ..
+    } = config.with_roots()?;
+    if approval && (args.jobs.is_some() || args.demo) {
+        let why = "approval = true is for jobs that are submitted: files of --jobs are looked through \
+                   where their folder is changed, so leave one of both out";
+        return Err(Usage(why.to_owned()).into());
+    }
     let mut http = args.http;
     http.token_file = args.http_token_file.or(http.token_file);
     // Process 1 of a container takes all others with it.
@@ -96,6 +110,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         file: args.config,
         log_level: logs.level,
         jobs,
+        env: args.env,
         leave_running,
         variables,
         defaults,
@@ -107,10 +122,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         access: AccessSettings {
             tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             allows_plain: args.http_plain,
-            needs_token: args.http_require_token,
+            // Without a token, whoever asks says who they are, and may say so of two.
+            needs_token: args.http_require_token || approval,
         },
+        needs_approval: approval,
     };
-        env: args.env,
     settings.set_level().map_err(Usage)?;
     serve::run(settings)?;
     Ok(Outcome::Fine)

@@ -1,0 +1,116 @@
+//! Tells a server that a version of a job has passed a test.
+
+use std::path::{Path, PathBuf};
+
+use seismic_proto::SeismicAggRecord;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::server::path_of;
+use super::submit::text_and_variables;
+use crate::cli::exit::Usage;
+use crate::cli::json;
+use crate::cli::stdio::tell;
+use crate::cli::target::JobFileArg;
+use crate::job::JobSpec;
+use crate::serve::client::{Client, Credentials};
+use crate::trial::Counts;
+
+/// Which server is told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Tell the server at this address that the version of the job with this file has passed the
+    /// test, unless rows are not as expected
+    #[arg(long, value_name = "URL", requires = "job")]
+    pub server: Option<String>,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// A test that passed.
+pub struct Passed<'a> {
+    /// What was tested.
+    pub file: &'a JobFileArg,
+    /// The same as a job.
+    pub spec: &'a JobSpec,
+    /// What was read ...
+    pub input: &'a [PathBuf],
+    /// ... and how that was disturbed.
+    pub disturbed: Option<String>,
+    /// Whether rows were compared with expected ones.
+    pub is_compared: bool,
+    /// The rows ...
+    pub rows: &'a [SeismicAggRecord],
+    /// ... and where every record ended.
+    pub counts: &'a Counts,
+}
+
+impl Args {
+    /// A way to ask it, before the test begins.
+    ///
+    /// # Errors
+    /// When the address is none, or there are credentials for no server.
+    pub fn client(&self) -> anyhow::Result<Option<Client>> {
+        match &self.server {
+            Some(url) => Client::new(url, &self.credentials).map(Some),
+            None => {
+                self.credentials.check_unused()?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Passed<'_> {
+    /// Tells it.
+    ///
+    /// # Errors
+    /// What the server says: no version has this content, or it follows other rules there.
+    pub fn tell(&self, client: &Client) -> anyhow::Result<()> {
+        let path: &Path = self.file.job.as_deref().unwrap_or(Path::new(""));
+        let (text, variables) = text_and_variables(path, &self.file.variables)?;
+        let name = match self.file.read()?.service.name {
+            Some(name) => name.to_string(),
+            None => self.spec.group.clone(),
+        };
+        let input = self.input.iter().map(|it| it.display().to_string());
+        let input: Vec<String> = input.chain(self.disturbed.clone()).collect();
+        let Counts { read, late, rejected, rows, .. } = self.counts;
+        let body = json!({
+            "text": text,
+            "variables": variables,
+            "env": self.file.variables.env(),
+            "rules": self.spec.rules().hash().to_string(),
+            "input": input.join(" "),
+            "result": hash_of(self.rows)?,
+            "is_compared": self.is_compared,
+            "read": read,
+            "late": late,
+            "rejected": rejected,
+            "rows": rows,
+        });
+        let marked = client.post(&path_of(&name, "/tested"), &body).map_err(|error| {
+            let why = format!("the test has passed, and the server was not told: {error:#}");
+            match error.is::<Usage>() {
+                true => Usage(why).into(),
+                false => anyhow::anyhow!(why),
+            }
+        })?;
+        tell(format_args!(
+            "version {} of job {name} is {}",
+            marked["version"],
+            marked["stage"].as_str().unwrap_or_default()
+        ));
+        Ok(())
+    }
+}
+
+/// SHA-256 of the rows as JSON lines: the same of a file that `--write-rows` has written.
+fn hash_of(rows: &[SeismicAggRecord]) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    for row in rows {
+        hash.update(serde_json::to_vec(&json::Row(row.clone()))?);
+        hash.update(b"\n");
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
