@@ -51,6 +51,25 @@ export function say(text, isBad = false) {
   timer = setTimeout(() => { said.className = "said"; }, isBad ? 10000 : 4000);
 }
 
+// A button that copies what `text` gives then.
+export function copyButton(title, text) {
+  const copied = async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+    } catch {
+      // Without encryption, browsers have no clipboard for pages of other machines.
+      const area = el("textarea", { readonly: true, "aria-hidden": "true" }, text());
+      document.body.append(area);
+      area.select();
+      const isDone = document.execCommand("copy");
+      area.remove();
+      if (!isDone) return say("The browser does not let it be copied", true);
+    }
+    say("Copied");
+  };
+  return el("button", { type: "button", class: "quiet copy", onclick: copied }, title);
+}
+
 // Calls `work` now and then every `ms`, one call at a time, while the page is seen; returns its end.
 export function every(ms, work) {
   let isOver = false;

@@ -1,6 +1,6 @@
 // Checkpoints, savepoints and changes of state.
 
-import { el, empty, every, section, table } from "../dom.js";
+import { copyButton, el, empty, every, section, table } from "../dom.js";
 import { get, has, may, path } from "../api.js";
 import { savepoint, SAVEPOINTS } from "./actions.js";
 import { bytes, count, moment, process } from "../format.js";
@@ -29,7 +29,7 @@ export function checkpoints(job) {
     if (!(await has("get", "/jobs/{name}/transitions"))) return show(states, [], () => empty("Only a server keeps them", el("p", {}, el("code", {}, "seismic serve"))));
     const { transitions } = await get(`${path`/jobs/${job}/transitions`}?limit=${SHOWN}`);
     show(states, transitions, () => table("Changes of state", [["Since, UTC", "num"], ["Process"], ["State"], ["Why", "wide"], ["Error", "wide"]],
-      transitions.map((it) => [moment(it.since_ms), process(it.worker), it.state, it.why, it.last_error ?? ""])));
+      transitions.map((it) => [moment(it.since_ms), process(it.worker), it.state, it.why, it.last_error ? el("span", {}, it.last_error, " ", copyButton("Copy error", () => it.last_error)) : ""])));
   });
   return { node: parts, close: stop };
 }

@@ -1,14 +1,15 @@
 // One job: what it does, what can be asked of it, and its parts.
 
-import { el, put } from "../dom.js";
+import { copyButton, el, put } from "../dom.js";
 import { actions } from "./actions.js";
 import { alarmList } from "./alarms.js";
 import { setState } from "./jobs.js";
-import { count, span } from "../format.js";
+import { count, moment, span } from "../format.js";
 import { overview } from "./overview.js";
 import { deadLetters } from "./dead_letters.js";
 import { checkpoints } from "./checkpoints.js";
 import { configuration } from "./configuration.js";
+import { versions } from "./versions.js";
 import { log } from "./log.js";
 
 const PARTS = [
@@ -16,14 +17,17 @@ const PARTS = [
   ["dead-letters", "Dead letters", deadLetters],
   ["checkpoints", "Checkpoints", checkpoints],
   ["configuration", "Configuration", configuration],
+  ["versions", "Versions", versions],
   ["log", "Log", log],
 ];
 
 export function jobView(name, wanted) {
   const [id, , make] = PARTS.find(([part]) => part === wanted) ?? PARTS[0];
   const state = el("span", { class: "pill" });
-  const why = el("p", { class: "why muted" });
+  const why = el("span", { class: "muted" });
   const error = el("p", { class: "error-line" });
+  let last = "";
+  const copy = copyButton("Copy error", () => last);
   const facts = FACTS.map(([title]) => el("dd", { class: "num", "data-fact": title }));
   const buttons = actions(name);
   const alarms = alarmList(name);
@@ -33,7 +37,8 @@ export function jobView(name, wanted) {
   return {
     node: el("div", {},
       el("div", { class: "job-head" },
-        el("div", { class: "job-title" }, el("h1", {}, name), state), buttons.node, why, error),
+        el("div", { class: "job-title" }, el("h1", {}, name), state), buttons.node,
+        el("p", { class: "why" }, why, " ", copy), error),
       alarms.node,
       el("dl", { class: "facts" }, FACTS.map(([title], at) => el("div", {}, el("dt", {}, title), facts[at]))),
       el("nav", { class: "parts", "aria-label": "Parts of the job" }, PARTS.map(link)),
@@ -43,6 +48,8 @@ export function jobView(name, wanted) {
       setState(state, entry.state);
       put(why, `${entry.why} · for ${span(Math.max(0, Math.floor((now - entry.since_ms) / 1000) * 1000)).replace(/\.\d+ s/, " s")}${entry.restarts ? ` · restarted ${entry.restarts} times` : ""}`);
       put(error, entry.last_error && entry.state !== "running" && !entry.why.includes(entry.last_error) ? entry.last_error : "");
+      last = entry.last_error ? `job ${name} is ${entry.state} since ${moment(entry.since_ms)} UTC: ${entry.why}\nlast error: ${entry.last_error}` : "";
+      copy.hidden = !last;
       FACTS.forEach(([, of], at) => put(facts[at], of(entry)));
       buttons.update(entry);
       part.update?.(entry);

@@ -2,6 +2,7 @@
 
 import { el, empty, put, table } from "../dom.js";
 import { count, rate, span } from "../format.js";
+import { pending } from "./versions.js";
 
 // Links to each job; on a phone a row above the job.
 export class JobList {
@@ -52,9 +53,10 @@ export function pill(state) {
 // Every job in a line.
 export function jobsView() {
   const node = el("div", {});
+  const waiting = pending();
   let seen = "";
   return {
-    node,
+    node: el("div", {}, waiting.node, node),
     update(jobs) {
       const now = JSON.stringify(jobs.map((job) => [job.name, job.state, job.why, Math.round(job.point.at_ms / 1000)]));
       // A link that has the focus keeps it until the numbers are looked at again.
@@ -68,7 +70,7 @@ export function jobsView() {
       ]);
       node.replaceChildren(el("h1", {}, "Jobs"), el("div", { class: "panel" }, table("Jobs", columns, rows)));
     },
-    close() {},
+    close() { waiting.close(); },
   };
 }
 

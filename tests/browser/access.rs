@@ -9,14 +9,14 @@ use crate::serve::access::{Guarded, JOB};
 use crate::stage::STOP;
 
 /// Whether a button of that name is shown.
-fn shows(name: &str) -> String {
+pub fn shows(name: &str) -> String {
     format!(
         "[...document.querySelectorAll('button')].some((it) => it.textContent === '{name}' && !it.hidden)"
     )
 }
 
 /// Types a token into the form that asks for it.
-fn give(browser: &mut Chromium, token: &str) {
+pub fn give(browser: &mut Chromium, token: &str) {
     until(browser, "a token is asked for", "document.querySelector('#token') !== null");
     browser.value(&format!(
         "document.querySelector('#token').value = '{token}'; document.querySelector('#token').form.requestSubmit()"

@@ -3,6 +3,7 @@
 mod access;
 mod devtools;
 mod screenshots;
+mod versions;
 
 use std::fs;
 

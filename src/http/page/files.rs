@@ -53,4 +53,5 @@ pub const FILES: &[File] = &[
     module!("views/log.js"),
     module!("views/overview.js"),
     module!("views/sensors.js"),
+    module!("views/versions.js"),
 ];
