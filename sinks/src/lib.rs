@@ -34,8 +34,6 @@ pub mod limits;
 mod needs;
 mod options;
 mod position;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod registry;
@@ -45,6 +43,8 @@ mod rows;
 mod run;
 mod sink;
 mod spec;
+#[cfg(feature = "postgres")]
+mod sql;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec};
@@ -62,3 +62,5 @@ pub use run::{
 pub use sink::Sink;
 
 pub use spec::without_password;
+#[cfg(feature = "postgres")]
+pub use sql::postgres;

@@ -5,12 +5,12 @@ use seismic_queue::{Queue, Url};
 use crate::entry::{Context, Entry, SinkSpec};
 #[cfg(feature = "influx")]
 use crate::influx;
-#[cfg(feature = "postgres")]
-use crate::postgres;
 #[cfg(feature = "redis")]
 use crate::redis;
 #[cfg(feature = "rocketmq")]
 use crate::rocketmq;
+#[cfg(feature = "postgres")]
+use crate::sql::postgres;
 use crate::{Result, Sink, console, csv, geojson};
 
 /// Every sink there is. A new one is its folder and a line here.

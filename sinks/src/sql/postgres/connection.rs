@@ -305,8 +305,8 @@ mod tests {
 
     use super::*;
     use crate::SinkSpec;
-    use crate::postgres::target::Target;
-    use crate::postgres::tls;
+    use crate::sql::postgres::target::Target;
+    use crate::sql::postgres::tls;
 
     const SHORT: Patience = Patience {
         connect: Duration::from_millis(500),

@@ -1,0 +1,3 @@
+//! Databases that speak SQL: a folder for each.
+
+pub mod postgres;
