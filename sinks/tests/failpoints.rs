@@ -199,7 +199,7 @@ fn dying_at_any_pass_of_any_place_of_the_postgres_sink_leaves_each_row_once() {
         loop {
             let place = postgres_place::PostgresPlace::new(&server, "");
             fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
-            let died = try_write_the_rest(&mut place.sink("home").unwrap()).is_err();
+            let died = try_write_the_rest(&mut *place.sink("home").unwrap()).is_err();
             fail::remove(name);
             write_the_rest(&place);
             assert_whole(&place);

@@ -1,3 +1,20 @@
-//! Databases that speak SQL: a folder for each.
+//! Databases that speak SQL: what their sinks share, and a folder for each.
+//!
+//! [`sink::TableSink`] is the sink of all of them: it keeps the batch, moves rows and position in
+//! one transaction, and settles what a lost connection left unknown. A database says how it does
+//! each step ([`sink::Database`]). A new one is a folder here, and a line in `registry.rs`.
 
+mod application;
+mod batch;
+mod columns;
+mod merged_topic;
+mod names;
+mod options;
+mod patience;
+mod positions;
+#[cfg(feature = "postgres")]
 pub mod postgres;
+mod sides;
+mod sink;
+mod table_target;
+mod tls;

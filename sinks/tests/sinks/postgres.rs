@@ -52,7 +52,7 @@ fn a_connection_that_breaks_at_any_request_or_answer_loses_and_doubles_no_row() 
             let place = PostgresPlace::new(&server, "");
             let proxy = server.proxy();
             breaks(&proxy, after);
-            write_patiently(&mut place.sink_at(&proxy.address()));
+            write_patiently(&mut *place.sink_at(&proxy.address()));
             assert_whole(&place);
             if !proxy.has_broken() {
                 break;
@@ -71,13 +71,13 @@ fn a_commit_whose_answer_is_lost_counts_once() {
     let proxy = server.proxy();
     let mut sink = place.sink_at(&proxy.address());
     patiently(|| sink.recover(&spans_of(ROWS)));
-    write(&mut sink, &batch(Partition(0), Offset(0), &[row(0, 0), row(0, 1)])).unwrap();
+    write(&mut *sink, &batch(Partition(0), Offset(0), &[row(0, 0), row(0, 1)])).unwrap();
     proxy.lose_answer_to("COMMIT");
     let error = sink.sync().unwrap_err();
     assert_eq!((error.kind(), proxy.lost()), (Kind::Retry, 1), "{error}");
     // More rows come before it is retried.
-    write(&mut sink, &batch(Partition(0), Offset(2), &[row(0, 2)])).unwrap();
-    write(&mut sink, &batch(Partition(1), Offset(0), &[row(1, 0)])).unwrap();
+    write(&mut *sink, &batch(Partition(0), Offset(2), &[row(0, 2)])).unwrap();
+    write(&mut *sink, &batch(Partition(1), Offset(0), &[row(1, 0)])).unwrap();
     patiently(|| sink.sync());
     drop(sink);
     assert_eq!(place.rows(), [row(0, 0), row(0, 1), row(0, 2), row(1, 0)]);
@@ -136,7 +136,7 @@ fn a_sink_that_lost_its_turn_is_fenced_whatever_it_still_believes() {
     let place = PostgresPlace::new(&server, "");
     let mut zombie = place.sink("home").unwrap();
     zombie.recover(&spans_of(ROWS)).unwrap();
-    write(&mut zombie, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut *zombie, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE application_name LIKE 'seismic sink%'";
     place.sql(end);
@@ -147,10 +147,10 @@ fn a_sink_that_lost_its_turn_is_fenced_whatever_it_still_believes() {
     let refused = zombie.sync().unwrap_err();
     assert_eq!(refused.kind(), Kind::Fenced, "{refused}");
     assert!(matches!(refused, Error::InUse { .. }), "{refused}");
-    write(&mut other, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut *other, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     other.sync().unwrap();
     drop(other);
-    let moved = patiently_until_fenced(&mut zombie);
+    let moved = patiently_until_fenced(&mut *zombie);
     assert!(matches!(moved, Error::Moved { .. }), "{moved}");
     write_the_rest(&place);
     assert_whole(&place);
@@ -174,11 +174,11 @@ fn a_session_of_the_sink_that_hangs_in_the_server_does_not_keep_its_place() {
     let mut sink = place.sink_at(&proxy.address());
     // The name of the place is that of the address, so the proxy's is another one: the lock too.
     patiently(|| sink.recover(&spans_of(ROWS)));
-    write(&mut sink, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut *sink, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     proxy.break_after_answers(2);
     assert_eq!(sink.sync().unwrap_err().kind(), Kind::Retry);
     patiently(|| sink.sync());
-    write_patiently(&mut sink);
+    write_patiently(&mut *sink);
     drop(sink);
     assert_whole(&place);
 }
@@ -189,7 +189,7 @@ fn a_database_that_was_put_back_goes_on_from_its_own_position() {
     let place = PostgresPlace::new(&server, "");
     let mut sink = place.sink("home").unwrap();
     sink.recover(&spans_of(ROWS)).unwrap();
-    write(&mut sink, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut *sink, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     sink.sync().unwrap();
     drop(sink);
     server.dump(&place.database, "older");
@@ -249,7 +249,7 @@ fn a_row_that_the_table_does_not_take_is_named_and_the_rest_stays_out() {
     let mut sink = place.sink("home").unwrap();
     sink.recover(&spans_of(ROWS)).unwrap();
     let rows: Vec<_> = (0..4).map(|i| row(1, i)).collect();
-    write(&mut sink, &batch(Partition(1), Offset(0), &rows)).unwrap();
+    write(&mut *sink, &batch(Partition(1), Offset(0), &rows)).unwrap();
     let error = sink.sync().unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
     assert!(error.to_string().contains("row 2 of partition 1"), "{error}");
@@ -257,7 +257,7 @@ fn a_row_that_the_table_does_not_take_is_named_and_the_rest_stays_out() {
     let mut sink = place.sink("home").unwrap();
     sink.recover(&spans_of(ROWS)).unwrap();
     let nul = seismic_proto::SeismicAggRecord { sensor_id: "a\0b".to_owned(), ..row(0, 0) };
-    let error = write(&mut sink, &batch(Partition(0), Offset(0), &[nul])).unwrap_err();
+    let error = write(&mut *sink, &batch(Partition(0), Offset(0), &[nul])).unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
     assert!(error.to_string().contains("row 0 of partition 0: its column sensor_id"), "{error}");
 }
@@ -272,7 +272,7 @@ fn rows_that_the_table_does_not_take_are_dead_letters_where_that_is_wanted() {
     sink.recover(&spans_of(ROWS)).unwrap();
     let mut rows: Vec<_> = (0..ROWS).map(|i| row(1, i)).collect();
     rows[3].sensor_id = "a\0b".to_owned();
-    write(&mut sink, &batch(Partition(1), Offset(0), &rows)).unwrap();
+    write(&mut *sink, &batch(Partition(1), Offset(0), &rows)).unwrap();
     sink.sync().unwrap();
     drop(sink);
     assert_eq!(place.rows(), [0, 1, 4, 6].map(|i| rows[i].clone()));
@@ -321,7 +321,7 @@ fn a_key_twice_in_one_batch_keeps_the_newer_row() {
     let mut sink = place.sink("home").unwrap();
     sink.recover(&spans_of(ROWS)).unwrap();
     let again = seismic_proto::SeismicAggRecord { rsam: 9.0, ..row(0, 0) };
-    write(&mut sink, &batch(Partition(0), Offset(0), &[row(0, 0), again.clone()])).unwrap();
+    write(&mut *sink, &batch(Partition(0), Offset(0), &[row(0, 0), again.clone()])).unwrap();
     sink.sync().unwrap();
     drop(sink);
     assert_eq!(place.rows(), [again]);

@@ -8,7 +8,7 @@ use seismic_brokers::Postgres as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
 use seismic_queue::{Offset, Partition};
 use seismic_sinks::conformance::{Owners, Promises, Shows, SinkTarget, three, window};
-use seismic_sinks::postgres::{Postgres, stored_rows};
+use seismic_sinks::postgres::{self, stored_rows};
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
 
 /// A table in a database of its own.
@@ -39,12 +39,12 @@ impl PostgresPlace {
             .unwrap()
     }
 
-    pub fn sink(&self, store_id: &str) -> Result<Postgres> {
-        Postgres::open(&self.spec(), &Context::new(store_id, "results"))
+    pub fn sink(&self, store_id: &str) -> Result<Box<dyn Sink>> {
+        postgres::open(&self.spec(), &Context::new(store_id, "results"))
     }
 
-    pub fn sink_at(&self, address: &str) -> Postgres {
-        Postgres::open(&self.spec_at(address), &Context::new("home", "results")).unwrap()
+    pub fn sink_at(&self, address: &str) -> Box<dyn Sink> {
+        postgres::open(&self.spec_at(address), &Context::new("home", "results")).unwrap()
     }
 
     pub fn sql(&self, sql: &str) -> String {
@@ -58,7 +58,7 @@ impl SinkTarget for PostgresPlace {
     }
 
     fn open(&self, store: &str) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(self.sink(store)?))
+        self.sink(store)
     }
 
     fn store_id(&self, store: &str) -> String {
@@ -86,7 +86,7 @@ impl three::SinkTarget for ThreeColumns {
     fn open(&self) -> Result<Box<dyn Sink>> {
         let schema = Cow::Owned(three::schema());
         let context = Context { schema, ..Context::new("home", "three") };
-        Ok(Box::new(Postgres::open(&self.0.spec(), &context)?))
+        postgres::open(&self.0.spec(), &context)
     }
 
     fn rows(&self) -> Vec<(Partition, Row)> {

@@ -21,24 +21,7 @@ use tokio_postgres::{Config, Error as PgError, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::limits;
-
-/// How long is waited for a server.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// Until it takes a connection and has said that we may come in.
-    pub(super) connect: Duration,
-    /// Until it is asked whether it still answers.
-    pub(super) silent: Duration,
-    /// Until a statement has ended, whatever it answers.
-    pub(super) statement: Duration,
-}
-
-/// What sinks have.
-pub(super) const PATIENCE: Patience = Patience {
-    connect: limits::CONNECT_PATIENCE,
-    silent: limits::SILENT_PATIENCE,
-    statement: limits::STATEMENT_PATIENCE,
-};
+use crate::sql::patience::Patience;
 
 /// What went wrong.
 #[derive(Debug)]
@@ -266,11 +249,6 @@ impl Transaction<'_> {
     pub(super) fn commit(mut self) -> Outcome<()> {
         self.is_over = true;
         self.client.batch_execute("COMMIT")
-    }
-
-    pub(super) fn rollback(mut self) -> Outcome<()> {
-        self.is_over = true;
-        self.client.batch_execute("ROLLBACK")
     }
 }
 

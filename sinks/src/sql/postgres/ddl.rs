@@ -1,8 +1,10 @@
 //! The definitions of the sink's tables.
 
-use super::columns::{TableColumn, key_names};
+use seismic_proto::ColumnType;
+
 use super::names::{quoted, quoted_list};
 use super::target::Target;
+use crate::sql::columns::{TableColumn, key_names};
 
 /// Statements that make the table and that of positions, for people and for the sink itself.
 pub(super) fn ddl(target: &Target, columns: &[TableColumn]) -> String {
@@ -15,9 +17,10 @@ pub(super) fn ddl(target: &Target, columns: &[TableColumn]) -> String {
 
 /// The table of rows.
 pub(super) fn table(target: &Target, columns: &[TableColumn]) -> String {
-    let lines = columns.iter().map(|TableColumn { name, sql_type, nullable, .. }| {
+    let lines = columns.iter().map(|TableColumn { name, kind, nullable, .. }| {
+        let sql_type = sql_type(*kind);
         // Ids are compared byte by byte, whatever language the database speaks.
-        let order = if *sql_type == "text" { " COLLATE \"C\"" } else { "" };
+        let order = if sql_type == "text" { " COLLATE \"C\"" } else { "" };
         let must = if *nullable { "" } else { " NOT NULL" };
         format!("    {} {sql_type}{order}{must},\n", quoted(name))
     });
@@ -59,4 +62,17 @@ fn dead_letters(target: &Target) -> String {
              PRIMARY KEY (sink, part, row_offset)\n);",
         target.quoted_dead_letters()
     )
+}
+
+/// The type that a new table has for such values.
+pub(super) fn sql_type(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Text | ColumnType::Enum(_) => "text",
+        ColumnType::Bool => "boolean",
+        ColumnType::Int32 => "integer",
+        ColumnType::UInt32 | ColumnType::Int64 => "bigint",
+        ColumnType::TimestampMs => "timestamp with time zone",
+        ColumnType::Float32 => "real",
+        ColumnType::Float64 => "double precision",
+    }
 }

@@ -5,27 +5,14 @@ use std::collections::HashSet;
 
 use seismic_queue::{Offset, Partition};
 
-use super::connection::{Client, Transaction};
+use super::connection::Client;
 use super::failure::failure;
 use super::target::Target;
 use crate::Result;
-
-/// A row that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DeadLetter {
-    pub(super) partition: Partition,
-    pub(super) offset: Offset,
-    pub(super) reason: String,
-    /// Its message, as the result topic has it.
-    pub(super) message: Vec<u8>,
-}
+use crate::sql::batch::DeadLetter;
 
 /// Adds rows that were refused. One that is there is from before the position was restored.
-pub(super) fn add(
-    transaction: &mut Transaction<'_>,
-    target: &Target,
-    letters: &[DeadLetter],
-) -> Result<()> {
+pub(super) fn add(client: &mut Client, target: &Target, letters: &[DeadLetter]) -> Result<()> {
     let parts: Vec<i32> = letters.iter().map(|letter| letter.partition.0.cast_signed()).collect();
     let offsets: Vec<i64> = letters.iter().map(|letter| letter.offset.0.cast_signed()).collect();
     // A reason may quote what cannot be stored.
@@ -41,7 +28,7 @@ pub(super) fn add(
              SET reason = excluded.reason, message = excluded.message, written = excluded.written",
         target.quoted_dead_letters()
     );
-    transaction
+    client
         .execute(&insert, &[&target.table, &parts, &offsets, &reasons, &messages])
         .map_err(|e| failure(&target.name, "keeping refused rows", e))?;
     Ok(())
@@ -66,7 +53,7 @@ pub(super) fn places(client: &mut Client, target: &Target) -> Result<HashSet<(Pa
 
 /// Removes those of a partition from an offset on.
 pub(super) fn remove(
-    transaction: &mut Transaction<'_>,
+    client: &mut Client,
     target: &Target,
     partition: Partition,
     first: Offset,
@@ -79,7 +66,7 @@ pub(super) fn remove(
         target.quoted_dead_letters()
     );
     let (part, from) = (partition.0.cast_signed(), first.0.cast_signed());
-    transaction
+    client
         .execute(&delete, &[&target.table, &part, &from])
         .map_err(|e| failure(&target.name, "removing refused rows", e))?;
     Ok(())

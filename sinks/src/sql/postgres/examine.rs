@@ -5,9 +5,11 @@ use seismic_queue::{Finding, Kind};
 
 use super::connection::Client;
 use super::failure::failure;
-use super::names::POSITIONS;
-use super::target::{PASSWORD_VARIABLE, Protection, Target};
+use super::target::{PASSWORD_VARIABLE, Target};
 use super::{dead_letters, position, session, table};
+use crate::sql::application::application;
+use crate::sql::names::POSITIONS;
+use crate::sql::table_target::Protection;
 use crate::{Error, Result, SinkSpec};
 
 /// Oldest major version that the sink was written for: the server must have `hashtextextended`.
@@ -64,7 +66,7 @@ fn remedy(error: &Error) -> String {
 
 fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
     let target = Target::of(spec)?;
-    let mut client = session::connect(&target, &session::application())?;
+    let mut client = session::connect(&target, &application())?;
     of_server(&mut client, &target, findings)?;
     of_rights(&mut client, &target, findings)?;
     let columns = target.columns(Schema::windows())?;

@@ -3,27 +3,45 @@
 
 use seismic_queue::Kind;
 
-use super::connection::{Transaction, Trouble};
+use super::connection::{Client, Trouble};
 use super::failure::{self, failure};
+use super::merge;
 use super::names::{INCOMING, quoted, quoted_list};
-use super::target::OnConflict;
-use super::{Postgres, columns, merge};
+use super::target::Target;
+use super::wire::{self, Wire};
+use crate::sql::batch::Batch;
+use crate::sql::columns::{self, TableColumn};
+use crate::sql::table_target::OnConflict;
 use crate::{Error, Result};
 
-impl Postgres {
+/// What is handed to the connection at once, in bytes: more only waits there.
+const CHUNK: usize = 64 << 10;
+
+/// The rows of a batch on their way into the table.
+pub(super) struct Insertion<'a> {
+    pub(super) target: &'a Target,
+    pub(super) columns: &'a [TableColumn],
+    /// How each column takes its values.
+    pub(super) wires: &'a [Wire],
+    /// Whether one statement would meet a key twice: then the newer row counts.
+    pub(super) has_repeats: bool,
+    pub(super) batch: &'a Batch,
+}
+
+impl Insertion<'_> {
     /// Brings the rows of the batch into the table.
-    pub(super) fn insert(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+    pub(super) fn insert(&self, client: &mut Client) -> Result<()> {
         let table = self.target.quoted_table();
         let names = quoted_list(self.columns.iter().map(|column| &*column.name));
         let set = match self.target.on_conflict {
-            _ if self.target.merges_panes => return self.merge(transaction, &table, &names),
-            OnConflict::Error => return self.copy(transaction, &table, &names),
+            _ if self.target.merges_panes => return self.merge(client, &table, &names),
+            OnConflict::Error => return self.copy(client, &table, &names),
             OnConflict::Ignore => "NOTHING".to_owned(),
             OnConflict::Update => self.assignments(),
         };
         let failed = |doing| move |e: Trouble| failure(&self.target.name, doing, e);
-        self.copy_beside(transaction, &table, &names)?;
-        let key = quoted_list(columns::key_names(&self.columns));
+        self.copy_beside(client, &table, &names)?;
+        let key = quoted_list(columns::key_names(self.columns));
         let distinct = match self.has_repeats {
             true => (
                 format!("DISTINCT ON ({key}) "),
@@ -36,33 +54,28 @@ impl Postgres {
              ON CONFLICT ({key}) DO {set}",
             distinct.0, distinct.1
         );
-        transaction.execute(&insert, &[]).map_err(failed("inserting rows"))?;
+        client.execute(&insert, &[]).map_err(failed("inserting rows"))?;
         Ok(())
     }
 
     /// Brings the rows of the batch into a temporary table.
-    fn copy_beside(
-        &self,
-        transaction: &mut Transaction<'_>,
-        table: &str,
-        names: &str,
-    ) -> Result<()> {
+    fn copy_beside(&self, client: &mut Client, table: &str, names: &str) -> Result<()> {
         let failed = |e| failure(&self.target.name, "making a temporary table", e);
         let make = format!(
             "CREATE TEMPORARY TABLE {INCOMING} ON COMMIT DROP AS SELECT {names} FROM {table} \
              WITH NO DATA"
         );
-        transaction.batch_execute(&make).map_err(failed)?;
-        self.copy(transaction, &format!("pg_temp.{INCOMING}"), names)
+        client.batch_execute(&make).map_err(failed)?;
+        self.copy(client, &format!("pg_temp.{INCOMING}"), names)
     }
 
     /// Adds the rows of the batch to those of their windows, of each window one after the other.
-    fn merge(&self, transaction: &mut Transaction<'_>, table: &str, names: &str) -> Result<()> {
+    fn merge(&self, client: &mut Client, table: &str, names: &str) -> Result<()> {
         let failed = |e| failure(&self.target.name, "adding rows up", e);
-        self.copy_beside(transaction, table, names)?;
-        let insert = merge::insert(table, names, &self.columns, &self.wires);
+        self.copy_beside(client, table, names)?;
+        let insert = merge::insert(table, names, self.columns, self.wires);
         for turn in 1i64.. {
-            if transaction.execute(&insert, &[&turn]).map_err(failed)? == 0 {
+            if client.execute(&insert, &[&turn]).map_err(failed)? == 0 {
                 break;
             }
         }
@@ -79,12 +92,18 @@ impl Postgres {
         if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) }
     }
 
-    fn copy(&self, transaction: &mut Transaction<'_>, into: &str, names: &str) -> Result<()> {
+    fn copy(&self, client: &mut Client, into: &str, names: &str) -> Result<()> {
         let failed = |e: Trouble| {
             self.refused(failure::line(&e), failure(&self.target.name, "copying rows", e))
         };
         let copy = format!("COPY {into} ({names}) FROM STDIN (FORMAT binary)");
-        transaction.copy(&copy, self.batch.parts()).map(drop).map_err(failed)
+        client.copy(&copy, self.parts()).map(drop).map_err(failed)
+    }
+
+    /// The bytes of a whole COPY, in order.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let tuples = self.batch.bytes().chunks(CHUNK);
+        std::iter::once(wire::HEADER).chain(tuples).chain(std::iter::once(wire::TRAILER))
     }
 
     /// Names the row that the server does not take, where it says which.

@@ -6,49 +6,12 @@
 
 use seismic_proto::Schema;
 
-use super::columns::{OFFSET, PANE, PARTITION, Source, TableColumn, key_names};
 use super::names::{INCOMING, quoted, quoted_list};
 use super::wire::Wire;
-
-/// What the sums are made of: without these, two rows cannot be added up.
-const NEEDED: [&str; 14] = [
-    "sensor_id",
-    "window_start_ts",
-    "window_end_ts",
-    "clock_era",
-    "input_partition",
-    PANE,
-    "record_count",
-    "mean_amplitude",
-    "rms_amplitude",
-    "min_amplitude",
-    "max_amplitude",
-    "first_sample_ts",
-    "last_sample_ts",
-    "sample_interval_ms",
-];
+use crate::sql::columns::{OFFSET, PANE, PARTITION, Source, TableColumn, key_names};
 
 /// Half of the least amplitude: `real` has no smaller one, and the server refuses to round it to 0.
 const LEAST_REAL: &str = "7.0064923216240854e-46";
-
-/// Whether rows of these columns can be added up.
-///
-/// # Errors
-/// Why not.
-pub(super) fn check(schema: &Schema, columns: &[TableColumn]) -> Result<(), String> {
-    if schema != Schema::windows() {
-        return Err("merge_panes adds up rows of windows, and the topic has others".to_owned());
-    }
-    let is_there = |name: &&&str| {
-        let place = schema.index_of(name);
-        columns.iter().any(|column| place.is_some_and(|it| column.source == Source::Field(it)))
-    };
-    let missing: Vec<&str> = NEEDED.iter().filter(|name| !is_there(name)).copied().collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(format!("merge_panes also needs the columns {}", missing.join(", ")))
-}
 
 /// The statement that adds the incoming rows of one turn: of each window the first, or the second,
 /// … since a statement changes a row once.

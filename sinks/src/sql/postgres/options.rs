@@ -1,6 +1,7 @@
 //! Options of the sink.
 
 use crate::options::{self, OptionKind, SinkOption};
+use crate::sql::options as of_tables;
 
 pub(super) const OPTIONS: &[SinkOption] = &[
     SinkOption {
@@ -9,30 +10,10 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         default: "seismic_windows",
         doc: "table of the rows, as TABLE (in schema public) or SCHEMA.TABLE",
     },
-    SinkOption {
-        name: "create",
-        kind: OptionKind::Word(&["false", "true"]),
-        default: "false",
-        doc: "whether the sink makes tables that are missing",
-    },
-    SinkOption {
-        name: "columns",
-        kind: OptionKind::Text("FIELD[:NAME],…"),
-        default: "",
-        doc: "columns to write, as FIELD or FIELD:NAME, and 'TEXT':NAME for a constant; empty: all",
-    },
-    SinkOption {
-        name: "on_conflict",
-        kind: OptionKind::Word(&["error", "ignore", "update"]),
-        default: "error",
-        doc: "what happens to a row whose key is in the table already",
-    },
-    SinkOption {
-        name: "merge_panes",
-        kind: OptionKind::Word(&["false", "true"]),
-        default: "false",
-        doc: "whether the rows of a window are added up to one",
-    },
+    of_tables::CREATE,
+    of_tables::COLUMNS,
+    of_tables::ON_CONFLICT,
+    of_tables::MERGE_PANES,
     options::on_data_error(
         "a row that the server refuses for its content: the sink stops, or keeps it in \
          seismic_dead_letter",
@@ -40,24 +21,9 @@ pub(super) const OPTIONS: &[SinkOption] = &[
     options::password_file(
         "file with the password; without it the variable SEISMIC_SINK_POSTGRES_PASSWORD",
     ),
-    SinkOption {
-        name: "sslmode",
-        kind: OptionKind::Word(&["disable", "prefer", "require", "verify-full"]),
-        default: "prefer",
-        doc: "TLS: never, where the server has it, always, always and for this host alone",
-    },
-    SinkOption {
-        name: "ssl_ca",
-        kind: OptionKind::Text("FILE"),
-        default: "",
-        doc: "PEM file of the trusted certificate authorities",
-    },
+    of_tables::SSLMODE,
+    of_tables::SSL_CA,
     options::BATCH_ROWS,
-    SinkOption {
-        name: "batch_bytes",
-        kind: OptionKind::Bytes { min: 1 << 10, max: 1 << 30 },
-        default: "8MiB",
-        doc: "encoded rows after which a transaction does not wait any longer",
-    },
+    of_tables::BATCH_BYTES,
     options::FLUSH_MS,
 ];

@@ -4,14 +4,15 @@
 //! detects a second sink early; correctness depends only on the position (`position.rs`), not on
 //! the lock.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use std::{process, thread};
+use std::thread;
+use std::time::Instant;
 
-use super::connection::{Client, PATIENCE, Patience};
+use super::connection::Client;
 use super::failure::failure;
 use super::target::Target;
 use super::tls;
+use crate::sql::application::application;
+use crate::sql::patience::{PATIENCE, PATIENCE_TO_LOOK, Patience};
 use crate::{Error, Result, limits};
 
 /// What every session of a sink is set to, whatever the server's defaults are: no statement ends in
@@ -35,14 +36,6 @@ const HOLDER: &str = "\
       AND l.classid::bigint = ((hashtextextended($1, 0) >> 32) & 4294967295) \
       AND l.objid::bigint = (hashtextextended($1, 0) & 4294967295)";
 
-/// A name that no other sink's sessions have, and that tells a person which process it is.
-pub(super) fn application() -> String {
-    static SINKS: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-    let number = SINKS.fetch_add(1, Ordering::Relaxed);
-    format!("seismic sink, process {}, {now:x}-{number}", process::id())
-}
-
 /// Connects, without a turn.
 pub(super) fn connect(target: &Target, application: &str) -> Result<Client> {
     connect_within(target, application, PATIENCE)
@@ -50,8 +43,7 @@ pub(super) fn connect(target: &Target, application: &str) -> Result<Client> {
 
 /// The same for those who only look, and give up sooner.
 pub(super) fn connect_to_look(target: &Target) -> Result<Client> {
-    let (connect, silent) = (limits::LOOK_PATIENCE, limits::LOOK_PATIENCE);
-    connect_within(target, &application(), Patience { connect, silent, ..PATIENCE })
+    connect_within(target, &application(), PATIENCE_TO_LOOK)
 }
 
 fn connect_within(target: &Target, application: &str, patience: Patience) -> Result<Client> {

@@ -3,13 +3,14 @@
 
 use tokio_postgres::types::Type;
 
-use super::columns::{TableColumn, key_names};
 use super::connection::Client;
-use super::ddl;
+use super::ddl::{self, sql_type};
 use super::failure::failure;
 use super::names::quoted_list;
-use super::target::{OnConflict, Target};
+use super::target::Target;
 use super::wire::Wire;
+use crate::sql::columns::{TableColumn, key_names};
+use crate::sql::table_target::OnConflict;
 use crate::{Error, Result};
 
 /// A column that the table has.
@@ -81,7 +82,8 @@ pub(super) fn check(
 
 /// How a column takes its values; a fault when it does not.
 fn wire(column: &TableColumn, found: &[ExistingColumn], faults: &mut Vec<String>) -> Wire {
-    let TableColumn { name, kind, sql_type, .. } = column;
+    let TableColumn { name, kind, .. } = column;
+    let sql_type = sql_type(*kind);
     let wire = match found.iter().find(|found| found.name == *name) {
         None => Err(format!("it has no column {name} (of type {sql_type})")),
         Some(ExistingColumn { is_made: true, .. }) => {

@@ -1,67 +1,32 @@
 //! The database, table and credentials, from the target and options of a sink.
 
-use std::fs;
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::time::Duration;
 
-use seismic_proto::Schema;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::columns::{Choice, TableColumn};
-use super::merge;
-use super::names::{DEAD_LETTERS, NAME_BYTES, POSITIONS, quoted};
-use crate::{Error, Result, SinkSpec, limits};
+use super::names::quoted;
+use crate::sql::names::{DEAD_LETTERS, POSITIONS};
+use crate::sql::table_target::{Protection, TableTarget, has_password};
+use crate::{Result, SinkSpec, limits};
 
 /// Where the password is taken from when no file is named.
 pub(super) const PASSWORD_VARIABLE: &str = "SEISMIC_SINK_POSTGRES_PASSWORD";
 
-/// What to do when a row's key is in the table already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnConflict {
-    /// The sink stops: no one else writes there.
-    Error,
-    /// The row that is there stays.
-    Ignore,
-    /// The new row replaces it.
-    Update,
-}
-
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protection {
-    /// Not at all.
-    Disable,
-    /// TLS where the server has it.
-    Prefer,
-    /// TLS; with an authority, its certificate is checked.
-    Require,
-    /// TLS with a certificate of the authority, for this host.
-    VerifyFull,
-}
-
 /// A table of a database, and how the sink writes there.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    /// Host, port, database and user; no password yet.
     pub(super) config: Config,
-    /// The same place has the same name, whoever connects.
-    pub(super) name: String,
-    pub(super) schema: String,
-    pub(super) table: String,
-    pub(super) choice: Choice,
-    pub(super) on_conflict: OnConflict,
-    /// Whether the rows of a window become one.
-    pub(super) merges_panes: bool,
-    /// Whether a row that the server refuses for its content is kept apart, and the sink continues.
-    pub(super) keeps_refused: bool,
-    /// Whether a table that is missing is made.
-    pub(super) creates: bool,
-    pub(super) protection: Protection,
-    pub(super) authority: Option<PathBuf>,
-    password_file: Option<PathBuf>,
-    /// Encoded rows that are kept at most before they are written, in bytes.
-    pub(super) batch_bytes: usize,
+    at: TableTarget,
+}
+
+impl Deref for Target {
+    type Target = TableTarget;
+
+    fn deref(&self) -> &TableTarget {
+        &self.at
+    }
 }
 
 impl Target {
@@ -72,82 +37,17 @@ impl Target {
             faults.push(fault);
             Config::new()
         });
-        let (schema, table) =
-            spec.text("table").split_once('.').unwrap_or(("public", spec.text("table")));
-        for name in [schema, table] {
-            if name.is_empty() || name.len() > NAME_BYTES || name.contains('\0') {
-                faults.push(format!(
-                    "table is {:?}; it must be TABLE or SCHEMA.TABLE, each of 1 to {NAME_BYTES} bytes",
-                    spec.text("table")
-                ));
-            }
-        }
-        let choice = Choice::read(spec.text("columns")).unwrap_or_else(|fault| {
-            faults.push(fault);
-            Choice::default()
-        });
-        let protection = match spec.text("sslmode") {
-            "disable" => Protection::Disable,
-            "prefer" => Protection::Prefer,
-            "require" => Protection::Require,
-            _ => Protection::VerifyFull,
-        };
-        let authority = some_path(spec.text("ssl_ca"));
-        match (protection, &authority) {
-            (Protection::VerifyFull, None) => faults.push(
-                "sslmode=verify-full needs the authority that signed the server's certificate: \
-                 ssl_ca=FILE"
-                    .to_owned(),
-            ),
-            (Protection::Disable | Protection::Prefer, Some(_)) => faults.push(
-                "ssl_ca checks nothing without sslmode=require or sslmode=verify-full".to_owned(),
-            ),
-            _ => {}
-        }
-        let merges_panes = spec.text("merge_panes") == "true";
-        if merges_panes && spec.text("on_conflict") != "error" {
-            faults.push(
-                "merge_panes=true adds up the rows of a window, so on_conflict says nothing: leave it out"
-                    .to_owned(),
-            );
-        }
+        let mut at = TableTarget::read(spec, "public", &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Target {
-            name: name(&config, schema, table),
-            config,
-            schema: schema.to_owned(),
-            table: table.to_owned(),
-            choice,
-            on_conflict: match spec.text("on_conflict") {
-                "error" => OnConflict::Error,
-                "ignore" => OnConflict::Ignore,
-                _ => OnConflict::Update,
-            },
-            merges_panes,
-            keeps_refused: spec.text("on_data_error") == "dead-letter",
-            creates: spec.text("create") == "true",
-            protection,
-            authority,
-            password_file: some_path(spec.text("password_file")),
-            batch_bytes: usize::try_from(spec.number("batch_bytes")).unwrap_or(usize::MAX),
-        })
+        at.name = name(&config, &at.schema, &at.table);
+        Ok(Target { config, at })
     }
 
     /// As [`Target::read`], for a spec that was checked when it was made.
     pub(super) fn of(spec: &SinkSpec) -> Result<Target> {
         Target::read(spec).map_err(|faults| spec.refusal(&faults))
-    }
-
-    /// The table's columns for rows of this schema.
-    pub(super) fn columns(&self, schema: &Schema) -> Result<Vec<TableColumn>> {
-        let refuse = |what| Error::TableDiffers { place: self.name.clone(), what };
-        let columns = self.choice.columns(schema, self.merges_panes).map_err(refuse)?;
-        if self.merges_panes {
-            merge::check(schema, &columns).map_err(refuse)?;
-        }
-        Ok(columns)
     }
 
     /// The table, as statements name it.
@@ -165,25 +65,11 @@ impl Target {
         format!("{}.{}", quoted(&self.schema), quoted(DEAD_LETTERS))
     }
 
-    /// Names of the tables that it needs.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &str> {
-        let dead_letters = self.keeps_refused.then_some(DEAD_LETTERS);
-        [&*self.table, POSITIONS].into_iter().chain(dead_letters)
-    }
-
     /// Everything to connect with, the password too.
     pub(super) fn with_secrets(&self, application: &str) -> Result<Config> {
         let mut config = self.config.clone();
-        let file = self.password_file.as_ref();
-        let password = match file {
-            Some(at) => {
-                Some(fs::read_to_string(at).map_err(Error::io(at, "reading the password"))?)
-            }
-            None => std::env::var(PASSWORD_VARIABLE).ok(),
-        };
-        if let Some(password) = password {
-            // Editors end a file with a line break.
-            config.password(password.trim_end_matches(['\r', '\n']));
+        if let Some(password) = self.password(PASSWORD_VARIABLE)? {
+            config.password(password);
         }
         config
             .application_name(application)
@@ -201,10 +87,6 @@ impl Target {
     }
 }
 
-fn some_path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| PathBuf::from(text))
-}
-
 /// Host, port, database and user of a URL, or what is wrong with it.
 fn config(target: &str) -> std::result::Result<Config, String> {
     let form = "postgres://USER@HOST:PORT/DATABASE";
@@ -214,11 +96,7 @@ fn config(target: &str) -> std::result::Result<Config, String> {
     };
     let user = rest.rsplit_once('@').map(|(user, _)| user);
     if user.is_some_and(|user| user.contains(':')) || rest.contains("password=") {
-        return Err(format!(
-            "its address has a password, which lists of processes, the shell's history and backups would \
-             show: write the password into a file and name that, as in password_file=FILE, or set the \
-             variable {PASSWORD_VARIABLE}"
-        ));
+        return Err(has_password(PASSWORD_VARIABLE));
     }
     if rest.contains('?') {
         return Err("settings of the connection are options of the sink, behind a comma: \

@@ -7,6 +7,10 @@
 use seismic_proto::{Column, ColumnType, Value, ValueRef};
 use tokio_postgres::types::Type;
 
+use crate::Rows;
+use crate::rows::RowAt;
+use crate::sql::columns::TableColumn;
+
 /// Microseconds per millisecond.
 const MICROS: i64 = 1_000;
 /// 2000-01-01 in ms since 1970 UTC.
@@ -112,6 +116,23 @@ impl Wire {
             }
         })
     }
+}
+
+/// Appends a row as a tuple of these columns.
+pub(super) fn put_row(
+    (columns, wires): (&[TableColumn], &[Wire]),
+    rows: &Rows<'_>,
+    at: RowAt<'_>,
+    into: &mut Vec<u8>,
+) -> Result<(), String> {
+    let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
+    into.extend_from_slice(&count.to_be_bytes());
+    for (column, wire) in columns.iter().zip(wires) {
+        let (of_schema, value) = column.value(rows, at);
+        wire.put(of_schema, value, into)
+            .map_err(|why| format!("its column {} has {why}", column.name))?;
+    }
+    Ok(())
 }
 
 fn put_text(text: &str, into: &mut Vec<u8>) -> Result<(), &'static str> {

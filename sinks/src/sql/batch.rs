@@ -1,16 +1,9 @@
-//! Rows waiting for their transaction, encoded for COPY.
+//! Rows waiting for their transaction, encoded as their database takes them.
 
-use seismic_proto::ValueRef;
 use seismic_queue::{Offset, Partition};
 
-use super::columns::{Source, TableColumn};
-use super::dead_letters::DeadLetter;
-use super::wire::{self, Wire};
 use crate::rows::RowAt;
 use crate::{Error, Result, Rows, limits};
-
-/// What is handed to the connection at once, in bytes: more only waits there.
-const CHUNK: usize = 64 << 10;
 
 /// Encoded rows, in the order in which they came, and those that were refused.
 #[derive(Debug, Default)]
@@ -31,6 +24,16 @@ struct Tuple {
     message: Vec<u8>,
 }
 
+/// A row that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DeadLetter {
+    pub(super) partition: Partition,
+    pub(super) offset: Offset,
+    pub(super) reason: String,
+    /// Its message, as the result topic has it.
+    pub(super) message: Vec<u8>,
+}
+
 /// How much of a batch there was at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Length {
@@ -41,9 +44,14 @@ pub(super) struct Length {
 
 impl Batch {
     /// Length in bytes, with those of rows that were refused.
-    pub(super) fn bytes(&self) -> usize {
+    pub(super) fn length_bytes(&self) -> usize {
         let refused: usize = self.refused.iter().map(|letter| letter.message.len()).sum();
         self.bytes.len() + refused
+    }
+
+    /// The encoded rows, one after the other.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Whether there is no row to write.
@@ -68,20 +76,20 @@ impl Batch {
     }
 
     /// Adds rows. One that cannot be held is refused and kept; where those are not kept, or are too
-    /// many, none of the rows is added.
+    /// many, none of the rows is added. `encode` appends a row, or says why it cannot.
     pub(super) fn add(
         &mut self,
         place: &str,
         rows: &Rows<'_>,
-        (columns, wires): (&[TableColumn], &[Wire]),
         keeps_refused: bool,
+        encode: impl Fn(RowAt<'_>, &mut Vec<u8>) -> std::result::Result<(), String>,
     ) -> Result<()> {
         let before = self.len();
         for at in rows.iter() {
             let begin = self.bytes.len();
             let (partition, offset) = (rows.partition(), at.offset);
             let message = if keeps_refused { at.bytes.to_vec() } else { Vec::new() };
-            match self.encode(rows, at, columns, wires) {
+            match encode(at, &mut self.bytes) {
                 Ok(()) => {
                     let bytes = self.bytes.len() - begin;
                     self.tuples.push(Tuple { partition, offset, bytes, message });
@@ -106,28 +114,6 @@ impl Batch {
         Ok(())
     }
 
-    fn encode(
-        &mut self,
-        rows: &Rows<'_>,
-        at: RowAt<'_>,
-        columns: &[TableColumn],
-        wires: &[Wire],
-    ) -> std::result::Result<(), String> {
-        let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
-        self.bytes.extend_from_slice(&count.to_be_bytes());
-        for (column, wire) in columns.iter().zip(wires) {
-            let (of_schema, value) = match &column.source {
-                Source::Field(field) => (rows.schema().columns().get(*field), at.row.get(*field)),
-                Source::Constant(text) => (None, ValueRef::Text(text)),
-                Source::Partition => (None, ValueRef::Int32(rows.partition().0.cast_signed())),
-                Source::Offset => (None, ValueRef::Int64(at.offset.0.cast_signed())),
-            };
-            wire.put(of_schema, value, &mut self.bytes)
-                .map_err(|why| format!("its column {} has {why}", column.name))?;
-        }
-        Ok(())
-    }
-
     /// Keeps apart the row of that place, which the server refused.
     pub(super) fn refuse(&mut self, partition: Partition, offset: Offset, reason: String) {
         let is_it = |tuple: &Tuple| (tuple.partition, tuple.offset) == (partition, offset);
@@ -136,12 +122,6 @@ impl Batch {
         let tuple = self.tuples.remove(number);
         self.bytes.drain(begin..begin + tuple.bytes);
         self.refused.push(DeadLetter { partition, offset, reason, message: tuple.message });
-    }
-
-    /// The bytes of a whole COPY, in order.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let tuples = self.bytes.chunks(CHUNK);
-        std::iter::once(wire::HEADER).chain(tuples).chain(std::iter::once(wire::TRAILER))
     }
 
     /// Forgets what is before that length: it is in the database.

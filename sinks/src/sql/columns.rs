@@ -1,9 +1,11 @@
 //! The columns of the sink's table: those of the rows, or a selection with other names, constants,
 //! and always the position of the row in the result topic.
 
-use seismic_proto::{ColumnType, Schema};
+use seismic_proto::{Column, ColumnType, Schema, ValueRef};
 
 use super::names::NAME_BYTES;
+use crate::Rows;
+use crate::rows::RowAt;
 
 /// Partition of the result topic that a row is from.
 pub(super) const PARTITION: &str = "result_partition";
@@ -17,6 +19,24 @@ const WINDOW_KEY: [&str; 6] =
 
 /// Column that tells the rows of one window apart.
 pub(super) const PANE: &str = "pane";
+
+/// What the sums are made of: without these, two rows cannot be added up.
+const NEEDED: [&str; 14] = [
+    "sensor_id",
+    "window_start_ts",
+    "window_end_ts",
+    "clock_era",
+    "input_partition",
+    PANE,
+    "record_count",
+    "mean_amplitude",
+    "rms_amplitude",
+    "min_amplitude",
+    "max_amplitude",
+    "first_sample_ts",
+    "last_sample_ts",
+    "sample_interval_ms",
+];
 
 /// What the option `columns` says; empty: every column under its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,12 +69,26 @@ pub(super) enum Source {
 pub(super) struct TableColumn {
     pub(super) name: String,
     pub(super) source: Source,
-    /// Type in the definition of a new table.
-    pub(super) sql_type: &'static str,
-    /// What the type is made of, for a table that is there.
+    /// What its values are.
     pub(super) kind: ColumnType,
     pub(super) nullable: bool,
     pub(super) is_key: bool,
+}
+
+impl TableColumn {
+    /// What it holds of a row, and the row's column that this is.
+    pub(super) fn value<'a>(
+        &'a self,
+        rows: &Rows<'a>,
+        at: RowAt<'a>,
+    ) -> (Option<&'a Column>, ValueRef<'a>) {
+        match &self.source {
+            Source::Field(field) => (rows.schema().columns().get(*field), at.row.get(*field)),
+            Source::Constant(text) => (None, ValueRef::Text(text)),
+            Source::Partition => (None, ValueRef::Int32(rows.partition().0.cast_signed())),
+            Source::Offset => (None, ValueRef::Int64(at.offset.0.cast_signed())),
+        }
+    }
 }
 
 impl Choice {
@@ -102,7 +136,6 @@ impl Choice {
             TableColumn {
                 name: name.to_owned(),
                 source: Source::Field(place),
-                sql_type: sql_type(column.kind),
                 kind: column.kind,
                 nullable: column.nullable,
                 is_key: key.contains(&&*column.name),
@@ -126,7 +159,6 @@ impl Choice {
                 Content::Constant(text) => TableColumn {
                     name: name.clone(),
                     source: Source::Constant(text.clone()),
-                    sql_type: "text",
                     kind: ColumnType::Text,
                     nullable: false,
                     is_key: false,
@@ -141,16 +173,15 @@ impl Choice {
         for column in &mut columns {
             column.is_key &= has_key;
         }
-        let of_topic = |name: &str, source, sql_type, kind| TableColumn {
+        let of_topic = |name: &str, source, kind| TableColumn {
             name: name.to_owned(),
             source,
-            sql_type,
             kind,
             nullable: false,
             is_key: !has_key || key.is_empty(),
         };
-        columns.push(of_topic(PARTITION, Source::Partition, "integer", ColumnType::Int32));
-        columns.push(of_topic(OFFSET, Source::Offset, "bigint", ColumnType::Int64));
+        columns.push(of_topic(PARTITION, Source::Partition, ColumnType::Int32));
+        columns.push(of_topic(OFFSET, Source::Offset, ColumnType::Int64));
         Ok(columns)
     }
 }
@@ -170,16 +201,23 @@ fn key(schema: &Schema) -> Vec<&'static str> {
     if is_window { WINDOW_KEY.to_vec() } else { Vec::new() }
 }
 
-fn sql_type(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Text | ColumnType::Enum(_) => "text",
-        ColumnType::Bool => "boolean",
-        ColumnType::Int32 => "integer",
-        ColumnType::UInt32 | ColumnType::Int64 => "bigint",
-        ColumnType::TimestampMs => "timestamp with time zone",
-        ColumnType::Float32 => "real",
-        ColumnType::Float64 => "double precision",
+/// Whether rows of these columns can be added up.
+///
+/// # Errors
+/// Why not.
+pub(super) fn check_sums(schema: &Schema, columns: &[TableColumn]) -> Result<(), String> {
+    if schema != Schema::windows() {
+        return Err("merge_panes adds up rows of windows, and the topic has others".to_owned());
     }
+    let is_there = |name: &&&str| {
+        let place = schema.index_of(name);
+        columns.iter().any(|column| place.is_some_and(|it| column.source == Source::Field(it)))
+    };
+    let missing: Vec<&str> = NEEDED.iter().filter(|name| !is_there(name)).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("merge_panes also needs the columns {}", missing.join(", ")))
 }
 
 #[cfg(test)]
