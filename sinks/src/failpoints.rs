@@ -47,6 +47,19 @@ pub const POSTGRES_AFTER_COMMIT: &str = "postgres-after-commit";
 pub const POSTGRES: [&str; 4] =
     [POSTGRES_BEFORE_FENCE, POSTGRES_AFTER_FENCE, POSTGRES_BEFORE_COMMIT, POSTGRES_AFTER_COMMIT];
 
+/// A transaction of MySQL is begun.
+pub const MYSQL_BEFORE_FENCE: &str = "mysql-before-fence";
+/// The position is moved in it.
+pub const MYSQL_AFTER_FENCE: &str = "mysql-after-fence";
+/// The rows are in it, and it is not committed.
+pub const MYSQL_BEFORE_COMMIT: &str = "mysql-before-commit";
+/// It is committed, and the sink does not know it yet.
+pub const MYSQL_AFTER_COMMIT: &str = "mysql-after-commit";
+
+/// The places of the MySQL sink.
+pub const MYSQL: [&str; 4] =
+    [MYSQL_BEFORE_FENCE, MYSQL_AFTER_FENCE, MYSQL_BEFORE_COMMIT, MYSQL_AFTER_COMMIT];
+
 /// A script is about to be sent to Redis.
 pub const REDIS_BEFORE_SCRIPT: &str = "redis-before-script";
 /// It was done, and the sink does not know it yet.

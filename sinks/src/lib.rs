@@ -15,7 +15,13 @@
 
 // What databases share has no user where none of them is built.
 #![cfg_attr(
-    not(all(feature = "influx", feature = "postgres", feature = "redis", feature = "rocketmq")),
+    not(all(
+        feature = "influx",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis",
+        feature = "rocketmq"
+    )),
     allow(dead_code, unused_imports)
 )]
 
@@ -43,7 +49,7 @@ mod rows;
 mod run;
 mod sink;
 mod spec;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
@@ -62,5 +68,7 @@ pub use run::{
 pub use sink::Sink;
 
 pub use spec::without_password;
+#[cfg(feature = "mysql")]
+pub use sql::mysql;
 #[cfg(feature = "postgres")]
 pub use sql::postgres;

@@ -9,6 +9,8 @@ use crate::influx;
 use crate::redis;
 #[cfg(feature = "rocketmq")]
 use crate::rocketmq;
+#[cfg(feature = "mysql")]
+use crate::sql::mysql;
 #[cfg(feature = "postgres")]
 use crate::sql::postgres;
 use crate::{Result, Sink, console, csv, geojson};
@@ -20,6 +22,8 @@ const SINKS: &[&Entry] = &[
     &geojson::ENTRY,
     #[cfg(feature = "influx")]
     &influx::ENTRY,
+    #[cfg(feature = "mysql")]
+    &mysql::ENTRY,
     #[cfg(feature = "postgres")]
     &postgres::ENTRY,
     #[cfg(feature = "redis")]
@@ -32,6 +36,8 @@ const SINKS: &[&Entry] = &[
 const LEFT_OUT: &[(&str, &str)] = &[
     #[cfg(not(feature = "influx"))]
     ("influx", "influx"),
+    #[cfg(not(feature = "mysql"))]
+    ("mysql", "mysql"),
     #[cfg(not(feature = "postgres"))]
     ("postgres", "postgres"),
     #[cfg(not(feature = "redis"))]
@@ -40,8 +46,17 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("rocketmq", "rocketmq"),
 ];
 
+/// Further names of sinks.
+const ALIASES: &[(&str, &str)] = &[("mariadb", "mysql")];
+
+/// What the sink of that scheme or further name is called in the list.
+fn in_list(scheme: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == scheme).map_or(scheme, |(_, name)| name)
+}
+
 /// The cargo feature with which this program would have the sink of that scheme.
 pub(crate) fn missing_feature(scheme: &str) -> Option<&'static str> {
+    let scheme = in_list(scheme);
     LEFT_OUT.iter().find(|(left_out, _)| *left_out == scheme).map(|(_, feature)| *feature)
 }
 
@@ -52,7 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
 
 /// The sink of that scheme.
 pub(crate) fn find(scheme: &str) -> Option<&'static Entry> {
-    all().find(|entry| entry.scheme == scheme)
+    all().find(|entry| entry.scheme == in_list(scheme))
 }
 
 /// Opens the sink that `spec` names. It still has to recover, which

@@ -8,6 +8,10 @@
 mod csv_place;
 #[path = "../../tests/faults/trial/line.rs"]
 mod line;
+#[cfg(feature = "mysql")]
+#[path = "sinks/mysql_place.rs"]
+#[allow(dead_code)]
+mod mysql_place;
 #[cfg(feature = "postgres")]
 #[path = "sinks/postgres_place.rs"]
 #[allow(dead_code)]
@@ -198,6 +202,36 @@ fn dying_at_any_pass_of_any_place_of_the_postgres_sink_leaves_each_row_once() {
         let mut deaths = 0;
         loop {
             let place = postgres_place::PostgresPlace::new(&server, "");
+            fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
+            let died = try_write_the_rest(&mut *place.sink("home").unwrap()).is_err();
+            fail::remove(name);
+            write_the_rest(&place);
+            assert_whole(&place);
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths > 0, "{name} was never passed");
+        line.tries += deaths;
+    }
+    line.print();
+    scenario.teardown();
+}
+
+#[cfg(feature = "mysql")]
+#[test]
+fn dying_at_any_pass_of_any_place_of_the_mysql_sink_leaves_each_row_once() {
+    let Some(server) = seismic_brokers::MariaDb::start(&[]) else { return };
+    let server = std::rc::Rc::new(server);
+    let scenario = FailScenario::setup();
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the MySQL sink, in process");
+    line.place = "MariaDB";
+    for name in failpoints::MYSQL {
+        let mut deaths = 0;
+        loop {
+            let place = mysql_place::MySqlPlace::new(&server, "");
             fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
             let died = try_write_the_rest(&mut *place.sink("home").unwrap()).is_err();
             fail::remove(name);

@@ -2,5 +2,5 @@
 
 pub(crate) mod ahead;
 pub(crate) mod mark;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod stored;

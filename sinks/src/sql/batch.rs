@@ -54,6 +54,16 @@ impl Batch {
         &self.bytes
     }
 
+    /// Each encoded row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &*self.bytes;
+        self.tuples.iter().map(move |tuple| {
+            let (row, others) = rest.split_at(tuple.bytes);
+            rest = others;
+            row
+        })
+    }
+
     /// Whether there is no row to write.
     pub(super) fn is_empty(&self) -> bool {
         self.tuples.is_empty()

@@ -8,6 +8,8 @@ mod application;
 mod batch;
 mod columns;
 mod merged_topic;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod names;
 mod options;
 mod patience;

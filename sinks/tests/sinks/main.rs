@@ -14,6 +14,10 @@ mod hostile_commit_files;
 #[cfg(feature = "influx")]
 mod influx;
 mod json_rows;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "mysql")]
+mod mysql_place;
 mod patiently;
 #[cfg(feature = "postgres")]
 mod postgres;

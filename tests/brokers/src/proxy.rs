@@ -3,8 +3,9 @@
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
 //! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL
-//! has a letter before the length, but for the first frame, and answers in order. Redis says no
-//! length of the whole: what comes at once is a frame. What is on its way arrives, however late,
+//! has a letter before the length, but for the first frame, and answers in order. MySQL has three
+//! bytes of length and a number behind them, and answers in order. Redis says no length of the whole:
+//! what comes at once is a frame. What is on its way arrives, however late,
 //! also when the client has given up and closed its end: as in a network.
 
 use std::io::{self, Read, Write};
@@ -40,6 +41,7 @@ const PIECE: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Kafka,
+    MySql,
     RocketMq,
     Postgres,
     Redis,
@@ -94,7 +96,7 @@ impl Protocol {
             (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
             (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
             // The next answer is that of the request.
-            (Protocol::Postgres | Protocol::Redis, _) => Some(Vec::new()),
+            (Protocol::MySql | Protocol::Postgres | Protocol::Redis, _) => Some(Vec::new()),
             (Protocol::RocketMq, _) => {
                 let name = b"\"opaque\":";
                 let at = find(frame, name)? + name.len();
@@ -222,6 +224,18 @@ impl Proxy {
     /// pass.
     pub fn break_after_answers(&self, answers: u32) {
         self.wire.answers_left.store(answers.into(), Ordering::SeqCst);
+    }
+
+    /// How many requests have passed, where none was to break a connection.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        (i64::MAX - self.wire.requests_left.load(Ordering::SeqCst)) as u32
+    }
+
+    /// How many answers have passed, where none was to break a connection.
+    #[must_use]
+    pub fn answers(&self) -> u32 {
+        (i64::MAX - self.wire.answers_left.load(Ordering::SeqCst)) as u32
     }
 
     /// Whether the connection that was to be broken is.
@@ -414,6 +428,10 @@ fn read_frame(from: &mut TcpStream, protocol: Protocol, has_letter: bool) -> io:
     from.read_exact(&mut frame)?;
     let (begin, mut length) = (frame.len(), [0; 4]);
     length.copy_from_slice(&frame[begin - 4..]);
+    if protocol == Protocol::MySql {
+        let [a, b, c, _] = length;
+        length = [0, c, b, a];
+    }
     let counted = if protocol == Protocol::Postgres { 4 } else { 0 };
     let length = (u32::from_be_bytes(length) as usize).saturating_sub(counted);
     frame.resize(begin + length, 0);

@@ -7,7 +7,7 @@
 //! COMMIT                                                         temporary table first
 //! ```
 //!
-//! What [`TableSink`] does with these, and what holds when a connection is lost, is there.
+//! What is done with these, and what holds when a connection is lost, is in `sql/sink.rs`.
 //! Values are stored bit by bit; times are `timestamp with time zone`. A text with U+0000 cannot be
 //! stored: the sink stops and names the row.
 

@@ -34,8 +34,9 @@ pub struct Args {
     act: Option<Act>,
     #[command(flatten)]
     target: Target,
-    /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE, redis://HOST/DATABASE
-    /// or, on the queue's own cluster, rocketmq:TOPIC
+    /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE,
+    /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE or, on the queue's own cluster,
+    /// rocketmq:TOPIC
     #[arg(value_name = "SINK", value_parser = SinkValue, required = true)]
     sink: Option<SinkSpec>,
     /// Print the tables that the sink expects, as SQL, and do nothing else
