@@ -62,6 +62,9 @@ errors! {
         )]
         RulesDiffer(Vec<String>),
         [Config]
+        #[error("partition {partition} cannot go on, and nothing was committed of this: {why}")]
+        OperatorFailed { partition: Partition, why: String },
+        [Config]
         #[error(
             "a start position was given, but partition {partition} continues at offset {next} from \
              the last run"

@@ -95,7 +95,7 @@ pub enum Denied {
 }
 
 impl Allowed {
-    /// Statements may read these tables.
+    /// Statements may read these tables, whose names are in lower case.
     pub fn new(tables: BTreeSet<String>) -> Self {
         let functions = functions().collect();
         Allowed { functions, tables, statement: Mutex::default() }

@@ -15,7 +15,7 @@ use crate::refusal::Context;
 use crate::table::Table;
 use crate::tokens::{common_tables, second_statement, tokens};
 use crate::virtual_table::Shared;
-use crate::{functions, limits};
+use crate::{functions, limits, row_by_row};
 
 /// What a caller may set.
 #[derive(Clone, Debug)]
@@ -30,6 +30,12 @@ impl Default for Settings {
     fn default() -> Self {
         Settings { stop: Arc::default(), memory_bytes: limits::MEMORY_BYTES }
     }
+}
+
+/// Engine and version, as results name what made them.
+#[must_use]
+pub fn engine_version() -> String {
+    format!("sqlite {}", rusqlite::version())
 }
 
 /// A connection in memory that can read its tables and nothing else.
@@ -73,7 +79,7 @@ impl Engine {
         // Nothing is registered from here on: SQLite asks for leave when it compiles, and only
         // then.
         lock_down(&connection)?;
-        let names = tables.iter().map(|table| table.name().to_owned()).collect();
+        let names = tables.iter().map(|table| table.name().to_lowercase()).collect();
         let allowed = Arc::new(Allowed::new(names));
         let judge = Arc::clone(&allowed);
         connection
@@ -109,7 +115,7 @@ impl Engine {
             return refused(None, "the statement has a zero byte");
         }
         self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens)));
-        let prepared = self.connection.prepare(sql);
+        let prepared = self.connection.prepare_cached(sql);
         if let Some(denied) = self.allowed.denied() {
             return Err(context.denied(&denied));
         }
@@ -124,6 +130,38 @@ impl Engine {
             );
         }
         Ok(Query::new(statement, &self.budget, &self.shared))
+    }
+
+    /// The same of a statement that [`Engine::prepare`] took before, without checking it again: it is
+    /// kept compiled.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`], where it did not take it.
+    pub fn again(&self, sql: &str) -> Result<Query<'_>> {
+        let statement = self.connection.prepare_cached(sql)?;
+        Ok(Query::new(statement, &self.budget, &self.shared))
+    }
+
+    /// Checks that a statement that [`Engine::prepare`] takes is row by row over the table at that
+    /// place: each row of its answer is made of one row of that table, whatever other rows of it
+    /// there are. So the answer does not depend on how the rows are cut into batches, and
+    /// [`Row::place`](crate::Row::place) names the row.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what makes the answer depend on several rows.
+    pub fn check_row_by_row(&self, sql: &str, table: usize) -> Result<()> {
+        let tokens = tokens(sql);
+        let context = Context { sql, tokens: &tokens, tables: &self.tables };
+        self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens)));
+        let name = self.tables.get(table).map_or("", |table| table.name());
+        let address = self.shared.get(table).map_or(0, Shared::address);
+        match row_by_row::objection(&self.connection, sql, (name, address))? {
+            None => Ok(()),
+            Some(objection) => {
+                let word = objection.words.iter().find_map(|word| context.place_of_name(word));
+                Err(context.refused(word, objection.why))
+            }
+        }
     }
 
     /// Those of the names that no table has, also none that SQLite makes when it is first named

@@ -98,6 +98,9 @@ pub enum Error {
     /// A value became too long.
     #[error("a value or a row is longer than {} MiB", limits::VALUE_BYTES >> 20)]
     Long,
+    /// The process has no memory left.
+    #[error("the process has no memory left for the statement")]
+    NoMemory,
     /// A text of the answer is not UTF-8.
     #[error("row {row} of the answer: column {column} is text that is not UTF-8; show it by hex()")]
     Encoding {

@@ -28,13 +28,17 @@ mod lock_down;
 mod nearest;
 mod query;
 mod refusal;
+mod row_by_row;
 mod table;
+mod target;
 mod tokens;
 mod virtual_table;
 
 pub use batch::{Batch, Cell};
-pub use engine::{Engine, Settings};
+pub use engine::{Engine, Settings, engine_version};
 pub use error::{Error, Place, Result};
 pub use functions::names as function_names;
+pub use nearest::nearest;
 pub use query::{Counted, Query, Row, Rows};
 pub use table::{Column, Kind, Scan, ScanError, Table};
+pub use target::{Target, target};

@@ -1,6 +1,7 @@
 //! What somebody may have meant.
 
 /// The known name that is nearest to `written`, if one is near: a third of its letters may differ.
+#[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let far = |name: &str| distance(&written, &name.to_lowercase());

@@ -2,7 +2,7 @@
 
 use rusqlite::ffi::ErrorCode;
 use rusqlite::types::ValueRef;
-use rusqlite::{Statement, ffi};
+use rusqlite::{CachedStatement, StatementStatus, ffi};
 
 use crate::batch::Cell;
 use crate::budget::Budget;
@@ -11,7 +11,7 @@ use crate::virtual_table::Shared;
 
 /// A compiled statement. It may be run again and again.
 pub struct Query<'a> {
-    statement: Statement<'a>,
+    statement: CachedStatement<'a>,
     budget: &'a Budget,
     tables: &'a [Shared],
     columns: Vec<String>,
@@ -27,7 +27,11 @@ pub struct Counted {
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(statement: Statement<'a>, budget: &'a Budget, tables: &'a [Shared]) -> Self {
+    pub(crate) fn new(
+        statement: CachedStatement<'a>,
+        budget: &'a Budget,
+        tables: &'a [Shared],
+    ) -> Self {
         let columns = statement.column_names().map(str::to_owned).collect();
         Query { statement, budget, tables, columns }
     }
@@ -42,8 +46,11 @@ impl<'a> Query<'a> {
     pub fn run(&mut self) -> Rows<'_> {
         self.budget.begin();
         self.tables.iter().for_each(Shared::begin);
-        let Query { statement, budget, columns, .. } = self;
-        Rows { rows: statement.raw_query(), budget, columns, number: 0 }
+        let Query { statement, budget, tables, columns } = self;
+        // SQLite counts steps over all runs of a statement: where the budget ends a run must not
+        // depend on those before.
+        statement.reset_status(StatementStatus::VmStep);
+        Rows { rows: statement.raw_query(), budget, tables, columns, number: 0 }
     }
 
     /// What the last run has counted so far.
@@ -58,6 +65,7 @@ impl<'a> Query<'a> {
 pub struct Rows<'a> {
     rows: rusqlite::Rows<'a>,
     budget: &'a Budget,
+    tables: &'a [Shared],
     columns: &'a [String],
     /// Rows so far.
     number: u64,
@@ -70,12 +78,12 @@ impl Rows<'_> {
     /// When the run was ended, a table cannot be read, or a row failed. Nothing comes after it.
     #[allow(clippy::should_implement_trait, reason = "a row borrows from the rows")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
-        let Rows { rows, budget, columns, number } = self;
+        let Rows { rows, budget, tables, columns, number } = self;
         match rows.next() {
             Ok(None) => Ok(None),
             Ok(Some(row)) => {
                 *number += 1;
-                Ok(Some(Row { row, columns, number: *number }))
+                Ok(Some(Row { row, tables, columns, number: *number }))
             }
             Err(error) => Err(failure(&error, budget)),
         }
@@ -91,6 +99,9 @@ fn failure(error: &rusqlite::Error, budget: &Budget) -> Error {
         rusqlite::Error::SqliteFailure(ffi::Error { code: ErrorCode::TooBig, .. }, _) => {
             Error::Long
         }
+        rusqlite::Error::SqliteFailure(ffi::Error { code: ErrorCode::OutOfMemory, .. }, _) => {
+            Error::NoMemory
+        }
         rusqlite::Error::SqliteFailure(_, Some(what)) => Error::Failed { what: what.clone(), rows },
         other => Error::Failed { what: other.to_string(), rows },
     }
@@ -99,6 +110,7 @@ fn failure(error: &rusqlite::Error, budget: &Budget) -> Error {
 /// One row of an answer.
 pub struct Row<'a> {
     row: &'a rusqlite::Row<'a>,
+    tables: &'a [Shared],
     columns: &'a [String],
     number: u64,
 }
@@ -114,6 +126,13 @@ impl Row<'_> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
+    }
+
+    /// Of a statement that is row by row over the table at that place: which of the table's rows, from
+    /// 0, it was made of.
+    #[must_use]
+    pub fn place(&self, table: usize) -> u64 {
+        self.tables.get(table).map_or(0, Shared::row)
     }
 
     /// Its value in that column, from 0; NULL where there is no such column.

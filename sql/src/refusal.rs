@@ -125,7 +125,8 @@ impl Context<'_> {
         Error::Refused { place: at.map(|at| Place::of(self.sql, at)), what }
     }
 
-    fn place_of_name(&self, name: &str) -> Option<usize> {
+    /// Where a name or a keyword stands.
+    pub fn place_of_name(&self, name: &str) -> Option<usize> {
         let is_it = |token: &&Token| token.kind == TokenKind::Name && token.is_name(name);
         self.tokens.iter().find(is_it).map(|token| token.at)
     }

@@ -58,7 +58,7 @@ pub type ScanError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A table that statements may read.
 pub trait Table: Send + Sync {
-    /// Its name, in lower case.
+    /// Its name. Statements may write it in upper and lower case; messages show it like this.
     fn name(&self) -> &str;
 
     /// Its columns, in order. The same in every call.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_int};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::vtab::{
@@ -31,11 +31,31 @@ pub struct Shared {
     budget: Arc<Budget>,
     /// Scans of this run.
     scans: Arc<AtomicU64>,
+    /// The row at which the cursor stands that moved last.
+    row: Arc<AtomicU64>,
+    /// Where SQLite has the table, by which EXPLAIN names it.
+    address: Arc<AtomicUsize>,
 }
 
 impl Shared {
     pub fn new(table: Arc<dyn Table>, budget: Arc<Budget>) -> Self {
-        Shared { table, budget, scans: Arc::default() }
+        Shared {
+            table,
+            budget,
+            scans: Arc::default(),
+            row: Arc::default(),
+            address: Arc::default(),
+        }
+    }
+
+    /// The row at which the cursor stands that moved last.
+    pub fn row(&self) -> u64 {
+        self.row.load(Relaxed)
+    }
+
+    /// Where SQLite has the table, once a statement was compiled that names it.
+    pub fn address(&self) -> usize {
+        self.address.load(Relaxed)
     }
 
     /// A run begins.
@@ -88,6 +108,7 @@ unsafe impl<'vtab> VTab<'vtab> for VirtualTable {
     /// up. The costs have long tables read first, in their order, and short ones for each of their
     /// rows: so they rise faster than the number of rows.
     fn best_index(&self, info: &mut IndexInfo) -> Result<bool> {
+        self.shared.address.store(std::ptr::from_ref(self).addr(), Relaxed);
         let rows = self.shared.table.rows().max(1);
         let cost = rows as f64 * (rows as f64).sqrt();
         let (mut rows, mut share) = (i64::try_from(rows).unwrap_or(i64::MAX), 1.0);
@@ -137,7 +158,7 @@ struct Lookups {
 impl Cursor {
     /// Begins to read the table.
     fn begin(&mut self) -> Result<()> {
-        let Shared { table, budget, scans } = &self.shared;
+        let Shared { table, budget, scans, .. } = &self.shared;
         if scans.fetch_add(1, Relaxed) >= table.scans_max() {
             budget.fail_scans(&**table);
             return Err(Error::ModuleError("a table is read too often".to_owned()));
@@ -193,6 +214,18 @@ impl Cursor {
         }
     }
 
+    /// Place of the current row in the table.
+    fn place(&self) -> usize {
+        let found = self.lookups.found.as_ref();
+        let row = found.and_then(|found| found.get(self.row).copied());
+        row.unwrap_or(self.before + self.row)
+    }
+
+    /// Says where it stands now.
+    fn tell_row(&self) {
+        self.shared.row.store(self.place() as u64, Relaxed);
+    }
+
     /// The value of the current row.
     fn cell(&self, column: usize) -> Cell<'_> {
         match (&self.lookups.found, &self.lookups.index) {
@@ -211,18 +244,26 @@ unsafe impl VTabCursor for Cursor {
         if let Some(column) = usize::try_from(plan).ok().and_then(|plan| plan.checked_sub(1)) {
             if self.lookups.were_asked {
                 let value: Value = values.get(0)?;
-                return self.look_up(column, cell_of(&value));
+                self.look_up(column, cell_of(&value))?;
+                self.tell_row();
+                return Ok(());
             }
             self.lookups.were_asked = true;
         }
         self.begin()?;
-        self.load()
+        self.load()?;
+        self.tell_row();
+        Ok(())
     }
 
     fn next(&mut self) -> Result<()> {
         self.row += 1;
         let is_within = self.lookups.found.is_some() || self.row < self.batch.rows();
-        if is_within { Ok(()) } else { self.load() }
+        if !is_within {
+            self.load()?;
+        }
+        self.tell_row();
+        Ok(())
     }
 
     fn eof(&self) -> bool {
@@ -249,9 +290,7 @@ unsafe impl VTabCursor for Cursor {
 
     /// The place of the row in the table, the same in every reading.
     fn rowid(&self) -> Result<i64> {
-        let found = self.lookups.found.as_ref();
-        let row = found.and_then(|found| found.get(self.row).copied());
-        Ok(i64::try_from(row.unwrap_or(self.before + self.row)).unwrap_or(i64::MAX))
+        Ok(i64::try_from(self.place()).unwrap_or(i64::MAX))
     }
 }
 

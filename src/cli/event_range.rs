@@ -24,7 +24,7 @@ impl EventRange {
         if self.is_everything() {
             return Ok(());
         }
-        if content == Content::DeadLetters {
+        if matches!(content, Content::DeadLetters | Content::Json) {
             let refusal = "dead letters have no event time; select them by append time with --from";
             return Err(Usage(refusal.to_owned()));
         }
@@ -44,7 +44,7 @@ impl EventRange {
                 Some(Value::Row(row)) => self.overlaps(&row.0),
                 Some(Value::Record(record)) => self.contains(&record),
                 Some(Value::Records { records }) => records.iter().any(|one| self.contains(one)),
-                Some(Value::DeadLetter(_)) | None => false,
+                Some(Value::DeadLetter(_) | Value::Json(_)) | None => false,
             }
     }
 

@@ -24,6 +24,9 @@ pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Con
         }
         Some(Value::Row(one)) => line += &row(&one.0),
         Some(Value::DeadLetter(one)) => line += &dead_letter(&one),
+        Some(Value::Json(row)) => {
+            let _ = write!(line, "{}", Shown(row.get()));
+        }
         None => {
             let _ = write!(line, "unparseable, {} bytes", message.value.len());
         }
@@ -91,8 +94,12 @@ pub fn row(row: &SeismicAggRecord) -> String {
 }
 
 fn dead_letter(letter: &DeadLetter) -> String {
+    let detail = match letter.detail.as_str() {
+        "" => String::new(),
+        detail => format!(": {}", Shown(detail)),
+    };
     format!(
-        "{} {}/{}/{} record {}, {} bytes, sha256 {}",
+        "{} {}/{}/{} record {}, {} bytes, sha256 {}{detail}",
         letter.reason,
         letter.input_topic,
         letter.input_partition,

@@ -1,5 +1,6 @@
 //! Where a topic is, what its messages are, and where reading it begins.
 
+use seismic_derived::ROWS;
 use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
 use seismic_queue::{Error, JobStore, Offset, Partition, Queue, Span, Topic};
 
@@ -77,7 +78,10 @@ fn in_store(
         Err(Error::StoreMissing { .. }) if place.is_none() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let content = if topic == job.main_topic() || job.topics_of(ROLLUP).any(|it| it == topic) {
+    let is_of_statement = |topic: &str| job.topics_of(ROWS).any(|it| it == topic);
+    let content = if is_of_statement(topic) {
+        Content::Json
+    } else if topic == job.main_topic() || job.topics_of(ROLLUP).any(|it| it == topic) {
         Content::Rows
     } else if job.topic_of(DEAD) == Some(topic) {
         Content::DeadLetters

@@ -11,6 +11,7 @@ use seismic_proto::{
     SeismicRecord, SeismicRecordBatch, ValueRef,
 };
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
 
 /// What the messages of a topic are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Content {
     DeadLetters,
     /// Records of the internal topic of a repartition.
     Internal,
+    /// Rows of a job with a statement in SQL, in JSON.
+    Json,
 }
 
 /// One message, as `read --format json` prints it.
@@ -53,6 +56,8 @@ pub enum Value {
     Row(Row),
     /// A dead letter.
     DeadLetter(DeadLetter),
+    /// What is JSON already.
+    Json(Box<RawValue>),
 }
 
 impl Line {
@@ -78,6 +83,10 @@ impl Value {
             Content::DeadLetters => {
                 SeismicDeadLetter::decode(bytes).ok().map(|letter| Value::DeadLetter(letter.into()))
             }
+            // A topic of JSON lines, as jobs with a statement read; no record begins like this.
+            Content::Records if bytes.first() == Some(&b'{') => {
+                serde_json::from_slice(bytes).ok().map(Value::Json)
+            }
             Content::Records if bytes.first() == Some(&BATCH_FIRST_BYTE) => {
                 let batch = SeismicRecordBatch::decode(bytes).ok()?;
                 Some(Value::Records {
@@ -87,6 +96,7 @@ impl Value {
             Content::Records => {
                 SeismicRecord::decode(bytes).ok().map(|record| Value::Record(record.into()))
             }
+            Content::Json => serde_json::from_slice(bytes).ok().map(Value::Json),
             Content::Internal => {
                 let records = InternalRecords::read(bytes)?
                     .map(|it| SeismicRecord::decode(it.record).ok().map(Record::from));
@@ -184,6 +194,9 @@ pub struct DeadLetter {
     pub bytes: String,
     pub original_len: i64,
     pub sha256: String,
+    /// Why, in words, where the job says it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 impl From<SeismicDeadLetter> for DeadLetter {
@@ -198,6 +211,7 @@ impl From<SeismicDeadLetter> for DeadLetter {
             bytes: STANDARD.encode(&letter.bytes),
             original_len: letter.original_len,
             sha256: letter.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            detail: letter.detail,
         }
     }
 }

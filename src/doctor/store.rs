@@ -91,7 +91,7 @@ fn internal(
                 },
             }
             let topic = first.store.topics().topic(&view.job.input().name).ok();
-            found = Some(Input { queue: InputQueue::FirstStep(first.store), topic });
+            found = Some(Input { queue: InputQueue::Store(first.store), topic });
         }
         Ok(None) => {}
         Err(error) => findings.push(Finding::problem(

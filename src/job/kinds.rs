@@ -1,6 +1,7 @@
 //! The kinds of job that this program supports, by the name in the notes of a job.
 
 use anyhow::{Context as _, bail};
+use seismic_derived::{SQL, StatementKind};
 use seismic_pipeline::{
     EntryError, FIRST_KIND, OperatorKind, REPARTITION, Rules, kind_of, note_of,
 };
@@ -9,7 +10,7 @@ use seismic_queue::{Fingerprint, View};
 use super::repartition::job_of_first_step;
 use crate::status::model::counts::RecordCounts;
 use crate::status::model::note::NoteStatus;
-use crate::status::windows;
+use crate::status::{statement, windows};
 
 /// A kind of job.
 pub struct Kind {
@@ -48,17 +49,25 @@ impl Kind {
 }
 
 /// All of them; another one is another line.
-static KINDS: [Kind; 1] = [Kind {
-    name: FIRST_KIND,
-    operators: || Box::new(Rules::default()),
-    no_counts: windows::no_counts,
-    note_status: windows::note_status,
-}];
+static KINDS: [Kind; 2] = [
+    Kind {
+        name: FIRST_KIND,
+        operators: || Box::new(Rules::default()),
+        no_counts: windows::no_counts,
+        note_status: windows::note_status,
+    },
+    Kind {
+        name: SQL,
+        operators: || Box::new(StatementKind::reader()),
+        no_counts: statement::no_counts,
+        note_status: statement::note_status,
+    },
+];
 
-/// The kind that makes windows, which `seismic run` runs.
+/// What `status` shows of the note beside a position, whichever kind of job wrote it.
 #[must_use]
-pub fn windows() -> &'static Kind {
-    &KINDS[0]
+pub fn note_status(stored: &[u8]) -> Option<NoteStatus> {
+    KINDS.iter().find_map(|kind| kind.note_status(stored).ok())
 }
 
 /// The kind of the job that a store belongs to.

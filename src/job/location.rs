@@ -122,6 +122,12 @@ impl Location {
         self.store_url().with_settings(&self.kafka).delete_store()
     }
 
+    /// Where another job of the same queue is, with its default store.
+    #[must_use]
+    pub fn of_job(&self, group: &str) -> Location {
+        Location { store: None, group: group.to_owned(), ..self.clone() }
+    }
+
     /// Where the store is.
     pub fn store_url(&self) -> seismic_queue::Url {
         self.store.as_deref().cloned().unwrap_or_else(|| self.queue.default_store(&self.group))

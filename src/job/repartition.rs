@@ -6,6 +6,7 @@
 //! read.
 
 use anyhow::Context as _;
+use seismic_derived::StatementKind;
 use seismic_pipeline::{INTERNAL, Note, Repartition, RepartitionState};
 use seismic_queue::{JobStore, Queue, Result, View};
 
@@ -70,12 +71,20 @@ pub fn repartitioned_topic(view: &View) -> Option<String> {
     notes.find_map(|progress| Note::decode(&progress.note).ok())?.rules.repartitioned
 }
 
+/// Group of the job whose results the job of a store reads by a statement, if it does.
+#[must_use]
+pub fn derived_from(view: &View) -> Option<String> {
+    let mut notes = view.partitions.iter().filter_map(|part| part.progress.as_ref());
+    notes.find_map(|progress| StatementKind::stored(&progress.note).ok())?.definition.input.of
+}
+
 /// The queue that a job reads: where its topic is, or the store of its first step.
 pub enum InputQueue {
     /// Where the topic of records is.
     Queue(Box<dyn Queue>),
-    /// The store of a first step, with the internal topic.
-    FirstStep(Box<dyn JobStore>),
+    /// The store of another job, with its topics: that of a first step, with the internal topic, or
+    /// that whose results a statement reads.
+    Store(Box<dyn JobStore>),
 }
 
 impl InputQueue {
@@ -84,8 +93,11 @@ impl InputQueue {
     /// # Errors
     /// When it is not there, or cannot be opened.
     pub fn open(location: &Location, view: &View) -> Result<InputQueue> {
+        if let Some(of) = derived_from(view) {
+            return Ok(InputQueue::Store(location.of_job(&of).open_store()?));
+        }
         match repartitioned_topic(view) {
-            Some(_) => Ok(InputQueue::FirstStep(location.first_step().open_store()?)),
+            Some(_) => Ok(InputQueue::Store(location.first_step().open_store()?)),
             None => location.open_queue_of(&view.job.input().name).map(InputQueue::Queue),
         }
     }
@@ -95,7 +107,7 @@ impl InputQueue {
     pub fn queue(&self) -> &dyn Queue {
         match self {
             InputQueue::Queue(queue) => &**queue,
-            InputQueue::FirstStep(store) => store.topics(),
+            InputQueue::Store(store) => store.topics(),
         }
     }
 }

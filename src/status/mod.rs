@@ -7,6 +7,7 @@ pub mod repartition;
 pub mod sensors;
 pub mod sink_lags;
 pub mod standing;
+pub mod statement;
 pub mod text;
 pub mod windows;
 

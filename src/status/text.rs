@@ -41,10 +41,7 @@ fn head(status: &JobStatus) -> String {
         status.group, status.topic, status.result_topic, status.dead_topic
     );
     if let Some(rules) = &status.rules {
-        text += &format!(
-            "rules {}: windows of {} ms, lateness {} ms, at most {} ms ahead\n",
-            rules.hash, rules.window_ms, rules.lateness_ms, rules.max_ahead_ms
-        );
+        text += &format!("rules {}: {}\n", rules.hash, rules.about);
     }
     text + &status.repartition.as_ref().map_or(String::new(), first_step)
 }

@@ -19,9 +19,10 @@ pub fn note_status(note: &[u8]) -> Result<NoteStatus, EntryError> {
     Ok(NoteStatus {
         rules: RulesStatus {
             hash: rules.hash(),
-            window_ms: rules.window_ms,
-            lateness_ms: rules.lateness_ms,
-            max_ahead_ms: rules.max_ahead_ms,
+            about: format!(
+                "windows of {} ms, lateness {} ms, at most {} ms ahead",
+                rules.window_ms, rules.lateness_ms, rules.max_ahead_ms
+            ),
         },
         rollups: rollups.collect(),
         counts: counts(&counters),

@@ -24,6 +24,7 @@ pub mod silence;
 pub mod slow_sink;
 mod soak;
 mod spread;
+mod statements;
 pub mod stop;
 pub mod storage;
 

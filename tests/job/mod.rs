@@ -14,3 +14,4 @@ mod rejecting;
 pub mod repartition;
 mod rollup;
 pub mod second_kind;
+pub mod statement;

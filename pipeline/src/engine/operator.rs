@@ -260,6 +260,12 @@ pub trait Operator: Any + Debug + Send {
     /// Whether every record that was read is accounted for in exactly one place.
     fn is_balanced(&self) -> bool;
 
+    /// Why it cannot go on with what it has applied last, if so: nothing of that is committed, and the
+    /// job stops with these words.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
     /// Records read so far.
     fn records_read(&self) -> u64;
 

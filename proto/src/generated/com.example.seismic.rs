@@ -184,6 +184,9 @@ pub struct SeismicDeadLetter {
     /// Number of the record in that message of the internal topic, from 0.
     #[prost(int32, tag = "13")]
     pub internal_index: i32,
+    /// Of a job with a statement in SQL: why, in words. Empty elsewhere.
+    #[prost(string, tag = "14")]
+    pub detail: ::prost::alloc::string::String,
 }
 /// What closed a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

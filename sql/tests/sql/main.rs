@@ -9,5 +9,6 @@ mod differential;
 mod functions;
 mod lists;
 mod refusals;
+mod row_by_row;
 mod statements;
 mod traps;

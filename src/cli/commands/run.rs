@@ -55,6 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let ready_lag_ms = spec.http.as_ref().map_or(limits::READY_LAG_MS, |http| http.ready_lag.ms());
     let watched = Arc::new(OneJob::new(&spec, ready_lag_ms));
     let server = serve(&spec, &watched, is_quiet)?;
+    let rows = if spec.statement.is_some() { "rows" } else { "windows" };
     let job = Job::new(spec).stopped_by(stop).notifying(|text| tell(text)).spawn()?;
     watched.started(job.observer());
     let watcher = Watcher::start(watched)?;
@@ -66,7 +67,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     if let Some(report) = report?
         && !is_quiet
     {
-        summarise(&report);
+        summarise(&report, rows);
     }
     Ok(Outcome::Fine)
 }
@@ -94,14 +95,14 @@ fn serve(spec: &JobSpec, job: &Arc<OneJob>, is_quiet: bool) -> anyhow::Result<Op
     Ok(Some(server))
 }
 
-fn summarise(report: &JobReport) {
+fn summarise(report: &JobReport, rows: &str) {
     let JobReport { metrics, time } = report;
     let replayed = match metrics.run.messages_replayed {
         0 => String::new(),
         messages => format!(", after replaying {} messages", count(messages)),
     };
     tell(format_args!(
-        "read {} records in {:.1} s ({} records/s): {} windows, {} dead letters{replayed}",
+        "read {} records in {:.1} s ({} records/s): {} {rows}, {} dead letters{replayed}",
         count(metrics.run.records_read),
         time.as_secs_f64(),
         rate(metrics.run.records_read, *time),

@@ -110,6 +110,11 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     signal::stop_on_signals(&of_job)?;
     // First what a person can correct.
     let spec = Resolved::of(JobOptions::default(), args.file.read()?)?.spec;
+    if spec.statement.is_some() {
+        let text = "packs have records for windows, and this job has sql: run it in a folder of its own, on \
+                    lines that `seismic topic append` appends";
+        return Err(exit::Usage(text.to_owned()).into());
+    }
     let client = args.tell.client()?;
     let expected = args.expect.as_deref().map(Expected::read).transpose()?;
     if args.tolerance.is_nan() || args.tolerance < 0.0 {

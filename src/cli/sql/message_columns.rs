@@ -40,6 +40,9 @@ const DEAD_LETTER: [(&str, Kind); 12] = [
     ("internal_offset", Kind::Integer),
 ];
 
+/// A row of a job with a statement: one object.
+const JSON: [(&str, Kind); 1] = [("row", Kind::Text)];
+
 /// Of the message; the last one of a record in it.
 const PLACE: [(&str, Kind); 5] = [
     ("_partition", Kind::Integer),
@@ -57,6 +60,7 @@ pub(super) fn columns(content: Content) -> Vec<Column> {
     let mut columns = match content {
         Content::Records | Content::Internal => listed(&RECORD),
         Content::DeadLetters => listed(&DEAD_LETTER),
+        Content::Json => listed(&JSON),
         Content::Rows => {
             let columns = Schema::windows().columns().iter();
             columns.map(|column| Column::new(column.name.clone(), kind(column.kind))).collect()
@@ -107,6 +111,11 @@ pub(super) fn push(
                 push_record(record, into);
                 place(index, into);
             }
+        }
+        Content::Json => {
+            let Ok(row) = str::from_utf8(message.value) else { return false };
+            into.push(Cell::Text(row));
+            place(0, into);
         }
         Content::DeadLetters => {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return false };

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::keys;
 use crate::error::Usage;
 use crate::job::JobSpec;
-use crate::job::file::JobFile;
 use crate::job::file::service_keys::{self, ServiceKey};
+use crate::job::file::{JobFile, statement};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
 use crate::job::service::restart::Rerun;
@@ -48,6 +48,7 @@ impl Resolved {
         let of_alarms = file.source_of("alarms.topic").unwrap_or_else(|| "alarms.topic".to_owned());
         let of_elastic =
             service_keys::of_table("elastic").into_iter().find_map(|key| file.source_of(key.name));
+        let of_statement = statement::KEYS.map(|key| file.source_of(key).unwrap_or_default());
         let spec = JobSpec::resolve(line, file, Once::default())?;
         if let Some(why) = fault_of_workers(&spec, &service) {
             return Err(Usage(format!("{of_workers}: {why}")));
@@ -64,6 +65,9 @@ impl Resolved {
         for (key, place) in keys::all().into_iter().zip(places) {
             // `quiet` is of the command that runs the job.
             let Some(value) = all.get(key.name) else { continue };
+            if spec.statement.is_some() && !statement::is_shown(key.name) {
+                continue;
+            }
             let source = match (on_line.contains(key.name), place) {
                 (true, _) => "command line".to_owned(),
                 (false, Some(place)) => place,
@@ -76,7 +80,12 @@ impl Resolved {
         let (tables, mut all): (Vec<_>, Vec<_>) =
             of_service.into_iter().partition(|it| it.key.contains('.'));
         all.extend(values);
+        let of_statement = statement_values(&spec, &of_statement);
+        let (of_tables, sql): (Vec<_>, Vec<_>) =
+            of_statement.into_iter().partition(|it| it.key.contains('.'));
+        all.extend(sql);
         all.extend(tables);
+        all.extend(of_tables);
         Ok(Resolved { spec, service, values: all })
     }
 
@@ -134,6 +143,41 @@ fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
         default: key.default.map(str::to_owned),
     };
     service_keys::all().map(one).collect()
+}
+
+/// What the file says of a statement.
+fn statement_values(spec: &JobSpec, sources: &[String; 3]) -> Vec<ResolvedValue> {
+    let Some(definition) = &spec.statement else { return Vec::new() };
+    let columns = |columns: &[seismic_derived::Column]| {
+        columns.iter().map(|column| json!(format!("{} {}", column.name, column.kind))).collect()
+    };
+    let (input, output) = (&definition.input, &definition.output);
+    let [sql, of_input, of_output] = sources;
+    let all: [(_, Value, _); 9] = [
+        ("sql", json!(definition.sql), sql),
+        ("input.name", json!(input.name), of_input),
+        ("input.topic", json!(input.topic), of_input),
+        ("input.of", json!(input.of), of_input),
+        ("input.format", json!(input.format), of_input),
+        ("input.columns", columns(&input.columns), of_input),
+        ("output.name", json!(output.name), of_output),
+        ("output.topic", json!(output.topic), of_output),
+        ("output.columns", columns(&output.columns), of_output),
+    ];
+    let key = ("output.key", json!(output.key), of_output);
+    let all = all.into_iter().chain([key]);
+    let is_said = |(key, value, _): &(&str, Value, &String)| {
+        !value.is_null()
+            && (*key != "input.columns" || value.as_array().is_some_and(|it| !it.is_empty()))
+    };
+    all.filter(is_said)
+        .map(|(key, value, source)| ResolvedValue {
+            key,
+            value,
+            source: source.clone(),
+            default: None,
+        })
+        .collect()
 }
 
 /// A job file that makes the same job, with the source of each value behind it.

@@ -43,6 +43,18 @@ pub fn schema() -> Value {
         }
     }
     properties.insert(variables::TABLE.to_owned(), of_variables());
+    properties.insert(
+        "sql".to_owned(),
+        json!({
+            "type": "string",
+            "description": "A statement that makes the results, row by row, instead of windows",
+        }),
+    );
+    for (name, keys) in
+        [("input", &["name", "topic", "of"][..]), ("output", &["name", "topic", "key"])]
+    {
+        properties.insert(name.to_owned(), of_statement(name, keys));
+    }
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
         let property = properties.get(name).cloned().unwrap_or_default();
@@ -76,6 +88,25 @@ fn environments(properties: Map<String, Value>) -> Value {
         },
         "description": "What is other in an environment, as [env.test], which --env NAME chooses",
     })
+}
+
+/// `[input]` or `[output]` of a statement.
+fn of_statement(name: &str, keys: &[&str]) -> Value {
+    let mut table = table_of(name);
+    for key in keys {
+        table["properties"][*key] = json!({ "type": "string" });
+    }
+    let kind = json!({ "enum": ["int", "real", "text"] });
+    table["properties"]["columns"] = json!({
+        "oneOf": [
+            { "type": "object", "additionalProperties": kind },
+            { "type": "array", "items": { "type": "string", "pattern": "^\\S+ (int|real|text)$" } },
+        ],
+    });
+    if name == "input" {
+        table["properties"]["format"] = json!({ "enum": ["json", "windows"] });
+    }
+    table
 }
 
 fn table_of(name: &str) -> Value {

@@ -8,6 +8,7 @@ use toml::de::{DeString, DeValue};
 
 use super::nearest::nearest;
 use super::service_keys;
+use super::statement;
 use super::value::{choice, duration, flag, list, millis, number, parsed, put, text};
 use crate::http::HttpSettings;
 use crate::job::options::JobOptions;
@@ -110,6 +111,9 @@ pub fn find(written: &str) -> Result<Key, String> {
         let option = written.replace('_', "-");
         return Err(format!("this is decided at each start; pass --{option} on the command line"));
     }
+    if let Some(why) = statement::later(written) {
+        return Err(why);
+    }
     let is_it = |(name, before, _): &&(&str, &[&str], Setter)| {
         *name == written || before.contains(&written)
     };
@@ -118,8 +122,12 @@ pub fn find(written: &str) -> Result<Key, String> {
         return Ok(Key { name: name.strip_suffix("_ms").unwrap_or(name), set });
     }
     Err(
-        match nearest(written, KEYS.iter().map(|(name, ..)| *name).chain(service_keys::top_names()))
-        {
+        match nearest(
+            written,
+            (KEYS.iter().map(|(name, ..)| *name))
+                .chain(service_keys::top_names())
+                .chain(statement::KEYS),
+        ) {
             Some(name) => format!("there is no such option; did you mean {name:?}?"),
             None => "there is no such option; `seismic run --help` lists all".to_owned(),
         },

@@ -38,6 +38,7 @@ mod row_alarms;
 mod secret_words;
 pub mod server_file;
 pub mod service_keys;
+pub mod statement;
 mod value;
 pub mod variables;
 mod without_secrets;
@@ -48,11 +49,13 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use seismic_derived::Definition;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::keys::Key;
 use self::nearest::nearest;
+use self::statement::StatementKeys;
 use self::variables::{FilledTexts, Given};
 pub use self::without_secrets::without_secrets;
 use crate::error::Usage;
@@ -70,12 +73,15 @@ pub struct JobFile {
     pub options: JobOptions,
     /// What it says to a service.
     pub service: Service,
+    /// The statement that makes its results, if it has one; its topics are among the options.
+    pub statement: Option<Definition>,
     /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
     pub faults: Vec<String>,
     /// Where each key is set.
     places: BTreeMap<&'static str, KeyOrigin>,
     /// Settings of connections that it names, for Kafka.
     connected: BTreeMap<String, String>,
+    statement_keys: StatementKeys,
 }
 
 /// Where a key is set.
@@ -200,6 +206,9 @@ fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
             }
         }
         file.connected.clone_from(&filled.kafka);
+        if let Err((at, why)) = file.take_statement() {
+            faults.push((at, why));
+        }
         file.take_options(&mut base);
         if let Some(env) = env {
             let places = file.places.clone();
@@ -267,6 +276,9 @@ impl JobFile {
                 self.connected.entry(key).or_insert(value);
             }
         }
+        if self.statement_keys.is_begun() {
+            theirs = statement::without_windows(theirs);
+        }
         // Also what it sets to false or to nothing.
         theirs.leave_out(|key| self.places.contains_key(key));
         let (options, filled) = own.or(theirs);
@@ -288,6 +300,29 @@ impl JobFile {
         }
     }
 
+    /// Makes the job of the keys of its statement, whose topics are those of the job.
+    fn take_statement(&mut self) -> Result<(), (usize, String)> {
+        let [input, output] = self.statement_keys.topics();
+        for (key, of, topic) in [("topic", "input", input), ("result_topic", "output", output)] {
+            let (Some(topic), Some(place)) = (topic, self.places.get(of).cloned()) else {
+                continue;
+            };
+            if let Some(other) = self.places.get(key) {
+                let why = format!("{}: the topic is said in [{of}] already", other.written);
+                return Err((other.line, why));
+            }
+            match key {
+                "topic" => self.options.topic = Some(topic),
+                _ => self.options.result_topic = Some(topic),
+            }
+            self.places.insert(key, place);
+        }
+        let begun = statement::KEYS.iter().find_map(|key| self.places.get(key));
+        let at = begun.map_or(1, |place| place.line);
+        self.statement = self.statement_keys.definition().map_err(|why| (at, why))?;
+        Ok(())
+    }
+
     /// Sets a key at the top, with its variables, or the keys of a table.
     fn set(
         &mut self,
@@ -300,6 +335,10 @@ impl JobFile {
             return;
         }
         let place = KeyOrigin { file: None, line: at, written: written.to_owned(), variables };
+        if let Some(key) = statement::key(written) {
+            self.places.insert(key, place);
+            return self.statement_keys.set((at, line), key, value, fault);
+        }
         let of_table = service_keys::of_table(written);
         let done = match (service_keys::find(written), value) {
             (Some(key), _) => {

@@ -26,7 +26,7 @@ use crate::backends::Url;
 pub const PREFIX: &str = "connection:";
 
 /// Keys that name what every job has for itself.
-pub const OWN: [&str; 4] = ["name", "group", "slot", "http"];
+pub const OWN: [&str; 7] = ["name", "group", "slot", "http", "sql", "input", "output"];
 
 /// Tables that only the server and logs look at: they may change while a job runs.
 pub const LIVE: [&str; 2] = ["alarms", "logs"];

@@ -2,6 +2,7 @@
 //! the sinks write committed rows.
 
 mod rescale;
+mod statement;
 mod two_steps;
 mod version;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use seismic_pipeline::{Finish, JobContext};
+use seismic_pipeline::{Finish, JobContext, OperatorKind};
 use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, patiently_by, sleep};
 use seismic_sinks::{Context, SinkStart, SinkThreads};
 
@@ -45,13 +46,12 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let stop = shared.stop.flag();
     let (location, mut rules, mut settings) = (spec.location(), spec.rules(), spec.settings());
     settings.pause = shared.pause.clone();
-    let queue = patiently(stop, || match spec.is_bounded() {
-        true => location.open_queue_of(&spec.topic),
-        false => location.open_queue(),
-    })?;
+    let statement = statement::kind(spec)?;
+    let opened = patiently(stop, || statement::open_input(&location, spec))?;
+    let queue = opened.queue();
     let store = patiently(stop, || location.open_store_as(spec.slot.as_deref()))?;
     let store: Arc<dyn JobStore> = store.into();
-    let Some(input) = find_topic(&*queue, spec, shared, notify)? else {
+    let Some(input) = find_topic(queue, spec, shared, notify)? else {
         return Ok(false);
     };
     if let Some(why) = spec.max_parallelism.and_then(|most| too_many(most, &input)) {
@@ -65,7 +65,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let first_lease = first.as_ref().map(|first| first.acquire(stop)).transpose()?;
     let (windows_queue, input) = match first.as_ref().zip(first_lease.as_deref()) {
         Some((first, lease)) => {
-            patiently(stop, || first.keep_as_input(&*queue, lease))?;
+            patiently(stop, || first.keep_as_input(queue, lease))?;
             // These are of what the first step reads; the second one computes all that comes of it.
             (settings.from, settings.max_records) = (None, None);
             if spec.is_bounded() && settings.finish == Finish::Never {
@@ -73,17 +73,22 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
             }
             (first.topics(), patiently(stop, || first.internal_topic())?)
         }
-        None => (&*queue, input),
+        None => (queue, input),
     };
-    let mut job = build::job(spec, input);
+    let mut job = match &statement {
+        Some(kind) => kind.job(&spec.group, input, &spec.dead_topic),
+        None => build::job(spec, input),
+    };
     let origin = match spec.once.was_begun() {
         true => None,
         false => spec.once.open(&location, stop)?,
     };
     let parent = origin.as_ref().and_then(Origin::parent);
-    version::keep((&mut rules, &mut job), &*store, parent, stop);
+    if statement.is_none() {
+        version::keep((&mut rules, &mut job), &*store, parent, stop);
+    }
     if spec.once.accept_partitions {
-        rescale::accept((&*queue, &*store), (&job, &rules), &settings, &shared.stop, notify)?;
+        rescale::accept((queue, &*store), (&job, &rules), &settings, &shared.stop, notify)?;
     }
     let lease = patiently(stop, || store.acquire(&job))?;
     if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store, stop)? {
@@ -97,7 +102,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         lease: &*lease,
         job: &job,
         slots: spec.slots.unwrap_or(cores),
-        kind: &rules,
+        kind: statement.as_ref().map_or(&rules as &dyn OperatorKind, |kind| kind),
         settings: &settings,
     };
     if let Some(origin) = origin {
@@ -117,7 +122,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let rest = store.rests_for().ok().flatten();
     shared.set(JobState::Running);
     let ran = match first.as_ref().zip(first_lease.as_deref()) {
-        Some((first, lease)) => first.run_both((&*queue, lease), run_job, stop, &shared.metrics),
+        Some((first, lease)) => first.run_both((queue, lease), run_job, stop, &shared.metrics),
         None => seismic_pipeline::run(run_job, stop, &shared.metrics),
     };
     shared.set(JobState::Draining);
@@ -183,7 +188,10 @@ fn find_topic(
     let mut is_reported = false;
     loop {
         match patiently(shared.stop.flag(), || queue.topic(&spec.topic)) {
-            Err(seismic_queue::Error::TopicMissing { .. }) if !spec.is_bounded() => {}
+            Err(
+                seismic_queue::Error::TopicMissing { .. }
+                | seismic_queue::Error::StoreMissing { .. },
+            ) if !spec.is_bounded() => {}
             found => return found.map(Some),
         }
         if !is_reported {

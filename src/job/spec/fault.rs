@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use seismic_derived::StatementKind;
 use seismic_queue::{Topic, limits};
 use seismic_sinks::SinkSpec;
 
@@ -29,8 +30,23 @@ impl JobSpec {
     pub fn faults(&self) -> Vec<Fault> {
         let of_rule =
             |fault: seismic_pipeline::RuleFault| Fault { key: fault.rule, why: fault.why };
-        let mut faults: Vec<Fault> = self.rules().faults().into_iter().map(of_rule).collect();
+        let mut faults: Vec<Fault> = match self.statement {
+            Some(_) => Vec::new(),
+            None => self.rules().faults().into_iter().map(of_rule).collect(),
+        };
         let mut fault = |key, why| faults.push(Fault { key, why });
+        if let Some(definition) = &self.statement {
+            let found = StatementKind::new(definition.clone()).err().unwrap_or_default();
+            found.into_iter().for_each(|it| fault(it.key, it.why));
+            if self.once.accept_partitions {
+                let why = "partitions cannot be added to the input of a job with sql: begin with \
+                           another --group";
+                fault("accept_partitions", why.to_owned());
+            }
+            if definition.input.of.is_none() && self.topic == self.result_topic {
+                fault("output", format!("topic: {} is the input", self.topic));
+            }
+        }
         for (key, name) in [
             ("topic", &self.topic),
             ("result_topic", &self.result_topic),

@@ -9,6 +9,7 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
+use seismic_derived::Definition;
 use seismic_pipeline::{Finish, Rules, Settings, StartFrom};
 use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,9 @@ pub struct JobSpec {
     /// Slots of all workers together, at most, which a service keeps; `None`: no limit.
     #[serde(skip)]
     pub max_parallelism: Option<usize>,
+    /// The statement in SQL that makes its results; `None`: it makes windows.
+    #[serde(skip)]
+    pub statement: Option<Definition>,
     /// Decisions for this start alone, which are never kept.
     #[serde(skip)]
     pub once: Once,
@@ -168,6 +172,7 @@ impl Default for JobSpec {
             drain: false,
             http: None,
             max_parallelism: None,
+            statement: None,
             once: Once::default(),
         }
     }
@@ -204,6 +209,15 @@ impl JobSpec {
             phases: self.phases.0,
             repartitioned: self.repartition.then(|| self.topic.clone()),
             ..Rules::default()
+        }
+    }
+
+    /// Short name of what changes results.
+    #[must_use]
+    pub fn semantics_hash(&self) -> String {
+        match &self.statement {
+            Some(definition) => definition.hash(),
+            None => self.rules().hash(),
         }
     }
 

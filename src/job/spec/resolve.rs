@@ -1,8 +1,9 @@
 //! Resolves command line and job file to a job.
 
 use super::JobSpec;
+use super::fault::Fault;
 use crate::error::Usage;
-use crate::job::file::JobFile;
+use crate::job::file::{JobFile, statement};
 use crate::job::location::Location;
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
@@ -21,7 +22,16 @@ impl JobSpec {
         }
         let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));
         let max_parallelism = file.service.max_parallelism;
+        let set = options.set_keys();
         let mut spec = JobSpec { max_parallelism, once, ..JobSpec::of(options) };
+        let mut strange = Vec::new();
+        if let Some(mut definition) = file.statement.take() {
+            definition.input.topic.clone_from(&spec.topic);
+            definition.output.topic.clone_from(&spec.result_topic);
+            spec.statement = Some(definition);
+            spec.sink.clear();
+            strange.extend(statement::strange(&set).map(|(key, why)| Fault { key, why }));
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         match file.service.slots_of_each(spec.slots, cores) {
             Ok(slots) => spec.slots = slots,
@@ -30,8 +40,9 @@ impl JobSpec {
                 faults.push(format!("{}: {why}", key.as_deref().unwrap_or("max_parallelism")));
             }
         }
-        for fault in spec.faults() {
-            let at_line = of_file.contains(fault.key).then(|| file.place_of(fault.key)).flatten();
+        for fault in spec.faults().into_iter().chain(strange) {
+            let is_of_file = of_file.contains(fault.key) || statement::key(fault.key).is_some();
+            let at_line = is_of_file.then(|| file.place_of(fault.key)).flatten();
             faults.push(match at_line {
                 Some(place) => format!("{place}: {}", fault.why),
                 None => format!("--{}: {}", fault.key.replace('_', "-"), fault.why),
@@ -82,6 +93,7 @@ impl JobSpec {
             drain: options.drain,
             http: options.http,
             max_parallelism: None,
+            statement: None,
             once: default.once,
         }
     }

@@ -123,7 +123,7 @@ fn values(version: &Version) -> Result<Value, ApiError> {
 fn rules(version: &Version) -> Result<String, ApiError> {
     let resolved = version.description.resolve();
     let (spec, _) = resolved.map_err(|error| not_understood(version, &error))?;
-    Ok(spec.rules().hash().to_string())
+    Ok(spec.semantics_hash())
 }
 
 fn not_understood(version: &Version, error: &dyn std::fmt::Display) -> ApiError {

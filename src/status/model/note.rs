@@ -22,12 +22,8 @@ pub struct NoteStatus {
 pub struct RulesStatus {
     /// Short name of all rules.
     pub hash: String,
-    /// Window length, ms.
-    pub window_ms: i64,
-    /// Watermark delay, ms.
-    pub lateness_ms: i64,
-    /// How far event time may be ahead of append time, ms.
-    pub max_ahead_ms: i64,
+    /// What they say, in a line.
+    pub about: String,
 }
 
 /// One roll-up.

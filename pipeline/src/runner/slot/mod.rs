@@ -207,6 +207,9 @@ impl<'a> Slot<'a> {
         let began = self.job.clock.now();
         part.apply_own_entries(self.job.kind)?;
         part.apply_batch(input, batch, self.job.budget)?;
+        if let Some(why) = part.operator.failure() {
+            return Err(Error::OperatorFailed { partition, why });
+        }
         if self.job.kind.alignment().is_some() && !part.is_replaying() {
             self.reading_order.take_from(&mut *part.operator);
         }

@@ -187,15 +187,21 @@ fn check_in(args: &FileArgs, variables: &VariableArgs) -> anyhow::Result<()> {
         }
     }
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
-    let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
+    let mut to: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
+    if spec.statement.is_some() {
+        to.push(format!("store {}", spec.location().store_url()));
+    }
     Ok(print_line(format_args!(
         "{} is valid: {name}group {} reads {} from {} and writes {} to {} (rules {})",
         path.display(),
         spec.group,
         spec.topic,
-        spec.queue,
+        match spec.statement.as_ref().and_then(|it| it.input.of.as_ref()) {
+            Some(of) => format!("the results of group {of}"),
+            None => spec.queue.to_string(),
+        },
         spec.result_topic,
-        sinks.join(", "),
-        spec.rules().hash(),
+        to.join(", "),
+        spec.semantics_hash(),
     ))?)
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use seismic_derived::ROWS;
 use seismic_pipeline::{DEAD, ROLLUP};
 use seismic_proto::{ColumnType, Schema};
 use seismic_queue::{Error, Event, Offset, Queue};
@@ -71,6 +72,10 @@ const RECORD: [[&str; 4]; 11] = [
     ["network_status", "int32", "", "as the sensor reports it"],
     ["arrival_ms", "timestamp", "ms since 1970 UTC", "when a gateway received it; 0 is unknown"],
 ];
+
+/// A row of a job with a statement; its job file has the columns.
+const JSON: [[&str; 4]; 1] =
+    [["row", "JSON", "", "an object with the columns of the output, and _id"]];
 
 /// Fields of dead letters.
 const DEAD_LETTER: [[&str; 4]; 9] = [
@@ -184,6 +189,7 @@ fn of_topic(name: &str, spec: &JobSpec, newest: usize) -> anyhow::Result<Preview
         Content::Rows => "rows",
         Content::DeadLetters => "dead letters",
         Content::Internal => "records of the internal topic",
+        Content::Json => "rows in JSON",
     };
     let title = format!("topic {name} in {place}: {what}");
     let why_none = "there are no messages yet";
@@ -194,7 +200,8 @@ fn of_topic(name: &str, spec: &JobSpec, newest: usize) -> anyhow::Result<Preview
 fn content_of(name: &str, spec: &JobSpec, location: &Location) -> anyhow::Result<(Content, bool)> {
     let is_rollup = spec.rollups().any(|rollup| rollup.topic(&spec.result_topic) == name);
     if name == spec.result_topic || is_rollup {
-        return Ok((Content::Rows, true));
+        let is_of_statement = spec.statement.is_some();
+        return Ok((if is_of_statement { Content::Json } else { Content::Rows }, true));
     }
     if name == spec.dead_topic || name == first_dead_topic(&spec.group) {
         return Ok((Content::DeadLetters, true));
@@ -207,6 +214,9 @@ fn content_of(name: &str, spec: &JobSpec, location: &Location) -> anyhow::Result
         && let Ok(view) = location.open_store()?.view()
     {
         let job = view.job;
+        if job.topics_of(ROWS).any(|topic| topic == name) {
+            return Ok((Content::Json, true));
+        }
         if job.main_topic() == name || job.topics_of(ROLLUP).any(|topic| topic == name) {
             return Ok((Content::Rows, true));
         }
@@ -227,6 +237,7 @@ fn columns_of(content: Content) -> Vec<ShownColumn> {
     match content {
         Content::Records | Content::Internal => RECORD.map(of).into(),
         Content::DeadLetters => DEAD_LETTER.map(of).into(),
+        Content::Json => JSON.map(of).into(),
         Content::Rows => {
             let one = |column: &seismic_proto::Column| ShownColumn {
                 name: column.name.to_string(),

@@ -1,5 +1,6 @@
-//! `seismic topic`: makes, lists, describes and deletes topics of a queue.
+//! `seismic topic`: makes, lists, describes and deletes topics of a queue, and appends to them.
 
+mod append;
 mod create;
 mod delete;
 mod describe;
@@ -19,6 +20,8 @@ pub struct Args {
 enum TopicAction {
     /// Make a topic; one that is there with as many partitions is fine
     Create(create::Args),
+    /// Append lines to a topic, each as one message
+    Append(append::Args),
     /// List the topics of a queue, or of a job's store
     List(list::Args),
     /// Show partitions, messages, retention and users of a topic
@@ -31,6 +34,7 @@ enum TopicAction {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
         TopicAction::Create(args) => create::run(args),
+        TopicAction::Append(args) => append::run(args),
         TopicAction::List(args) => list::run(args),
         TopicAction::Describe(args) => describe::run(args),
         TopicAction::Delete(args) => delete::run(args),

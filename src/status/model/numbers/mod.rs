@@ -228,7 +228,7 @@ fn counts_of_each(metrics: &Metrics) -> BTreeMap<u32, RecordCounts> {
     let notes = metrics.notes().into_iter();
     // A note that cannot be read stops the run with its own words.
     let read = |(partition, note): (seismic_queue::Partition, Vec<u8>)| {
-        Some((partition.0, kinds::windows().note_status(&note).ok()?.counts))
+        Some((partition.0, kinds::note_status(&note)?.counts))
     };
     notes.filter_map(read).collect()
 }

@@ -1,18 +1,21 @@
 //! `seismic verify`: recomputes the results of a job and reports every difference.
 
+mod statement;
+
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seismic_derived::SQL;
 use seismic_pipeline::Entry;
 use seismic_pipeline::verify::{Difference, LostRange, Proved, Report, SpreadRows, verify};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
 use crate::backup;
-use crate::cli::exit::Outcome;
+use crate::cli::exit::{Outcome, Usage};
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
@@ -74,6 +77,21 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let first = first.map(&mut prove).transpose()?;
     bar.finish_and_clear();
+    if kind.name == SQL {
+        if let Some(sink) = args.sinks.first() {
+            let sink = sink.shown();
+            return Err(Usage(format!(
+                "sinks take rows of windows, and this job has none: leave {sink} out"
+            ))
+            .into());
+        }
+        let proved = statement::StatementProved { report: &report, view: &view };
+        match args.json {
+            true => print_line(proved.as_json())?,
+            false => print(proved.in_words(began.elapsed()))?,
+        }
+        return Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs });
+    }
     if args.json {
         let mut all = as_json(&report, &sinks);
         if let Some(first) = &first {

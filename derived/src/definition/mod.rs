@@ -1,0 +1,200 @@
+//! What a SQL job is: its input, its output and its statement. This is all that its results depend
+//! on, so it is the semantics of the job: the journal begins with it, and every note has it.
+//!
+//! Stored as JSON. A field that a later version adds has a default that means what there was before.
+
+pub mod column;
+pub mod fault;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use self::column::Column;
+use self::fault::DefinitionFault;
+use crate::limits;
+
+/// Version of what rows, dead letters and states of these jobs look like.
+const LAYOUT: u32 = 1;
+
+/// A SQL job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    layout: u32,
+    /// The engine: another one may answer otherwise.
+    engine: String,
+    /// Where rows come from.
+    pub input: InputDefinition,
+    /// Where rows go.
+    pub output: OutputDefinition,
+    /// The statement as written.
+    pub sql: String,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputDefinition {
+    /// Name of the table in the statement.
+    pub name: String,
+    /// The topic.
+    pub topic: String,
+    /// Group of the job of whose store the topic is; `None`: it is one of the queue.
+    pub of: Option<String>,
+    /// What messages look like.
+    pub format: InputFormat,
+    /// Columns of JSON lines; those of window rows are known.
+    pub columns: Vec<Column>,
+}
+
+/// What messages of an input look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputFormat {
+    /// One JSON object in each line.
+    Json,
+    /// A row of window statistics.
+    Windows,
+}
+
+/// Where rows go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputDefinition {
+    /// What the statement inserts into.
+    pub name: String,
+    /// The topic.
+    pub topic: String,
+    /// The column that is the key of messages; `None`: they have that of their input.
+    pub key: Option<String>,
+    /// Columns, in order.
+    pub columns: Vec<Column>,
+}
+
+impl Definition {
+    /// A job of this program's version.
+    #[must_use]
+    pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
+        Definition { layout: LAYOUT, engine: seismic_sql::engine_version(), input, output, sql }
+    }
+
+    /// As stored.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("it has names, numbers and lists")
+    }
+
+    /// Short name of all of it.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(self.to_json().as_bytes());
+        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// In what it differs from `other`: names of keys with the value that was.
+    #[must_use]
+    pub fn differences(&self, other: &Definition) -> Vec<String> {
+        let shown = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut differences = Vec::new();
+        if (self.layout, &self.engine) != (other.layout, &other.engine) {
+            differences.push(format!(
+                "engine {} layout {} (was {} layout {})",
+                self.engine, self.layout, other.engine, other.layout
+            ));
+        }
+        if self.input != other.input {
+            let was = serde_json::to_string(&other.input).unwrap_or_default();
+            differences.push(format!("input (was {was})"));
+        }
+        if self.output != other.output {
+            let was = serde_json::to_string(&other.output).unwrap_or_default();
+            differences.push(format!("output (was {was})"));
+        }
+        if self.sql != other.sql {
+            differences.push(format!("sql (was {})", shown(&other.sql)));
+        }
+        differences
+    }
+
+    /// What is wrong with it beside the statement.
+    #[must_use]
+    pub fn faults(&self) -> Vec<DefinitionFault> {
+        let mut faults = Vec::new();
+        let mut fault = |key, why: String| faults.push(DefinitionFault::new(key, why));
+        for (key, name) in [("input", &self.input.name), ("output", &self.output.name)] {
+            if let Err(why) = check_name(name) {
+                fault(key, format!("name: {why}"));
+            }
+        }
+        match self.input.format {
+            InputFormat::Json if self.input.columns.is_empty() => {
+                let why = "JSON lines have columns that are declared: write columns = { name = \"text\" }";
+                fault("input", why.to_owned());
+            }
+            InputFormat::Windows if !self.input.columns.is_empty() => {
+                let why = "columns: those of window rows are known: leave the key out";
+                fault("input", why.to_owned());
+            }
+            _ => {}
+        }
+        if self.output.columns.is_empty() {
+            fault(
+                "output",
+                "an output has columns: write columns = { name = \"text\" }".to_owned(),
+            );
+        }
+        for (key, columns) in [("input", &self.input.columns), ("output", &self.output.columns)] {
+            if let Err(why) = check_columns(columns) {
+                fault(key, format!("columns: {why}"));
+            }
+        }
+        if let Some(name) = &self.output.key
+            && !self.output.columns.iter().any(|column| column.name == *name)
+        {
+            let names = self.output.columns.iter().map(|column| column.name.as_str());
+            let near = seismic_sql::nearest(name, names);
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            fault("output", format!("key: there is no column {name}{near}"));
+        }
+        let size = self.to_json().len();
+        if size > limits::DEFINITION_BYTES {
+            let most = limits::DEFINITION_BYTES >> 10;
+            fault("sql", format!("statement and columns take {size} bytes, more than {most} KiB"));
+        }
+        faults
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let is_fine = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let begins_well = !name.starts_with(|letter: char| letter.is_ascii_digit());
+    match !name.is_empty() && begins_well && name.chars().all(is_fine) {
+        true if name.to_lowercase().starts_with("sqlite_") => {
+            Err(format!("{name:?} begins as the names of SQLite do"))
+        }
+        true if ["json_", "pragma_"].iter().any(|it| name.to_lowercase().starts_with(it)) => {
+            Err(format!("{name:?} begins as functions of SQLite do"))
+        }
+        true => Ok(()),
+        false => Err(format!("{name:?} is no name: letters, digits and _, no digit first")),
+    }
+}
+
+fn check_columns(columns: &[Column]) -> Result<(), String> {
+    if columns.len() > limits::COLUMNS {
+        return Err(format!("{} are more than {}", columns.len(), limits::COLUMNS));
+    }
+    for (i, column) in columns.iter().enumerate() {
+        check_name(&column.name)?;
+        if column.name == "_id" {
+            return Err(
+                "_id says what each output row was made of: name the column otherwise".into()
+            );
+        }
+        let is_same = |other: &&Column| other.name.eq_ignore_ascii_case(&column.name);
+        if let Some(other) = columns[..i].iter().find(is_same) {
+            return Err(format!("{} and {} are one name in SQL", other.name, column.name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Jobs whose results one statement in SQL makes of the rows of a topic.
+//!
+//! ```text
+//!  message ─► input/ ─► rows ─► plan (one SELECT, row by row) ─► output/ ─► topic, dead letters
+//! ```
+//!
+//! [`StatementKind`] is a kind of job (`OperatorKind`) like windows: the runner commits its rows with
+//! its position, recovery replays, and `verify` computes everything again. An input message holds
+//! records; each record becomes one row of the input table, and the statement makes any number of
+//! output rows of it. A record is in exactly one place: it gave rows, it was filtered, or it is a
+//! dead letter with words that say why.
+//!
+//! Nothing here knows a clock, IO or randomness (`clippy.toml`). That the answer does not depend on
+//! how messages are cut into batches is checked before the statement runs
+//! (`seismic_sql::Engine::check_row_by_row`), and a proof runs it with other cuts and compares.
+
+mod definition;
+mod input;
+mod kind;
+pub mod limits;
+mod operator;
+mod output;
+mod plan;
+mod row_reader;
+mod state;
+
+pub use definition::column::{Column, ColumnKind};
+pub use definition::fault::DefinitionFault;
+pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
+pub use kind::{ROWS, SQL, StatementKind};
+pub use output::reason::Reason;
+pub use state::{Counts, State};

@@ -1,0 +1,45 @@
+//! Why a record is a dead letter.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a record is no row, or gives none, in words.
+pub type Fault = (Reason, String);
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It is no JSON object, or no row.
+    Unparseable,
+    /// A value is of another type than its column.
+    WrongType,
+    /// The statement failed for it.
+    SqlError,
+    /// A value of the output is of another type than its column, or too long.
+    WrongOutput,
+    /// The key of the output is NULL.
+    NullKey,
+}
+
+impl Reason {
+    /// All of them, as they are tested for.
+    pub const ALL: [Reason; 5] = [
+        Reason::Unparseable,
+        Reason::WrongType,
+        Reason::SqlError,
+        Reason::WrongOutput,
+        Reason::NullKey,
+    ];
+
+    /// Its name in dead letters, metrics and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Unparseable => "unparseable",
+            Reason::WrongType => "wrong_type",
+            Reason::SqlError => "sql_error",
+            Reason::WrongOutput => "wrong_output",
+            Reason::NullKey => "null_key",
+        }
+    }
+}

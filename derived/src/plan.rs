@@ -1,0 +1,306 @@
+//! A compiled statement with its tables: rows in, output rows out, each with the row it was made of.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seismic_sql::{Batch, Engine, Error, Row, Scan, ScanError, Settings, Table, Target, target};
+
+use crate::definition::column::Column;
+use crate::definition::fault::DefinitionFault;
+use crate::definition::{Definition, OutputDefinition};
+use crate::input::RowDecoder;
+use crate::output::json_row::{push_cell, push_key};
+use crate::output::reason::Reason;
+
+/// Place of the input among the tables of the engine.
+const INPUT: usize = 0;
+
+/// What an input is taken for: many rows, so that it is read first and its order kept.
+const INPUT_ROWS: u64 = 10_000_000;
+
+/// A compiled statement.
+pub struct Plan {
+    engine: Engine,
+    /// The SELECT alone.
+    select: String,
+    /// The rows that the next run reads.
+    rows: Arc<Mutex<Option<Batch>>>,
+    /// For each column of the output, its place in the answer.
+    columns: Vec<(Column, usize)>,
+    /// The column that is the key.
+    key: Option<usize>,
+}
+
+/// What the statement gave for some rows.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// In the order of the input rows.
+    all: Vec<Answer>,
+    texts: String,
+}
+
+/// One output row, or why it is none.
+#[derive(Debug)]
+pub struct Answer {
+    /// Which of the input rows it was made of.
+    pub row: usize,
+    json: Range<usize>,
+    key: Range<usize>,
+    /// Why it is no row.
+    pub fault: Option<(Reason, String)>,
+}
+
+impl Answers {
+    /// Those of one input row, from the `from`-th answer on: the first that is not of it ends them.
+    pub fn of_row(&self, row: usize, from: usize) -> &[Answer] {
+        let rest = &self.all[from..];
+        &rest[..rest.iter().take_while(|answer| answer.row == row).count()]
+    }
+
+    /// The row without its end.
+    pub fn json(&self, answer: &Answer) -> &[u8] {
+        self.texts[answer.json.clone()].as_bytes()
+    }
+
+    /// Its key.
+    pub fn key(&self, answer: &Answer) -> &[u8] {
+        self.texts[answer.key.clone()].as_bytes()
+    }
+
+    /// Forgets all; memory is kept.
+    pub fn clear(&mut self) {
+        self.all.clear();
+        self.texts.clear();
+    }
+
+    /// Whether both say the same, to the byte.
+    pub fn first_difference(&self, other: &Answers) -> Option<usize> {
+        let said = |answers: &Answers, answer: &Answer| {
+            let fault = answer.fault.clone();
+            (answer.row, answers.json(answer).to_vec(), answers.key(answer).to_vec(), fault)
+        };
+        let all = self.all.iter().zip(&other.all);
+        let differs = all.filter(|(a, b)| said(self, a) != said(other, b)).map(|(a, _)| a.row);
+        let longer = match self.all.len().cmp(&other.all.len()) {
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Less => other.all.get(self.all.len()),
+            std::cmp::Ordering::Greater => self.all.get(other.all.len()),
+        };
+        differs.chain(longer.map(|answer| answer.row)).min()
+    }
+}
+
+impl Plan {
+    /// Compiles the statement of a definition.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn new(definition: &Definition) -> Result<Plan, DefinitionFault> {
+        let refused = |error: Error| DefinitionFault::new("sql", error.to_string());
+        let head = target(&definition.sql).map_err(refused)?;
+        check_output_name(&head, &definition.output)?;
+        let rows = Arc::new(Mutex::new(None));
+        let columns = RowDecoder::new(&definition.input).columns();
+        let name = definition.input.name.clone();
+        let input = InputTable { name, columns, rows: Arc::clone(&rows) };
+        // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
+        // whole process: it must decide nothing.
+        let settings = Settings { memory_bytes: u64::MAX, ..Settings::default() };
+        let engine = Engine::with(vec![Arc::new(input)], settings).map_err(refused)?;
+        let answer = engine.prepare(&head.select).map_err(refused)?.columns().to_vec();
+        engine.check_row_by_row(&head.select, INPUT).map_err(refused)?;
+        let places = places(&head, &definition.output, &answer)?;
+        let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
+        let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
+        let key = definition.output.key.as_ref().and_then(is_key);
+        Ok(Plan { engine, select: head.select, rows, columns, key })
+    }
+
+    /// Runs the statement over `rows`, which it takes, and appends what it gives to `into`, as that
+    /// of the rows from the `first`-th on.
+    ///
+    /// # Errors
+    /// When it fails for one of the rows, or cannot be run; `into` is as it was.
+    pub fn run(&self, rows: Batch, first: usize, into: &mut Answers) -> Result<(), Error> {
+        let (answers, texts) = (into.all.len(), into.texts.len());
+        let ran = self.try_run(rows, first, into);
+        if ran.is_err() {
+            into.all.truncate(answers);
+            into.texts.truncate(texts);
+        }
+        let is_row = |answer: &Answer| answer.row;
+        if !into.all[answers..].is_sorted_by_key(is_row) {
+            // SQLite may read another table first.
+            into.all[answers..].sort_by_key(is_row);
+        }
+        ran
+    }
+
+    fn try_run(&self, rows: Batch, first: usize, into: &mut Answers) -> Result<(), Error> {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+        let mut query = self.engine.again(&self.select)?;
+        let mut answer = query.run();
+        while let Some(row) = answer.next()? {
+            let place = first + usize::try_from(row.place(INPUT)).unwrap_or(usize::MAX);
+            self.take(place, &row, into)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, row_place: usize, row: &Row<'_>, into: &mut Answers) -> Result<(), Error> {
+        let Answers { all, texts } = into;
+        let from = texts.len();
+        let mut fault = None;
+        for (i, (column, place)) in self.columns.iter().enumerate() {
+            if let Err(why) = push_cell(column, row.cell(*place)?, i == 0, texts) {
+                fault = Some(why);
+                break;
+            }
+        }
+        let json = from..texts.len();
+        if let Some((column, place)) = self.key.and_then(|key| self.columns.get(key))
+            && fault.is_none()
+        {
+            fault = push_key(column, row.cell(*place)?, texts).err();
+        }
+        if json.len() > crate::limits::ROW_BYTES && fault.is_none() {
+            let why = format!("the row is longer than {} KiB", crate::limits::ROW_BYTES >> 10);
+            fault = Some((Reason::WrongOutput, why));
+        }
+        let key = json.end..texts.len();
+        all.push(Answer { row: row_place, json, key, fault });
+        Ok(())
+    }
+
+    /// Whether messages of the output have a key of their own.
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("select", &self.select).finish_non_exhaustive()
+    }
+}
+
+fn check_output_name(head: &Target, output: &OutputDefinition) -> Result<(), DefinitionFault> {
+    let Some((name, place)) = &head.name else { return Ok(()) };
+    if name.eq_ignore_ascii_case(&output.name) {
+        return Ok(());
+    }
+    let near = seismic_sql::nearest(name, [output.name.as_str()]);
+    let near = match near {
+        Some(near) => format!("; did you mean {near}?"),
+        None => format!("; the output is {}", output.name),
+    };
+    Err(DefinitionFault::new("sql", format!("{place}: there is no output {name}{near}")))
+}
+
+/// Where in the answer each column of the output is. By name; behind INSERT INTO, by its place, as
+/// SQL has it.
+fn places(
+    head: &Target,
+    output: &OutputDefinition,
+    answer: &[String],
+) -> Result<Vec<usize>, DefinitionFault> {
+    let fault = |why: String| Err(DefinitionFault::new("sql", why));
+    let names = || output.columns.iter().map(|column| column.name.as_str());
+    let missing = |name: &str| match seismic_sql::nearest(name, names()) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => format!("; the columns are {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    let is_same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    if head.name.is_some() {
+        let listed: Vec<&str> = match head.columns.is_empty() {
+            true => names().collect(),
+            false => head.columns.iter().map(|(name, _)| name.as_str()).collect(),
+        };
+        for (name, place) in &head.columns {
+            if !names().any(|known| is_same(known, name)) {
+                let what = format!("the output has no column {name}{}", missing(name));
+                return fault(format!("{place}: {what}"));
+            }
+        }
+        if listed.len() != answer.len() {
+            return fault(format!(
+                "the statement gives {} columns, and {} are inserted: {}",
+                answer.len(),
+                listed.len(),
+                listed.join(", ")
+            ));
+        }
+        // Values go by their places. Names that are all known and stand otherwise are a slip.
+        let is_known = |name: &String| listed.iter().any(|known| is_same(known, name));
+        let is_at_place = |(name, known): (&String, &&str)| is_same(name, known);
+        if answer.iter().all(is_known) && !answer.iter().zip(&listed).all(is_at_place) {
+            return fault(format!(
+                "INSERT INTO takes values by their places, and these stand otherwise: the statement \
+                 gives {}, and the output has {}; put them in the same order",
+                answer.join(", "),
+                listed.join(", ")
+            ));
+        }
+        let place = |name: &str| listed.iter().position(|known| is_same(known, name));
+        return names().map(|name| place(name).map_or_else(|| lacks(name), Ok)).collect();
+    }
+    for (i, name) in answer.iter().enumerate() {
+        if !names().any(|known| is_same(known, name)) {
+            return fault(format!("the output has no column {name}{}", missing(name)));
+        }
+        if answer[..i].iter().any(|other| is_same(other, name)) {
+            return fault(format!("the statement gives two columns {name}"));
+        }
+    }
+    let place = |name: &str| answer.iter().position(|found| is_same(found, name));
+    names().map(|name| place(name).map_or_else(|| lacks(name), Ok)).collect()
+}
+
+fn lacks(name: &str) -> Result<usize, DefinitionFault> {
+    let why = format!("the output has a column {name}, which the statement does not give");
+    Err(DefinitionFault::new("sql", why))
+}
+
+/// The input as a table: the rows that are there now.
+struct InputTable {
+    name: String,
+    columns: Vec<seismic_sql::Column>,
+    rows: Arc<Mutex<Option<Batch>>>,
+}
+
+impl Table for InputTable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn columns(&self) -> &[seismic_sql::Column] {
+        &self.columns
+    }
+
+    fn rows(&self) -> u64 {
+        INPUT_ROWS
+    }
+
+    fn scans_max(&self) -> u64 {
+        1
+    }
+
+    fn scan(&self) -> Result<Box<dyn Scan>, ScanError> {
+        Ok(Box::new(InputScan { rows: Arc::clone(&self.rows) }))
+    }
+}
+
+/// Gives them once.
+struct InputScan {
+    rows: Arc<Mutex<Option<Batch>>>,
+}
+
+impl Scan for InputScan {
+    fn next(&mut self, into: &mut Batch) -> Result<(), ScanError> {
+        if let Some(rows) = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            *into = rows;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! SQL jobs in memory: what they give, what becomes of records that fail, and that everything is
+//! there once, whatever fails and however messages are cut.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+#![allow(clippy::disallowed_methods, reason = "tests take times")]
+
+mod cuts;
+mod definitions;
+#[path = "../../../pipeline/tests/job/faulty.rs"]
+#[allow(dead_code, reason = "tests of other jobs use all of it")]
+mod faulty;
+mod job;
+mod letters;
+mod speed;
+mod stage;

@@ -1,0 +1,70 @@
+//! How fast statements are, against a plain loop that does the same by hand.
+//!
+//! `cargo test --release -p seismic-derived --test derived -- --ignored --nocapture speed`
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use seismic_derived::StatementKind;
+use seismic_pipeline::OperatorKind;
+use seismic_queue::{Block, Offset, Partition, Topic};
+
+use crate::stage::{batch, line, usage};
+
+const ROWS: usize = 200_000;
+
+fn rate(what: &str, time: Duration) {
+    let rate = ROWS as f64 / time.as_secs_f64() / 1e6;
+    #[allow(clippy::print_stderr, reason = "it is what is asked for")]
+    {
+        eprintln!("{what}: {rate:.2} M rows/s");
+    }
+}
+
+#[test]
+#[ignore = "it measures"]
+fn speed_of_a_projection_and_of_a_loop_by_hand() {
+    let sql = "select JobName, UsedGB / TotalGB as UsedRatio, Type as Kind \
+               from MoniteDataSource_1 where UsedGB > 10";
+    let topic = Topic { name: "usage".to_owned(), id: "1".to_owned(), partitions: 1 };
+    let kind = StatementKind::new(usage(sql)).unwrap();
+    let messages: Vec<_> = (0..ROWS)
+        .map(|i| (String::new(), line(&format!("job{}", i % 1_000), (i % 97) as f64, 4.0, "2")))
+        .collect();
+    for size in [100, 1_000, 10_000] {
+        let batches: Vec<_> = (0..ROWS / size)
+            .map(|i| batch(Partition(0), (i * size) as u64, &messages[i * size..][..size]))
+            .collect();
+        let mut operator = kind.start(std::slice::from_ref(&topic), Partition(0), &[Offset(0)]);
+        let began = Instant::now();
+        for batch in &batches {
+            operator.apply_batch(0, batch);
+            black_box(operator.waiting_bytes());
+            operator.discard_output();
+        }
+        rate(&format!("JSON in, statement, JSON out, batches of {size}"), began.elapsed());
+        let began = Instant::now();
+        for batch in &batches {
+            let mut block = Block::default();
+            for message in batch.messages() {
+                let value: serde_json::Value = serde_json::from_slice(message.value).unwrap();
+                let used = value["UsedGB"].as_f64().unwrap();
+                if used > 10.0 {
+                    let ratio = used / value["TotalGB"].as_f64().unwrap();
+                    let name = value["JobName"].as_str().unwrap();
+                    let kind = value["Type"].as_i64().unwrap();
+                    let at = message.offset;
+                    let row = format!(
+                        "{{\"JobName\":\"{name}\",\"UsedRatio\":{ratio:?},\"Kind\":{kind},\"_id\":\"0/{at}/0/0\"}}"
+                    );
+                    block.push(name.as_bytes(), row.as_bytes()).unwrap();
+                }
+            }
+            black_box(block.bytes().len());
+        }
+        rate(
+            &format!("a loop by hand over serde_json's values, batches of {size}"),
+            began.elapsed(),
+        );
+    }
+}

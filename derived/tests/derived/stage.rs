@@ -1,0 +1,182 @@
+//! A job in memory, and definitions for it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use seismic_derived::{
+    Column, Definition, InputDefinition, InputFormat, OutputDefinition, StatementKind,
+};
+use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::{Finish, JobContext, Metrics, Settings, run};
+use seismic_proto::{Message as _, SeismicDeadLetter};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{
+    Append, Batch, Block, Event, Job, JobStore, Lease, Message, Offset, Partition, Queue,
+    partition_of,
+};
+
+pub const PARTITIONS: u32 = 3;
+
+/// Columns as a file lists them: `name type`.
+pub fn columns(all: &[&str]) -> Vec<Column> {
+    let column = |text: &&str| {
+        let (name, kind) = text.split_once(' ').unwrap();
+        Column { name: name.to_owned(), kind: kind.parse().unwrap() }
+    };
+    all.iter().map(column).collect()
+}
+
+/// Disk usage, as in the example of the documents.
+pub fn usage(sql: &str) -> Definition {
+    let input = InputDefinition {
+        name: "MoniteDataSource_1".to_owned(),
+        topic: "usage".to_owned(),
+        of: None,
+        format: InputFormat::Json,
+        columns: columns(&["JobName text", "UsedGB real", "TotalGB real", "Type int"]),
+    };
+    let output = OutputDefinition {
+        name: "MoniteSink".to_owned(),
+        topic: "ratio".to_owned(),
+        key: Some("JobName".to_owned()),
+        columns: columns(&["JobName text", "UsedRatio real", "Kind int"]),
+    };
+    Definition::new(input, output, sql.to_owned())
+}
+
+/// A statement with the parts of most others.
+pub const RATIO: &str = "insert into MoniteSink\n\
+    select a.JobName, a.UsedGB * 1.0 / a.TotalGB as UsedRatio, a.Type + 0 as Kind\n\
+    from MoniteDataSource_1 as a where a.UsedGB >= 0";
+
+/// A job, its queue and its store.
+pub struct Stage {
+    pub queue: Memory,
+    pub store: Box<dyn JobStore>,
+    pub job: Job,
+    pub kind: StatementKind,
+    pub settings: Settings,
+}
+
+impl Stage {
+    pub fn new(definition: Definition, store: Box<dyn JobStore>) -> Stage {
+        let queue = Memory::new();
+        let input = queue.create(&definition.input.topic, PARTITIONS).unwrap();
+        let kind = StatementKind::new(definition).unwrap();
+        let job = kind.job("ratios", input, "ratios-dead");
+        let settings = Settings {
+            idle_timeout: Duration::ZERO,
+            finish: Finish::CaughtUp,
+            commit_every: Duration::ZERO,
+            ..Settings::default()
+        };
+        Stage { queue, store, job, kind, settings }
+    }
+
+    pub fn of(sql: &str) -> Stage {
+        Stage::new(usage(sql), Box::new(MemoryStore::new()))
+    }
+
+    /// Appends a message to the partition of its key.
+    pub fn send(&self, key: &str, value: &str) {
+        let mut producer = self.queue.producer(self.job.input(), "p").unwrap();
+        let partition = partition_of(key.as_bytes(), PARTITIONS);
+        let first_sequence = producer.next_sequence(partition).unwrap();
+        let mut block = Block::default();
+        block.push(key.as_bytes(), value.as_bytes()).unwrap();
+        producer.append(&[Append { partition, first_sequence, block: &block }]).unwrap();
+    }
+
+    /// Appends that many measurements, of which some have no type and some are none.
+    pub fn publish(&self, from: u64, to: u64) {
+        for i in from..to {
+            let (key, used) = (format!("job{}", i % 7), i as f64 / 3.0);
+            match i % 11 {
+                5 => self.send(&key, "{\"JobName\":"),
+                7 => self.send(&key, &format!("{{\"JobName\":\"{key}\",\"UsedGB\":-1}}")),
+                9 => self.send(&key, &line(&key, used, 4.0, "null").repeat(2)),
+                _ => self.send(&key, &line(&key, used, 4.0, &(i % 3).to_string())),
+            }
+        }
+    }
+
+    pub fn context<'a>(&'a self, lease: &'a dyn Lease) -> JobContext<'a> {
+        JobContext {
+            queue: &self.queue,
+            store: &*self.store,
+            lease,
+            job: &self.job,
+            slots: 2,
+            kind: &self.kind,
+            settings: &self.settings,
+        }
+    }
+
+    pub fn run(&self) -> seismic_pipeline::Result<()> {
+        let lease = self.store.acquire(&self.job)?;
+        run(self.context(&*lease), &Arc::new(AtomicBool::new(false)), &Metrics::default())
+    }
+
+    pub fn report(&self) -> Report {
+        verify(&self.queue, &*self.store, &StatementKind::reader(), false, &mut |_| {}).unwrap()
+    }
+
+    pub fn differences(&self) -> Vec<String> {
+        self.report().differences.iter().map(ToString::to_string).collect()
+    }
+
+    /// Messages of an output: key and value, partition after partition.
+    fn messages(&self, topic: &str) -> Vec<(String, Vec<u8>)> {
+        let topics = self.store.topics();
+        let topic = topics.topic(topic).unwrap();
+        let (mut all, mut spare) = (Vec::new(), Vec::<Batch>::new());
+        for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
+            let mut next = span.first;
+            let mut reader = topics.reader(&topic, &[(partition, next)]).unwrap();
+            while next < span.end {
+                if let Event::Batch(batch) =
+                    reader.read(Duration::from_secs(5), &mut spare).unwrap()
+                {
+                    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                    all.extend(batch.messages().map(|it| (text(it.key), it.value.to_vec())));
+                    next = batch.next();
+                }
+            }
+        }
+        all
+    }
+
+    /// Rows of the output: key and JSON.
+    pub fn rows(&self) -> Vec<(String, String)> {
+        let all = self.messages("ratio").into_iter();
+        all.map(|(key, value)| (key, String::from_utf8(value).unwrap())).collect()
+    }
+
+    /// Dead letters: reason, words and place.
+    pub fn letters(&self) -> Vec<String> {
+        let all = self.messages("ratios-dead").into_iter();
+        all.map(|(_, value)| {
+            let letter = SeismicDeadLetter::decode(&*value).unwrap();
+            let SeismicDeadLetter { reason, detail, input_offset, index, .. } = letter;
+            format!("{reason} {input_offset}/{index}: {detail}")
+        })
+        .collect()
+    }
+}
+
+/// A measurement as a line.
+pub fn line(job: &str, used: f64, total: f64, kind: &str) -> String {
+    format!("{{\"JobName\":\"{job}\",\"UsedGB\":{used:?},\"TotalGB\":{total:?},\"Type\":{kind}}}\n")
+}
+
+/// A batch of these messages, from offset 0 on.
+pub fn batch(partition: Partition, from: u64, messages: &[(String, String)]) -> Batch {
+    let mut batch = Batch::default();
+    batch.reset(partition, Offset(from));
+    for (offset, (key, value)) in (from..).map(Offset).zip(messages) {
+        let (key, value) = (key.as_bytes(), value.as_bytes());
+        batch.push(Message { offset, append_ms: 5, key, value });
+    }
+    batch
+}

@@ -1,0 +1,285 @@
+//! Keys of a job whose results a statement in SQL makes: `sql`, `[input]` and `[output]`.
+//!
+//! ```toml
+//! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
+//!
+//! [input]
+//! topic = "demo-source"
+//! columns = { job_name = "text", used_gb = "real", total_gb = "real" }
+//!
+//! [output]
+//! topic = "demo-sink"
+//! key = "job_name"
+//! columns = { job_name = "text", used_ratio = "real" }
+//! ```
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use seismic_derived::{Column, Definition, InputDefinition, InputFormat, OutputDefinition};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::value::text;
+use crate::job::options::JobOptions;
+
+/// The keys.
+pub const KEYS: [&str; 3] = ["sql", "input", "output"];
+
+/// Keys of the tables, for both.
+const OF_INPUT: [&str; 5] = ["name", "topic", "of", "format", "columns"];
+const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
+
+/// Tables that such jobs will have.
+const LATER: [&str; 3] = ["dimension", "function", "join"];
+
+/// Options that mean something to windows alone.
+const OF_WINDOWS: [&str; 18] = [
+    "window",
+    "lateness",
+    "allowed_lateness",
+    "idle_timeout",
+    "max_ahead",
+    "max_jump",
+    "time",
+    "dedupe",
+    "amplitude",
+    "region",
+    "earliest_event",
+    "latest_event",
+    "phases",
+    "rollup",
+    "max_sensors",
+    "spread",
+    "repartition",
+    "sink",
+];
+
+/// What a file says of a statement.
+#[derive(Clone, Debug, Default)]
+pub struct StatementKeys {
+    sql: Option<String>,
+    input: Option<TableKeys>,
+    output: Option<TableKeys>,
+}
+
+/// What `[input]` or `[output]` says.
+#[derive(Clone, Debug, Default)]
+struct TableKeys {
+    name: Option<String>,
+    topic: Option<String>,
+    of: Option<String>,
+    key: Option<String>,
+    format: Option<InputFormat>,
+    columns: Vec<Column>,
+}
+
+/// The key, if it is one of a statement.
+#[must_use]
+pub fn key(written: &str) -> Option<&'static str> {
+    KEYS.into_iter().find(|key| *key == written)
+}
+
+/// Why a job cannot have that table yet.
+#[must_use]
+pub fn later(written: &str) -> Option<String> {
+    LATER.contains(&written).then(|| {
+        format!(
+            "this version has no [{written}]: a job with sql reads one input and no other table"
+        )
+    })
+}
+
+/// Those of the options that a job with a statement cannot have, with the reason.
+pub fn strange<'a>(
+    set: &'a BTreeSet<&'static str>,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let strange = set.iter().filter(|key| OF_WINDOWS.contains(key));
+    strange.map(|key| match *key {
+        "sink" => {
+            let why = "sinks take rows of windows; the rows of a job with sql are in its output topic, \
+                       where `seismic read` and other jobs find them: leave it out";
+            ("sink", why.to_owned())
+        }
+        key => (key, "it is of jobs that make windows, and this one has sql: leave it out".to_owned()),
+    })
+}
+
+/// Whether a value of a job is shown for one that has a statement.
+#[must_use]
+pub fn is_shown(key: &str) -> bool {
+    !OF_WINDOWS.contains(&key) && !matches!(key, "topic" | "result_topic")
+}
+
+/// Options of windows left out, as defaults of a server have them.
+#[must_use]
+pub fn without_windows(all: JobOptions) -> JobOptions {
+    JobOptions {
+        location: all.location,
+        from: all.from,
+        slots: all.slots,
+        slot: all.slot,
+        commit_interval: all.commit_interval,
+        checkpoint_interval: all.checkpoint_interval,
+        checkpoints_kept: all.checkpoints_kept,
+        max_records: all.max_records,
+        until_caught_up: all.until_caught_up,
+        drain: all.drain,
+        http: all.http,
+        quiet: all.quiet,
+        ..JobOptions::default()
+    }
+}
+
+impl StatementKeys {
+    /// Whether the file has one of the keys.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.sql.is_some() || self.input.is_some() || self.output.is_some()
+    }
+
+    /// Sets a key in line `at`.
+    pub fn set(
+        &mut self,
+        (at, line): (usize, &dyn Fn(Range<usize>) -> usize),
+        key: &str,
+        value: &DeValue<'_>,
+        fault: &mut dyn FnMut(usize, String),
+    ) {
+        let outcome = match (key, value) {
+            ("sql", value) => text(value).map(|sql| self.sql = Some(sql)),
+            ("input", DeValue::Array(all)) if all.len() == 1 => {
+                return self.set((at, line), key, all[0].get_ref(), fault);
+            }
+            ("input", DeValue::Array(all)) => {
+                Err(format!("a job with sql has one input, not {}", all.len()))
+            }
+            (_, DeValue::Table(pairs)) => {
+                let (known, table) = match key {
+                    "input" => (&OF_INPUT[..], self.input.insert(TableKeys::default())),
+                    _ => (&OF_OUTPUT[..], self.output.insert(TableKeys::default())),
+                };
+                for (name, value) in pairs {
+                    let written = name.get_ref().as_ref();
+                    if let Err(why) = table.set(known, written, value.get_ref()) {
+                        fault(line(name.span()), format!("{key}.{written}: {why}"));
+                    }
+                }
+                Ok(())
+            }
+            _ => Err(format!("write a table, as in [{key}]")),
+        };
+        if let Err(why) = outcome {
+            fault(at, format!("{key}: {why}"));
+        }
+    }
+
+    /// Input and output topic, as far as they are said.
+    #[must_use]
+    pub fn topics(&self) -> [Option<String>; 2] {
+        [&self.input, &self.output]
+            .map(|table| table.as_ref().and_then(|table| table.topic.clone()))
+    }
+
+    /// The job, whose topics are filled in later.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn definition(&self) -> Result<Option<Definition>, String> {
+        let (sql, input, output) = match (&self.sql, &self.input, &self.output) {
+            (None, None, None) => return Ok(None),
+            (Some(sql), Some(input), Some(output)) => (sql, input, output),
+            (sql, input, _) => {
+                let missing = match (sql, input) {
+                    (None, _) => "sql = \"select …\"",
+                    (_, None) => "[input]",
+                    _ => "[output]",
+                };
+                return Err(format!(
+                    "a job with sql, [input] and [output] has all three; {missing} is missing"
+                ));
+            }
+        };
+        if input.topic.is_none() {
+            return Err("input.topic is missing: the topic that is read".to_owned());
+        }
+        let named =
+            |name: &Option<String>, usual: &str| name.clone().unwrap_or_else(|| usual.to_owned());
+        let input = InputDefinition {
+            name: named(&input.name, "rows"),
+            topic: String::new(),
+            of: input.of.clone(),
+            format: input.format.unwrap_or(InputFormat::Json),
+            columns: input.columns.clone(),
+        };
+        let output = OutputDefinition {
+            name: named(&output.name, "output"),
+            topic: String::new(),
+            key: output.key.clone(),
+            columns: output.columns.clone(),
+        };
+        Ok(Some(Definition::new(input, output, sql.clone())))
+    }
+}
+
+impl TableKeys {
+    fn set(&mut self, known: &[&str], written: &str, value: &DeValue<'_>) -> Result<(), String> {
+        if !known.contains(&written) {
+            return Err(match nearest(written, known.iter().copied()) {
+                Some(name) => format!("there is no such key; did you mean {name:?}?"),
+                None => format!("there is no such key; the keys are {}", known.join(", ")),
+            });
+        }
+        match written {
+            "columns" => self.columns = columns(value)?,
+            "format" => {
+                self.format = Some(match text(value)?.as_str() {
+                    "json" => InputFormat::Json,
+                    "windows" => InputFormat::Windows,
+                    other => return Err(format!("{other:?} is none of \"json\", \"windows\"")),
+                });
+            }
+            "name" => self.name = Some(text(value)?),
+            "topic" => self.topic = Some(text(value)?),
+            "of" => self.of = Some(text(value)?),
+            _ => self.key = Some(text(value)?),
+        }
+        Ok(())
+    }
+}
+
+/// Columns in the order of the file: `{ name = "type" }`, or `["name type"]`.
+fn columns(value: &DeValue<'_>) -> Result<Vec<Column>, String> {
+    let column = |name: &str, kind: &str| {
+        let kind = kind.parse().map_err(|why| format!("{name}: {why}"))?;
+        Ok(Column { name: name.to_owned(), kind })
+    };
+    match value {
+        DeValue::Table(pairs) => of_table(pairs)
+            .into_iter()
+            .map(|(name, value)| {
+                let kind = text(value).map_err(|why| format!("{name}: {why}"))?;
+                column(name, &kind)
+            })
+            .collect(),
+        DeValue::Array(all) => all
+            .iter()
+            .map(Spanned::get_ref)
+            .map(|value| {
+                let both = text(value)?;
+                let (name, kind) = both.split_once(' ').ok_or_else(|| {
+                    format!("{both:?}: write name and type, as in \"sensor_id text\"")
+                })?;
+                column(name, kind.trim())
+            })
+            .collect(),
+        _ => Err("write a table, as in { sensor_id = \"text\" }".to_owned()),
+    }
+}
+
+fn of_table<'t>(pairs: &'t DeTable<'_>) -> Vec<(&'t str, &'t DeValue<'t>)> {
+    let mut pairs: Vec<_> = pairs.iter().collect();
+    pairs.sort_by_key(|(name, _)| name.span().start);
+    pairs.into_iter().map(|(name, value)| (name.get_ref().as_ref(), value.get_ref())).collect()
+}

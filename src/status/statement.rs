@@ -1,0 +1,49 @@
+//! The note of a job with a statement in SQL in the status.
+
+use seismic_derived::{Counts, Definition, Reason, State};
+use seismic_pipeline::EntryError;
+
+use super::model::counts::RecordCounts;
+use super::model::note::{NoteStatus, RulesStatus};
+
+/// Reads the note.
+///
+/// # Errors
+/// When no such job wrote it.
+pub fn note_status(note: &[u8]) -> Result<NoteStatus, EntryError> {
+    let stored = State::decode(note).map_err(EntryError::Damaged)?;
+    Ok(NoteStatus {
+        rules: RulesStatus { hash: stored.definition.hash(), about: about(&stored.definition) },
+        counts: counts(&stored.state.counts),
+        rollups: Vec::new(),
+        sensors: 0,
+        open_windows: 0,
+    })
+}
+
+/// What a job counts that has not begun.
+pub fn no_counts() -> RecordCounts {
+    counts(&Counts::default())
+}
+
+/// Records that gave rows or were filtered are done, as those of closed windows are.
+fn counts(counts: &Counts) -> RecordCounts {
+    let one = |reason: Reason| (reason.name(), counts.dead.get(&reason).copied().unwrap_or(0));
+    RecordCounts {
+        read: counts.read,
+        closed: counts.gave + counts.filtered,
+        open: 0,
+        late: 0,
+        rejected: counts.dead_letters(),
+        windows: counts.rows,
+        lost_messages: counts.lost_messages,
+        by_reason: Reason::ALL.into_iter().map(one).collect(),
+    }
+}
+
+fn about(definition: &Definition) -> String {
+    let sql = definition.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = sql.chars().take(100).collect();
+    let more = if shown.len() < sql.len() { " …" } else { "" };
+    format!("{shown}{more}")
+}

@@ -1,0 +1,87 @@
+//! Fault 1 of jobs with a statement in SQL: `kill -9` of two that are chained, again and again, while
+//! measurements come. The proof is `verify` of both, and alerts that the test computes itself.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::dice::Dice;
+use super::line::Line;
+use super::trial::Trial;
+use crate::job::statement::{append, measured, rows, stage};
+use crate::stage::{Running, Stage, let_it_work, wait_until};
+
+/// Measurements of a round.
+const ROUND: u64 = 500;
+
+fn read(stage: &Stage, group: &str) -> Option<u64> {
+    let done = stage.run(&["status", "--json", "--group", group]);
+    serde_json::from_str::<Value>(&done.stdout).ok()?["read"].as_u64()
+}
+
+#[test]
+fn chained_jobs_killed_while_measurements_come_give_each_alert_once() {
+    let (stage, mut dice) = (stage(), Dice::new());
+    let what = "kill -9 of two chained jobs with a statement in SQL, at random times under load";
+    let mut line = Line::new(1, what);
+    let start = |file: &str| stage.spawn(&["run", "--job", file, "--checkpoint-interval", "200ms"]);
+    let mut jobs = [start("usage.toml"), start("alarm.toml")];
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    let rounds = Trial::rounds(6);
+    for round in 0..rounds {
+        let lines: Vec<Value> = (0..ROUND)
+            .map(|i| {
+                let (used, job) = ((round * 7 + i) % 101, format!("job{}-{round}", i));
+                expected.insert(job.clone(), i64::from(used as f64 / 100.0 > 0.5));
+                measured(&job, used as f64, 100.0, Some(0.5))
+            })
+            .collect();
+        append(&stage, &lines);
+        let_it_work(Duration::from_millis(dice.draw(5..300)));
+        let victims = dice.draw(1..4);
+        let before = read(&stage, "usage-alarm").unwrap_or(0);
+        let killed = Instant::now();
+        jobs = kill_and_start(jobs, victims, &start);
+        line.tries += 1;
+        wait_until("more alerts", || {
+            read(&stage, "usage-alarm").is_some_and(|it| it > before || it == expected.len() as u64)
+        });
+        line.back.push(killed.elapsed());
+    }
+    wait_until("all alerts", || read(&stage, "usage-alarm") == Some(expected.len() as u64));
+    for job in jobs {
+        job.stop(Signal::TERM).ok();
+    }
+    for group in ["usage", "usage-alarm"] {
+        let proof = stage.ok(&["verify", "--complete", "--group", group]);
+        assert!(proof.starts_with("verified: "), "{proof}");
+    }
+    for row in rows(&stage, "usage-alarm", "demo-alarm") {
+        let job = row["JobName"].as_str().unwrap();
+        match expected.remove(job) {
+            Some(alert) => assert_eq!(row["AlertOrNot"], alert, "{row}"),
+            None => line.doubled += 1,
+        }
+    }
+    line.lost = expected.len() as u64;
+    line.print();
+    assert_eq!((line.lost, line.doubled), (0, 0));
+}
+
+/// Kills the first (1), the second (2) or both (3), and starts them again.
+fn kill_and_start(
+    [usage, alarm]: [Running; 2],
+    victims: u64,
+    start: &dyn Fn(&str) -> Running,
+) -> [Running; 2] {
+    let again = |job: Running, file: &str, is_killed: bool| match is_killed {
+        true => {
+            job.kill();
+            start(file)
+        }
+        false => job,
+    };
+    [again(usage, "usage.toml", victims != 2), again(alarm, "alarm.toml", victims != 1)]
+}
