@@ -44,6 +44,10 @@ pub const CHECKPOINTS_DAILY: usize = 7;
 /// deletes it, so there must be an end.
 pub const CHECKPOINT_NAMES: usize = 100;
 
+/// Names of checkpoints in a store that scaling has taken, beside those: the newest three are kept, and
+/// some may be left by deletions that failed.
+pub const CHECKPOINT_NAMES_OF_SCALING: usize = 12;
+
 /// Longest state of a sink under one key, in bytes. The RocketMQ sink keeps a line of at most 26
 /// bytes for each of [`PARTITIONS`], which is 104 KiB; in Kafka it is written twice as long, and
 /// must fit a message of 1 MiB.

@@ -42,6 +42,31 @@ pub fn checkpoint_name(name: &str) -> Result<()> {
     Err(Error::Name { name: name.to_owned(), why })
 }
 
+/// Whether a store that has `others` has room for one more name: names that scaling takes before its
+/// changes, as `elastic-1764458303-w4-p8`, leave those of people as much room as they would have alone.
+///
+/// # Errors
+/// [`Error::TooManyNames`].
+pub fn room_for_name<'a>(
+    at: &str,
+    name: &str,
+    others: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    let is_of_scaling = |name: &str| {
+        let rest = name.strip_prefix("elastic-");
+        rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let limit = match is_of_scaling(name) {
+        true => limits::CHECKPOINT_NAMES_OF_SCALING,
+        false => limits::CHECKPOINT_NAMES,
+    };
+    let alike = others.filter(|other| is_of_scaling(other) == is_of_scaling(name)).count();
+    match alike >= limit {
+        true => Err(Error::TooManyNames { at: at.to_owned(), limit }),
+        false => Ok(()),
+    }
+}
+
 /// What a sink may store under a key.
 ///
 /// # Errors

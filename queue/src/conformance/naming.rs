@@ -136,6 +136,13 @@ pub fn names_that_cannot_be_are_refused_with_the_reason(backend: &dyn Backend) {
     assert!(matches!(store.request_checkpoint("more"), Err(Error::TooManyNames { .. })));
     store.delete_checkpoint_name("n7").unwrap();
     store.request_checkpoint("more").unwrap();
+    // Scaling takes names of its own, which no person's names leave without room.
+    for i in 0..limits::CHECKPOINT_NAMES_OF_SCALING {
+        store.name_newest_checkpoint(&format!("elastic-{i}-w3-p6")).unwrap();
+    }
+    let one_more = store.request_checkpoint("elastic-99-w3-p6");
+    assert!(matches!(one_more, Err(Error::TooManyNames { .. })));
+    assert!(matches!(store.request_checkpoint("elastic"), Err(Error::TooManyNames { .. })));
     store.delete_checkpoint_name("more").unwrap();
     assert_eq!(store.checkpoint_requests().unwrap(), []);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::validate;
 use crate::message::new_id;
-use crate::{CheckpointRequest, Error, Job, Partition, PartitionCommit, Result, limits};
+use crate::{CheckpointRequest, Error, Job, Partition, PartitionCommit, Result};
 
 /// The names of one store.
 pub(super) struct Names {
@@ -33,11 +33,7 @@ impl Names {
             return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() });
         }
         let all: BTreeSet<_> = self.given.keys().chain(self.requests.keys()).collect();
-        let limit = limits::CHECKPOINT_NAMES;
-        if all.len() >= limit {
-            return Err(Error::TooManyNames { at: at.to_owned(), limit });
-        }
-        Ok(())
+        validate::room_for_name(at, name, all.into_iter().map(String::as_str))
     }
 
     pub(super) fn request(&mut self, at: &str, name: &str) -> Result<()> {

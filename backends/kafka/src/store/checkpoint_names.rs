@@ -242,11 +242,7 @@ impl CachedNames {
         if names.find(name).is_some() {
             return Err(Error::NameTaken { at, name: name.to_owned() });
         }
-        let limit = seismic_queue::limits::CHECKPOINT_NAMES;
-        if names.living().count() >= limit {
-            return Err(Error::TooManyNames { at, limit });
-        }
-        Ok(())
+        validate::room_for_name(&at, name, names.living().map(|it| it.name.as_str()))
     }
 
     /// Writes down that all have answered. Whoever sees it does.

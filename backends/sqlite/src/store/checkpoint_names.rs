@@ -26,12 +26,9 @@ fn check_new(db: &Connection, at: &str, name: &str) -> Sql<()> {
     if taken + asked > 0 {
         return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() }.into());
     }
-    let all = "SELECT count(*) FROM (SELECT name FROM name UNION SELECT name FROM asked)";
-    let limit = seismic_queue::limits::CHECKPOINT_NAMES;
-    if count(all, None)? >= limit {
-        return Err(Error::TooManyNames { at: at.to_owned(), limit }.into());
-    }
-    Ok(())
+    let mut all = db.prepare_cached("SELECT name FROM name UNION SELECT name FROM asked")?;
+    let all = all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(validate::room_for_name(at, name, all.iter().map(String::as_str))?)
 }
 
 /// What is asked for, by name.
