@@ -202,3 +202,7 @@ pub const LOSSES_COUNTED_FOR: Duration = Duration::from_secs(60);
 /// Newest dead letters and rows of each partition that are compared by who looks at a job from
 /// outside.
 pub const LETTERS_COMPARED: u64 = 500;
+
+/// What a replay takes at least, before its first message: a broker is asked where messages are, and for
+/// the first of them.
+pub const REPLAY_BEGINS: Duration = Duration::from_millis(20);

@@ -30,6 +30,7 @@ use crate::runner::partition_task::snapshotter::SnapshotCost;
 pub struct Metrics {
     records_read: AtomicU64,
     messages_replayed: AtomicU64,
+    waited_us: AtomicU64,
     commits: Timed,
     commit_times: Histogram,
     event_latencies: Histogram,
@@ -58,6 +59,7 @@ impl Default for Metrics {
         Metrics {
             records_read: AtomicU64::default(),
             messages_replayed: AtomicU64::default(),
+            waited_us: AtomicU64::default(),
             commits: Timed::default(),
             commit_times: Histogram::of_commits(),
             event_latencies: Histogram::of_events(),
@@ -147,6 +149,7 @@ impl Metrics {
         MetricsSnapshot {
             records_read: self.records(),
             messages_replayed: self.messages_replayed(),
+            waited_us: self.waited_us.load(Ordering::Relaxed),
             outputs: lock(&self.outputs).clone(),
             commits: self.commits.total(),
             commit_times: self.commit_times.snapshot(),
@@ -241,6 +244,11 @@ impl Metrics {
     /// A batch was replayed.
     pub(crate) fn replayed(&self, messages: u64) {
         self.messages_replayed.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// A slot had nothing to read for that long.
+    pub(crate) fn waited(&self, time: Duration) {
+        self.waited_us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// A commit is durable.

@@ -13,6 +13,8 @@ const END_IS_FRESH_MS: i64 = 2_000;
 pub struct MetricsSnapshot {
     /// Records read, without those replayed.
     pub records_read: u64,
+    /// Time that all slots together have waited for records, µs.
+    pub waited_us: u64,
     /// Messages that were replayed at starts and after rebuilds.
     pub messages_replayed: u64,
     /// Messages committed to each output, in the order of the job's outputs: rows, dead letters,

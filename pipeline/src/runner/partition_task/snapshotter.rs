@@ -85,9 +85,10 @@ impl Snapshotter {
                 || self.worked >= replay_limit)
     }
 
-    /// Whether a replay from the last snapshot would take longer than another snapshot.
+    /// Whether a replay from the last snapshot would take longer than another snapshot. It has to ask
+    /// the queue for messages first, so a small state is always worth it.
     pub fn is_worth_it(&self) -> bool {
-        self.manifest.is_none() && self.worked > self.cost
+        self.manifest.is_none() && (self.worked > self.cost || self.cost < limits::REPLAY_BEGINS)
     }
 
     /// Whether the next snapshot has to answer a request that no earlier one has answered; it then

@@ -62,6 +62,8 @@ pub struct Slot<'a> {
     reading_order: ReadingOrder,
     /// Whether nothing is fetched.
     is_paused: bool,
+    /// Whether there was something to read at the last turn.
+    has_read: bool,
 }
 
 /// How far the other workers of a shared job had come.
@@ -101,6 +103,7 @@ impl<'a> Slot<'a> {
             steps: StepWatch::default(),
             reading_order: ReadingOrder::default(),
             is_paused: false,
+            has_read: false,
         }
     }
 
@@ -144,7 +147,10 @@ impl<'a> Slot<'a> {
         self.watch_spread()?;
         self.tell_losses(false);
         self.follow_pause()?;
-        match self.source.poll(POLL, &mut self.spare) {
+        let asked = self.job.clock.now();
+        let polled = self.source.poll(POLL, &mut self.spare);
+        self.tell_waited(asked, matches!(polled, Ok((_, Event::Batch(_)))));
+        match polled {
             Ok((input, event)) => self.handle(input, event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
             Err(error) => return Err(self.leave(error.into())),
@@ -159,6 +165,14 @@ impl<'a> Slot<'a> {
             self.hand_over()?;
         }
         Ok(())
+    }
+
+    /// Between two batches that follow each other nothing was waited for: the time between them went
+    /// into fetching. A batch after none came when there was something to read again.
+    fn tell_waited(&mut self, asked: Duration, has_read: bool) {
+        if !std::mem::replace(&mut self.has_read, has_read) || !has_read {
+            self.job.metrics.waited(self.job.clock.now().saturating_sub(asked));
+        }
     }
 
     fn handle(&mut self, input: usize, event: Event) -> Result<()> {
