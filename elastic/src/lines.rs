@@ -67,6 +67,12 @@ pub fn scheduled(decision: &Decision) -> String {
     line
 }
 
+/// The time at the head of such lines, without brackets.
+#[must_use]
+pub fn time(at_ms: i64) -> String {
+    date(at_ms)
+}
+
 /// An alert for the log of alerts: `[2025-11-30 12:00:00] flapping: …`.
 #[must_use]
 pub fn alerted(at_ms: i64, alert: &Alert) -> String {

@@ -70,7 +70,7 @@ enum Command {
     Status(commands::status::Args),
     /// Watch jobs in a terminal: state, rates, lag and errors, every second
     Top(commands::status::top::Args),
-    /// Simulate how many workers a job would have over a year
+    /// Show, follow and simulate how many workers a job should have
     Autoscale(commands::autoscale::Args),
     /// Check queue, job store, sinks and clock, with a remedy for each problem
     Doctor(commands::doctor::Args),

@@ -4,7 +4,7 @@
 mod layer;
 pub mod levels;
 mod line;
-mod rolling_file;
+pub mod rolling_file;
 mod settings;
 mod tail;
 

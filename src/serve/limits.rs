@@ -94,6 +94,18 @@ pub const PLACES_EVERY: Duration = Duration::from_secs(5);
 /// Fewer records in a minute say nothing about the share of dead letters.
 pub const JUDGED_RECORDS: u64 = 100;
 
+/// Samples kept of the scaling of each job, with their decisions: a day of one every 5 s.
+pub const ELASTIC_ENTRIES: u64 = 17_280;
+
+/// How often it is asked how many partitions the input of a job that is scaled has.
+pub const PARTITIONS_EVERY: Duration = Duration::from_secs(60);
+
+/// The same while it is not known.
+pub const PARTITIONS_AGAIN: Duration = Duration::from_secs(2);
+
+/// How much longer than its interval a sample waits for reports that are on their way.
+pub const SAMPLE_WAITS: Duration = Duration::from_millis(1_500);
+
 /// Alarms kept, of all jobs.
 pub const ALARMS: usize = 10_000;
 

@@ -97,6 +97,15 @@ impl ServedJob {
         self.life.set_policy(policy, is_bounded);
     }
 
+    /// Whether a description of this work changes nothing but what only the server and logs look at, and
+    /// so needs no other worker.
+    #[must_use]
+    pub fn differs_in_live_only(&self, spec: &JobSpec, service: &Service) -> bool {
+        let Service { alarms, logs, elastic, .. } = self.service.clone();
+        self.spec.as_ref() == Some(spec)
+            && Service { alarms, logs, elastic, ..service.clone() } == self.service
+    }
+
     /// Takes in its description again, which was understood before, with another number of its run.
     pub fn resolve_again(&mut self) {
         match self.stored.description.resolve() {

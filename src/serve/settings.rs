@@ -52,6 +52,14 @@ impl ServeSettings {
         description.connections.clone_from(&self.connections);
     }
 
+    /// The folder in which scaling writes its files about a job, beside the state.
+    #[must_use]
+    pub fn elastic_folder(&self, job: &str) -> PathBuf {
+        let mut folder = self.state.clone().into_os_string();
+        folder.push(".elastic");
+        PathBuf::from(folder).join(slug_of(job))
+    }
+
     /// The folder of a worker of a job, beside the state.
     #[must_use]
     pub fn worker_folder(&self, entry: &str) -> PathBuf {
@@ -60,9 +68,14 @@ impl ServeSettings {
             Some((job, place)) => (job, format!(".{place}")),
             None => (entry, String::new()),
         };
-        let slug = job.parse::<JobName>().map_or_else(|_| job.to_owned(), |name| name.slug());
+        let slug = slug_of(job);
         let mut folder = self.state.clone().into_os_string();
         folder.push(".workers");
         PathBuf::from(folder).join(slug + &place)
     }
+}
+
+/// The name of a job as part of a path.
+fn slug_of(job: &str) -> String {
+    job.parse::<JobName>().map_or_else(|_| job.to_owned(), |name| name.slug())
 }

@@ -13,6 +13,8 @@ mod overload;
 mod parallelism;
 mod pressure;
 mod reload;
+mod scaling;
+mod scaling_on_kafka;
 mod several;
 mod sink_process;
 mod upgrade;

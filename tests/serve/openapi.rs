@@ -27,7 +27,8 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let theirs = "name = 'theirs'\nsink = ['csv:theirs-{{env}}']\n[env.test]\n";
     let submission = json!({ "text": theirs, "env": "test" }).to_string();
     anna.post("/api/v1/jobs", &submission).json(201);
-    let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n";
+    let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n\
+               [elastic]\naction = 'observe'\ninterval_s = 1\nfor_s = 3\n";
     // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
     let steps = ["/start", "/savepoints", "/pause", "/resume", "/stop"];
     let order = |method: &str, path: &str| match (method, path) {
@@ -36,6 +37,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         ("PUT", _) => 1,
         ("POST", path) if path.ends_with("/draft/submit") => 2,
         ("POST", path) if path.ends_with("/start") => 3,
+        ("DELETE", path) if path.ends_with("/history") => 4,
         ("DELETE", _) => 19,
         ("POST", path) => 5 + steps.iter().position(|it| path.ends_with(it)).unwrap_or(0),
         _ => 4,
@@ -45,7 +47,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         _ if ends_with_one_of(path, &["/approve", "/reject", "/promote"]) => {
             "theirs-test".to_owned()
         }
-        "DELETE" if !path.ends_with("/draft") => "copied".to_owned(),
+        "DELETE" if !path.ends_with("/draft") && !path.ends_with("/history") => "copied".to_owned(),
         _ => "coast".to_owned(),
     };
     let body = |method: &str, path: &str| match (method, path) {
@@ -86,18 +88,24 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
             state_is("running");
             // Its store is made, and its lag known, a moment after.
             wait_until("it is ready and has a status", || {
-                ["/readyz", "/api/v1/jobs/coast/checkpoints", "/api/v1/jobs/coast/status"]
-                    .iter()
-                    .all(|path| client.get(path).status == 200)
+                [
+                    "/readyz",
+                    "/api/v1/jobs/coast/checkpoints",
+                    "/api/v1/jobs/coast/status",
+                    "/api/v1/jobs/coast/autoscale",
+                ]
+                .iter()
+                .all(|path| client.get(path).status == 200)
             });
         }
         ("POST", path) if path.ends_with("/resume") => state_is("paused"),
+        ("POST", path) if path.ends_with("/autoscale") => state_is("running"),
         ("POST", path) if path.ends_with("/stop") => state_is("running"),
         _ => {}
     };
     let tour =
         Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
     let routes = call_every_route(&client, &tour);
-    assert!(routes >= 43, "{routes}");
+    assert!(routes >= 47, "{routes}");
     server.stop_within(Signal::TERM, STOP).ok();
 }

@@ -1,5 +1,6 @@
 //! JSON Schemas of requests and responses of the API.
 
+mod autoscale;
 mod served;
 mod shape;
 mod stored;
@@ -8,6 +9,7 @@ mod versions;
 
 use serde_json::{Map, Value, json};
 
+use self::autoscale::{autoscale, decision, entry, nothing};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
 use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
@@ -89,6 +91,10 @@ pub fn schemas() -> Map<String, Value> {
         ("Promotion", promotion()),
         ("Transitions", object(&[("transitions", list(transition()))])),
         ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
+        ("Autoscale", autoscale()),
+        ("ScalingDecision", decision()),
+        ("AutoscaleHistory", object(&[("entries", list(entry()))])),
+        ("Nothing", nothing()),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),
         ("NewToken", new_token()),
         ("Token", token()),
@@ -195,6 +201,7 @@ fn numbers() -> Value {
         ("sinks", list(sink)),
         ("memory_bytes", count()),
         ("cpu_ms", count()),
+        ("waited_ms", optional("integer")),
     ])
 }
 

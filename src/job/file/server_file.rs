@@ -29,7 +29,7 @@ pub const PREFIX: &str = "connection:";
 pub const OWN: [&str; 7] = ["name", "group", "slot", "http", "sql", "input", "output"];
 
 /// Tables that only the server and logs look at: they may change while a job runs.
-pub const LIVE: [&str; 2] = ["alarms", "logs"];
+pub const LIVE: [&str; 3] = ["alarms", "logs", "elastic"];
 
 /// Characters of a name.
 const NAME_CHARS: usize = 64;
@@ -45,7 +45,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// These, with `[alarms]` and `[logs]` as they are there.
+    /// These, with `[alarms]`, `[logs]` and `[elastic]` as they are there.
     #[must_use]
     pub fn with_live_of(&self, now: &Defaults) -> Defaults {
         if self.differs_in_live_only(now) {
@@ -61,7 +61,7 @@ impl Defaults {
         Defaults { text, file: self.file.clone() }
     }
 
-    /// Whether nothing but `[alarms]` and `[logs]` is another.
+    /// Whether nothing but `[alarms]`, `[logs]` and `[elastic]` is another.
     #[must_use]
     pub fn differs_in_live_only(&self, other: &Defaults) -> bool {
         let rest = |all: &Defaults| {

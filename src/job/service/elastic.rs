@@ -1,11 +1,15 @@
 //! How many workers and slots a job should have, and when.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use seismic_elastic::{Floor, Limits, Policy, Schedule, Settings, Target, Threshold};
 
 /// What `[elastic]` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elastic {
+    /// What `seismic serve` does with decisions.
+    pub action: Action,
     /// Which policy is used.
     pub policy: PolicyName,
     /// Seconds between samples.
@@ -24,6 +28,34 @@ pub struct Elastic {
     pub schedule: Vec<Floor>,
     /// Minutes by which these times are ahead of UTC.
     pub utc_offset_min: i32,
+    /// Folder of its logs, within that of the job's scaling.
+    pub log_dir: PathBuf,
+    /// Folder of its history, within that of the job's scaling.
+    pub metrics_dir: PathBuf,
+}
+
+/// What `seismic serve` does with decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Action {
+    /// It takes none.
+    #[default]
+    None,
+    /// It takes them, and carries none out by itself.
+    Observe,
+    /// It starts, replaces and ends workers on this machine.
+    Local,
+}
+
+impl Action {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::None => "none",
+            Action::Observe => "observe",
+            Action::Local => "local",
+        }
+    }
 }
 
 /// Name of a policy.
@@ -41,6 +73,7 @@ impl Default for Elastic {
         let Settings { interval_s, verify_within_s, limits, .. } = Settings::default();
         let target = Target::default();
         Elastic {
+            action: Action::default(),
             policy: PolicyName::default(),
             interval_s,
             for_s: target.for_s,
@@ -50,6 +83,8 @@ impl Default for Elastic {
             target,
             schedule: vec![],
             utc_offset_min: 0,
+            log_dir: "log".into(),
+            metrics_dir: "metrics".into(),
         }
     }
 }

@@ -34,10 +34,12 @@ pub enum Kind {
     ClockOffset,
     /// It works less, for jobs of higher priorities.
     Pressure,
+    /// Its number of workers is not what it should be, or cannot be known.
+    Scaling,
 }
 
 /// All of them, with their names.
-pub const KINDS: [(Kind, &str); 13] = [
+pub const KINDS: [(Kind, &str); 14] = [
     (Kind::Failure, "failure"),
     (Kind::Restart, "restart"),
     (Kind::Checkpoint, "checkpoint"),
@@ -51,6 +53,7 @@ pub const KINDS: [(Kind, &str); 13] = [
     (Kind::SensorNoData, "sensor_no_data"),
     (Kind::ClockOffset, "clock_offset"),
     (Kind::Pressure, "pressure"),
+    (Kind::Scaling, "scaling"),
 ];
 
 impl Kind {

@@ -197,6 +197,11 @@ impl Watch {
                 .collect();
             judged.extend(rest);
             judged.push(of_rows);
+            if job.place() == 1 {
+                let scaler = server.scalers().jobs.get(&name);
+                let wrong = scaler.map(|it| it.standing_alerts(now_ms)).unwrap_or_default();
+                judged.push(Judged { kind: Kind::Scaling, wrong, undecided: BTreeSet::new() });
+            }
             if !alarms.has_target() {
                 judged = failure_alone(judged);
             }

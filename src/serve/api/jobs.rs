@@ -67,9 +67,10 @@ fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry 
     }
 }
 
-fn worker(job: &ServedJob, host: &str) -> Option<Worker> {
+fn worker(server: &Supervisor, job: &ServedJob, host: &str) -> Option<Worker> {
     let link = job.link.as_ref();
-    let is_one_of_several = job.service.workers > 1 || job.place() == 0;
+    let is_scaled = server.wanted_slots(job.job_name(), 1).is_some();
+    let is_one_of_several = job.service.workers > 1 || job.place() != 1 || is_scaled;
     // Of several, one that is missing is shown; its name stays through its restarts.
     if link.is_none() && !(is_one_of_several && job.life.saved().intent != Intent::Stop) {
         return None;
@@ -112,9 +113,10 @@ impl Jobs for ServedJobs {
 
     fn workers(&self) -> Vec<Worker> {
         let host = self.host.clone();
-        let all = self
-            .handle
-            .ask(move |server| server.entries().filter_map(|job| worker(job, &host)).collect());
+        let all = self.handle.ask(move |server| {
+            let server = &*server;
+            server.entries().filter_map(|job| worker(server, job, &host)).collect()
+        });
         all.unwrap_or_default()
     }
 

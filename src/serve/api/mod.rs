@@ -3,6 +3,7 @@
 mod approvals;
 mod asking;
 mod audit;
+mod autoscale;
 mod configuration;
 mod copy;
 mod drafts;

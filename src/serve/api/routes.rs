@@ -10,7 +10,9 @@ use serde_json::json;
 use super::asking::{accepted, body, known, refusal, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
-use super::{approvals, audit, configuration, copy, drafts, promotion, tokens, versions};
+use super::{
+    approvals, audit, autoscale, configuration, copy, drafts, promotion, tokens, versions,
+};
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
 use crate::serve::handle::Handle;
@@ -121,6 +123,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     .chain(of_versions(server))
     .chain(approvals::routes(server))
     .chain(tokens::routes(server))
+    .chain(autoscale::routes(server))
     .collect()
 }
 

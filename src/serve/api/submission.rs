@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::asking::refusal;
 use super::roots;
-use crate::http::{ApiError, Call, Reply};
+use crate::http::{ApiError, Call, Reply, Right};
 use crate::serve::limits;
 use crate::serve::state::versions::{Authorship, VersionHead};
 use crate::serve::supervisor::Supervisor;
@@ -94,10 +94,17 @@ pub fn add(
     }
     check_base(call, server, &name)?;
     // Where versions are approved, this one waits, and what runs works on.
-    if server.has_workers(&name) && !server.settings().needs_approval {
-        return Err(ApiError::conflict(format!("job {name} runs: stop it first")));
+    let job = server.job(&name);
+    // Who changes a job that runs operates it.
+    let is_live = call.caller().may(Right::Operate)
+        && job.is_some_and(|job| job.differs_in_live_only(&spec, &service));
+    if server.has_workers(&name) && !server.settings().needs_approval && !is_live {
+        let live =
+            "only an operator's changes of [alarms], [elastic] and [logs] count while it runs";
+        return Err(ApiError::conflict(format!("job {name} runs: stop it first; {live}")));
     }
     let submitted = server.submit(description, None, begin, by).map_err(|error| refusal(&error))?;
+    server.tell_levels(&submitted.name);
     let group = server.job(&submitted.name).map(|job| job.group().to_owned());
     let answer = json!({
         "name": submitted.name,

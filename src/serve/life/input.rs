@@ -35,6 +35,8 @@ pub enum Input {
     Orphaned(Ending),
     /// A worker of an earlier server is there and answers.
     Adopted,
+    /// A worker with other slots is to take the place of its worker.
+    Replace,
     /// Its worker says what it does.
     Reported(Doing),
     /// Something is wrong with a running worker, or is so no more.

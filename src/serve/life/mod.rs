@@ -98,7 +98,11 @@ impl Life {
             Input::Orphaned(ending) => self.ended(now_ms, &ending, "the server was started again"),
             Input::Ended(ending) => self.ended(now_ms, &ending, "it was started"),
             Input::Adopted => Vec::new(),
-            Input::ServerEnds => self.server_ends(now_ms),
+            Input::ServerEnds => self.end_worker(now_ms, "the server ends"),
+            Input::Replace if self.saved.intent == Intent::Run => {
+                self.end_worker(now_ms, "a worker with other slots takes its place")
+            }
+            Input::Replace => vec![],
             Input::Reported(doing) => self.reported(now_ms, doing),
             Input::Trouble(trouble) => self.trouble(now_ms, trouble),
             Input::Yield(level, why) => self.yields(now_ms, level, &why),
@@ -314,13 +318,13 @@ impl Life {
         vec![]
     }
 
-    /// What someone wants stays, for the next server.
-    fn server_ends(&mut self, now_ms: i64) -> Vec<Act> {
+    /// Ends its worker. What someone wants stays, for the next worker.
+    fn end_worker(&mut self, now_ms: i64, why: &str) -> Vec<Act> {
         if !self.saved.has_worker || self.saved.stop_asked_ms.is_some() {
             return vec![];
         }
         self.saved.stop_asked_ms = Some(now_ms);
-        self.enter(now_ms, State::Draining, "the server ends");
+        self.enter(now_ms, State::Draining, why);
         vec![Act::Stop]
     }
 

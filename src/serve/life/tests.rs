@@ -398,3 +398,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_worker_that_is_replaced_has_another_one_in_its_place_also_under_the_next_server() {
+    let mut job = life(RestartPolicy::default());
+    assert_eq!(job.step(0, Input::Replace), [], "there is none");
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    assert_eq!(job.step(2, Input::Replace), [Act::Stop]);
+    assert_eq!(job.step(3, Input::Replace), []);
+    assert_eq!((job.standing().state, job.saved().intent), (State::Draining, Intent::Run));
+    // Its server dies meanwhile.
+    let saved = job.saved().clone();
+    let mut next = Life::restore(RestartPolicy::default(), false, saved.clone());
+    assert_eq!(next.step(9, Input::Orphaned(Ending::Vanished)), [Act::Spawn]);
+    assert_eq!(next.standing().state, State::Starting);
+    assert_eq!(job.step(9, Input::Ended(exited(0))), [Act::Spawn]);
+    // One that somebody stops meanwhile stays stopped.
+    let mut stopped = Life::restore(RestartPolicy::default(), false, saved);
+    stopped.step(4, Input::Stop);
+    assert_eq!(stopped.step(9, Input::Ended(exited(0))), []);
+    assert_eq!(stopped.standing().state, State::Stopped);
+}

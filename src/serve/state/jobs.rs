@@ -105,6 +105,8 @@ impl StateFile {
             "followed WHERE job",
             "versions WHERE job",
             "drafts WHERE job",
+            "elastic WHERE job",
+            "elastic_history WHERE job",
         ] {
             act.execute(&format!("DELETE FROM {table} = ?1"), [name])?;
         }

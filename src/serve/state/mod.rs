@@ -8,6 +8,7 @@ pub mod alarms;
 pub mod approvals;
 pub mod audit;
 pub mod drafts;
+pub mod elastic;
 pub mod history;
 pub mod jobs;
 pub mod stages;
@@ -28,10 +29,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 6;
+const LAYOUT: i64 = 7;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 5] = [
+const UPGRADES: [&str; 6] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -43,6 +44,8 @@ const UPGRADES: [&str; 5] = [
     TOKENS,
     // 5: every version was started, and nobody approved one.
     STAGES,
+    // 6: nothing was scaled.
+    elastic::TABLES,
 ];
 
 /// What became of each version, and which one a job is. That an author was proved is not known of
@@ -199,7 +202,8 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} PRAGMA user_version = {LAYOUT}; COMMIT;"
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} PRAGMA user_version = {LAYOUT}; COMMIT;",
+                    elastic::TABLES
                 );
                 db.execute_batch(&all).context("making the server's state")?;
             }

@@ -30,6 +30,7 @@ use super::settings::ServeSettings;
 use super::state::StateFile;
 use super::worker::folder::WorkerFolder;
 use super::worker::order::Begin;
+use super::workers::elastic::scaler::Scalers;
 use crate::time::now_ms;
 
 /// How often something that is due is looked for.
@@ -49,6 +50,7 @@ pub struct Supervisor {
     /// Where cgroups of workers are made, once that was looked for.
     cgroups: Option<Option<Cgroups>>,
     tokens: Tokens,
+    scalers: Scalers,
 }
 
 impl Supervisor {
@@ -70,15 +72,28 @@ impl Supervisor {
             reloads: 0,
             cgroups: None,
             tokens: Tokens::default(),
+            scalers: Scalers::default(),
         };
         supervisor.refresh_tokens()?;
         // All are known before one of them acts: some wait for others.
         let stored = supervisor.state.jobs()?;
         let names: Vec<String> = stored.iter().map(|it| it.name.clone()).collect();
         stored.into_iter().for_each(|stored| supervisor.restore(stored));
+        // A worker that is started again at once is one of those that are wanted.
+        names.iter().try_for_each(|name| supervisor.take_in_scaling(name))?;
         names.iter().for_each(|name| supervisor.take_over(name));
         supervisor.refresh_all();
         Ok(supervisor)
+    }
+
+    /// The scaling of all jobs.
+    #[must_use]
+    pub fn scalers(&self) -> &Scalers {
+        &self.scalers
+    }
+
+    pub(in crate::serve) fn scalers_mut(&mut self) -> &mut Scalers {
+        &mut self.scalers
     }
 
     /// Where events are sent.
@@ -146,7 +161,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn folder_of(&self, name: &str) -> WorkerFolder {
+    pub(in crate::serve) fn folder_of(&self, name: &str) -> WorkerFolder {
         WorkerFolder::at(self.settings.worker_folder(name))
     }
 
@@ -239,6 +254,7 @@ impl Supervisor {
             self.look_for_worker(&name);
             self.apply(&name, Input::Tick);
         }
+        self.tend_scaling();
         self.tend_workers();
         self.tend_sinks();
     }
@@ -286,11 +302,11 @@ impl Supervisor {
         self.jobs.values()
     }
 
-    pub(super) fn take_entry(&mut self, name: &str) -> Option<ServedJob> {
+    pub(in crate::serve) fn take_entry(&mut self, name: &str) -> Option<ServedJob> {
         self.jobs.remove(name)
     }
 
-    pub(super) fn put_entry(&mut self, it: ServedJob) {
+    pub(in crate::serve) fn put_entry(&mut self, it: ServedJob) {
         self.jobs.insert(it.name().to_owned(), it);
     }
 

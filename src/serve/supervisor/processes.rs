@@ -128,6 +128,8 @@ impl Supervisor {
         let resources = self.jobs.get(name).map(|job| job.service.resources).unwrap_or_default();
         let leaf = if resources.is_limited() { self.leaf(name, &folder, &resources) } else { None };
         let job = self.jobs.get(name).context("the job is gone")?;
+        let workers = self.wanted_workers(job.job_name());
+        let slots = self.wanted_slots(job.job_name(), job.place());
         folder.make().context("making its folder")?;
         folder.forget_last_words().context("forgetting how its last worker ended")?;
         let order = Order {
@@ -137,7 +139,8 @@ impl Supervisor {
             begin: job.stored.begin.clone(),
             is_paused: job.life.saved().intent == Intent::Pause || job.life.level().reads_nothing(),
             holds_sinks: job.life.mends_sinks(false) == Some(true),
-            place: Some((job.place(), job.service.workers)),
+            place: Some((job.place(), workers)),
+            slots,
             has_cgroup: leaf.is_some(),
         };
         folder.write_order(&order).context("writing its order")?;

@@ -192,6 +192,7 @@ impl Supervisor {
     pub(in crate::serve) fn forget_entry(&mut self, name: &str) -> anyhow::Result<()> {
         self.state.delete(name)?;
         self.jobs.remove(name);
+        self.scalers.jobs.remove(name);
         self.folder_of(name).delete().context("deleting the folder of its worker")
     }
 }

@@ -170,6 +170,9 @@ pub struct Order {
     /// of the job's sinks.
     #[serde(default)]
     pub place: Option<(usize, usize)>,
+    /// Threads in which it reads and computes; `None`: as the job says.
+    #[serde(default)]
+    pub slots: Option<usize>,
     /// Whether a cgroup limits it; otherwise it does so itself.
     #[serde(default)]
     pub has_cgroup: bool,
@@ -192,10 +195,13 @@ impl Order {
         if service.sink_process {
             spec.sink.retain(|sink| sink.entry().shows_only);
         }
-        let Some((place, workers)) = self.place.filter(|(_, workers)| *workers > 1) else { return };
+        // The place of a job that is scaled has its name also while it is the only one.
+        let is_one_of_several =
+            |&(_, workers): &(usize, usize)| workers > 1 || self.slots.is_some();
+        let Some((place, workers)) = self.place.filter(is_one_of_several) else { return };
         let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
         spec.slot = Some(format!("{base}-{place}"));
-        spec.slots = spec.slots.or(Some((cores / workers).max(1)));
+        spec.slots = self.slots.or(spec.slots).or(Some((cores / workers).max(1)));
         if place > 1 {
             spec.sink.retain(|sink| sink.entry().shows_only);
         }

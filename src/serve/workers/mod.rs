@@ -1,5 +1,6 @@
 //! Several workers of one job: each has its own life and restarts; together they are the job.
 
+pub mod elastic;
 mod level;
 mod sinks;
 
@@ -133,8 +134,10 @@ impl Supervisor {
 
     /// Makes the further workers of a job that its description asks for, as they are to be now.
     pub(super) fn fit_workers(&mut self, name: &str, now_ms: i64) -> anyhow::Result<()> {
+        self.take_in_scaling(name)?;
+        let workers = self.wanted_workers(name);
         let Some(job) = self.job(name) else { return Ok(()) };
-        let (workers, spec, service) = (job.service.workers, job.spec.clone(), job.service.clone());
+        let (spec, service) = (job.spec.clone(), job.service.clone());
         let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
         let (description, source) = (job.stored.description.clone(), job.stored.source.clone());
         for place in 2..=workers {
@@ -168,16 +171,26 @@ impl Supervisor {
     /// store all.
     fn lacking_workers(&self) -> Vec<String> {
         let lacks = |job: &&ServedJob| {
-            let mut further =
-                (2..=job.service.workers).map(|place| format!("{}/{place}", job.name()));
+            let workers = self.wanted_workers(job.name());
+            let mut further = (2..=workers).map(|place| format!("{}/{place}", job.name()));
             further.any(|entry| self.job(&entry).is_none())
         };
         self.jobs().filter(lacks).map(|job| job.name().to_owned()).collect()
     }
 
+    /// What a further worker has counted that is forgotten is counted by the first one from now on.
+    fn keep_counts_of(&mut self, entry: &str) {
+        let Some(it) = self.job(entry) else { return };
+        let (job, past) = (it.job_name().to_owned(), it.past.clone());
+        if let (Some(past), Some(mut first)) = (past, self.take_entry(&job)) {
+            first.past.get_or_insert_default().add(&past);
+            self.put_entry(first);
+        }
+    }
+
     /// Makes further workers that are missing, starts them once the job has begun, and forgets those
     /// that it has no more.
-    pub(super) fn tend_workers(&mut self) {
+    pub(in crate::serve) fn tend_workers(&mut self) {
         for name in self.lacking_workers() {
             if let Err(error) = self.fit_workers(&name, now_ms()) {
                 tracing::error!("job {name}: its further workers cannot be stored: {error:#}");
@@ -187,7 +200,7 @@ impl Supervisor {
         let mut ends = Vec::new();
         for it in self.entries().filter(|it| it.place() > 1) {
             let job = self.job(it.job_name());
-            let workers = job.map_or(0, |job| job.service.workers);
+            let workers = self.wanted_workers(it.job_name());
             let rests = matches!(it.life.standing().state, State::Created | State::Stopped);
             if it.place() > workers {
                 let saved = it.life.saved();
@@ -212,6 +225,7 @@ impl Supervisor {
             match has_worker {
                 true => self.apply(&name, Input::Stop),
                 false => {
+                    self.keep_counts_of(&name);
                     if let Err(error) = self.forget_entry(&name) {
                         tracing::error!("job {name}: {error:#}");
                     }

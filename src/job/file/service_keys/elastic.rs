@@ -1,20 +1,35 @@
 //! The table `[elastic]`: how many workers and slots a job should have, and when.
 
+use std::path::{Component, PathBuf};
+
 use seismic_elastic::limits::{PARALLELISM, WORKERS};
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::super::value::{choice, integer, list, number, parsed};
+use super::super::value::{choice, integer, list, number, parsed, text};
 use super::ServiceKey;
 use crate::job::service::elastic::PolicyName;
 
 /// Its keys.
 pub(super) const KEYS: &[ServiceKey] = &[
     ServiceKey {
+        name: "elastic.action",
+        help: "What `seismic serve` does with this table: none, observe (it takes samples and decisions, \
+               and shows them) or local (it also starts, replaces and ends workers of the job on its \
+               machine, where the job's store is in Kafka)",
+        default: Some("none"),
+        example: "\"local\"",
+        schema: || json!({ "enum": ["none", "observe", "local"] }),
+        set: |service, value| {
+            service.elastic.action = choice(value)?;
+            Ok(())
+        },
+        show: |service| json!(service.elastic.action.name()),
+    },
+    ServiceKey {
         name: "elastic.policy",
         help: "How the number of workers follows from what is measured: target (a share of the learned \
-               capacity) or threshold (fixed numbers). So far only `seismic autoscale simulate` \
-               uses this table; nothing is scaled by it",
+               capacity) or threshold (fixed numbers)",
         default: Some("target"),
         example: "\"target\"",
         schema: || json!({ "enum": ["target", "threshold"] }),
@@ -220,7 +235,40 @@ pub(super) const KEYS: &[ServiceKey] = &[
         },
         show: |service| json!(service.elastic.utc_offset_min),
     },
+    ServiceKey {
+        name: "elastic.log_dir",
+        help: "Folder of collect_metrics.log, elastic_schedule.log and alert.log, within the folder of the \
+               job's scaling beside the server's state",
+        default: Some("log"),
+        example: "\"log\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| folder(&mut service.elastic.log_dir, value),
+        show: |service| json!(service.elastic.log_dir),
+    },
+    ServiceKey {
+        name: "elastic.metrics_dir",
+        help: "Folder of history_metrics.log, within the same folder",
+        default: Some("metrics"),
+        example: "\"metrics\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| folder(&mut service.elastic.metrics_dir, value),
+        show: |service| json!(service.elastic.metrics_dir),
+    },
 ];
+
+/// A folder within another one: a job that is submitted writes nowhere else.
+fn folder(folder: &mut PathBuf, value: &DeValue<'_>) -> Result<(), String> {
+    let found = PathBuf::from(text(value)?);
+    let is_within = |part: Component<'_>| matches!(part, Component::Normal(_));
+    if found.as_os_str().is_empty() || !found.components().all(is_within) {
+        let found = found.display();
+        return Err(format!(
+            "{found:?} is no path within the folder of the job's scaling, as \"log\""
+        ));
+    }
+    *folder = found;
+    Ok(())
+}
 
 fn seconds_schema() -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": 3600 })

@@ -74,6 +74,9 @@ pub struct JobNumbers {
     pub memory_bytes: u64,
     /// Processor time of the processes, ms.
     pub cpu_ms: u64,
+    /// Time that all slots together have waited for records, ms; `None` of a worker that does not say
+    /// it.
+    pub waited_ms: Option<u64>,
 }
 
 impl JobNumbers {
@@ -116,6 +119,7 @@ impl JobNumbers {
             sinks: sinks.iter().map(|(_, of_it)| SinkNumbers::of(of_it)).collect(),
             memory_bytes,
             cpu_ms,
+            waited_ms: Some(run.waited_us / 1_000),
         }
     }
 
@@ -186,6 +190,10 @@ impl JobNumbers {
         }
         self.memory_bytes += other.memory_bytes;
         self.cpu_ms += other.cpu_ms;
+        self.waited_ms = match (self.waited_ms, other.waited_ms) {
+            (Some(ours), Some(other)) => Some(ours + other),
+            (ours, other) => ours.or(other),
+        };
     }
 
     /// What became of records of all runs, over all partitions that are or were here, as it was

@@ -1,0 +1,86 @@
+//! Schemas of the scaling of jobs.
+
+use serde_json::{Value, json};
+
+use super::shape::{count, either, flag, list, null, number, object, one_of, optional, text, time};
+
+/// What runs and should run, and why.
+pub(super) fn autoscale() -> Value {
+    object(&[
+        ("job", text()),
+        ("action", one_of(&["none", "observe", "local"])),
+        ("not_carried_out", optional("string")),
+        ("policy", one_of(&["target", "threshold"])),
+        ("interval_s", count()),
+        ("workers_min", count()),
+        ("workers_max", count()),
+        ("slots_per_worker", count()),
+        ("parallelism_min", count()),
+        ("parallelism_max", count()),
+        ("partitions", optional("integer")),
+        ("wanted_slots", either(list(count()), null())),
+        ("last", either(decision(), null())),
+        ("change", either(change(), null())),
+        ("changes_of_a_day", count()),
+        ("cost_s", number()),
+        ("alerts", list(text())),
+        ("explain", optional("string")),
+        ("samples", list(sample())),
+    ])
+}
+
+/// A decision, and what became of it.
+pub(super) fn decision() -> Value {
+    object(&[("line", text()), ("not_carried_out", optional("string")), ("entry", entry())])
+}
+
+/// A sample with its decision.
+pub(super) fn entry() -> Value {
+    object(&[
+        ("at_ms", time()),
+        ("workers", count()),
+        ("missing", count()),
+        ("parallelism", count()),
+        ("records", count()),
+        ("throughput", number()),
+        ("cpu", number()),
+        ("busy", number()),
+        ("lag", number()),
+        ("growth", optional("number")),
+        ("event_latency_ms", optional("number")),
+        ("to_workers", count()),
+        ("to_parallelism", count()),
+        ("is_change", flag()),
+        ("is_begun", flag()),
+        ("reason", text()),
+        ("alerts", list(text())),
+    ])
+}
+
+/// A body without anything in it.
+pub(super) fn nothing() -> Value {
+    json!({ "type": "object", "additionalProperties": false })
+}
+
+fn change() -> Value {
+    object(&[
+        ("from_workers", count()),
+        ("from_parallelism", count()),
+        ("to_workers", count()),
+        ("to_parallelism", count()),
+        ("stage", one_of(&["saving", "moving", "going_back"])),
+        ("since_ms", time()),
+        ("savepoint", text()),
+        ("why", text()),
+    ])
+}
+
+fn sample() -> Value {
+    object(&[
+        ("at_ms", time()),
+        ("throughput", number()),
+        ("cpu", number()),
+        ("busy", number()),
+        ("lag", number()),
+    ])
+}

@@ -1,0 +1,439 @@
+//! What the server does for the scaling of its jobs, once a turn: it samples, decides, stores, and takes
+//! the next step of a change.
+
+use anyhow::Context as _;
+use seismic_elastic::{Activity, Decision, Sample, Settings, decide};
+
+use super::change::{Act, Change, Stage, World};
+use super::entry::Entry;
+use super::scaler::{Scaler, Stored, Taken, is_shared, settings_of, start_of, why_not};
+use super::{files, hands, places, seen};
+use crate::error::Usage;
+use crate::job::service::elastic::Action;
+use crate::serve::life::state::State;
+use crate::serve::life::{Input, Intent};
+use crate::serve::limits;
+use crate::serve::served_job::ServedJob;
+use crate::serve::supervisor::Supervisor;
+use crate::serve::workers::level;
+use crate::time::now_ms;
+
+impl Supervisor {
+    /// How many workers a job is to have.
+    #[must_use]
+    pub fn wanted_workers(&self, name: &str) -> usize {
+        let of_file = || self.job(name).map_or(0, |job| job.service.workers);
+        self.scalers().wanted(name).map_or_else(of_file, <[u32]>::len)
+    }
+
+    /// Slots of the worker of a job at that place; `None` where its file says it.
+    #[must_use]
+    pub fn wanted_slots(&self, name: &str, place: usize) -> Option<usize> {
+        let slots = self.scalers().wanted(name)?.get(place.checked_sub(1)?)?;
+        Some(*slots as usize)
+    }
+
+    /// Begins to scale a job whose file asks for it, before it has its first worker, and ends it where
+    /// no file asks for it any more.
+    pub(in crate::serve) fn take_in_scaling(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(job) = self.job(name).filter(|job| job.place() == 1) else { return Ok(()) };
+        let Some(spec) = &job.spec else { return Ok(()) };
+        let action = job.service.elastic.action;
+        if action == Action::None {
+            if self.scalers_mut().jobs.remove(name).is_some() {
+                self.state_mut().forget_elastic(name, true)?;
+            }
+            return Ok(());
+        }
+        let is_shared = is_shared(spec);
+        let start = start_of(spec, &job.service).filter(|_| action == Action::Local && is_shared);
+        let known = self.scalers().jobs.contains_key(name);
+        let mut scaler = match self.scalers_mut().jobs.remove(name) {
+            Some(scaler) => scaler,
+            None => Scaler::restore(self.stored_scaling(name), now_ms()),
+        };
+        let before = scaler.stored.wanted.clone();
+        if !is_shared {
+            (scaler.stored.wanted, scaler.stored.change) = (None, None);
+        } else if scaler.stored.wanted.is_none() {
+            scaler.stored.wanted = start;
+        }
+        let has_changed = !known || before != scaler.stored.wanted;
+        let saved = match has_changed {
+            true => self.state_mut().save_elastic(name, &scaler.stored),
+            false => Ok(()),
+        };
+        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
+        saved
+    }
+
+    /// What an earlier server stored, as far as this version understands it.
+    fn stored_scaling(&self, name: &str) -> Stored {
+        self.state().elastic(name).map(Option::unwrap_or_default).unwrap_or_else(|error| {
+            tracing::error!(
+                "job {name}: what is stored of its scaling is not understood: {error:#}"
+            );
+            Stored::default()
+        })
+    }
+
+    /// Samples, decides, and takes the next step of each change.
+    pub(in crate::serve) fn tend_scaling(&mut self) {
+        self.scalers_mut().hear();
+        let names: Vec<String> = self.jobs().map(|job| job.name().to_owned()).collect();
+        for name in names {
+            let done = self.take_in_scaling(&name).and_then(|()| self.tend_scaling_of(&name));
+            if let Err(error) = done {
+                tracing::error!("job {name}: scaling: {error:#}");
+            }
+        }
+    }
+
+    fn tend_scaling_of(&mut self, name: &str) -> anyhow::Result<()> {
+        // It is taken out meanwhile, so that the server can be asked and changed.
+        let Some(mut scaler) = self.scalers_mut().jobs.remove(name) else { return Ok(()) };
+        let done = self.tend_one(name, &mut scaler);
+        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
+        // With what is wanted in its place again.
+        let replaced = done?;
+        if let Some(place) = replaced {
+            self.try_apply(&entry_of(name, place), Input::Replace)?;
+        }
+        Ok(())
+    }
+
+    /// Whose worker is to be replaced now.
+    fn tend_one(&mut self, name: &str, scaler: &mut Scaler) -> anyhow::Result<Option<usize>> {
+        let Some(job) = self.job(name) else { return Ok(None) };
+        let Some(spec) = &job.spec else { return Ok(None) };
+        let settings = settings_of(spec, &job.service).map_err(Usage)?;
+        let (location, topic) = (spec.location(), spec.topic.clone());
+        if !self.is_to_be_scaled(name) {
+            // What it did before says nothing of what it does next.
+            (scaler.collector, scaler.meter) = Default::default();
+            scaler.sampled = None;
+            return Ok(None);
+        }
+        let every = match scaler.partitions {
+            Some(_) => limits::PARTITIONS_EVERY,
+            None => limits::PARTITIONS_AGAIN,
+        };
+        if scaler.asked.is_none_or(|at| at.elapsed() >= every) {
+            scaler.asked = Some(std::time::Instant::now());
+            hands::ask_partitions(name, location, topic, &self.scalers().ear);
+        }
+        if self.is_sample_due(name, scaler, &settings) {
+            self.sample(name, scaler, &settings)?;
+        }
+        self.step(name, scaler, &settings)
+    }
+
+    /// Whether the job runs, and as far as it is up to the server, at its full speed.
+    fn is_to_be_scaled(&self, name: &str) -> bool {
+        let workers = self.workers_of(name);
+        let is_wanted = |job: &ServedJob| job.life.saved().intent == Intent::Run;
+        self.job(name).is_some_and(is_wanted) && !level(&workers).reads_nothing()
+    }
+
+    fn is_sample_due(&self, name: &str, scaler: &Scaler, settings: &Settings) -> bool {
+        let Some(sampled) = scaler.sampled else { return true };
+        let interval = std::time::Duration::from_secs(settings.interval_s.into());
+        let workers = self.workers_of(name);
+        let passed = sampled.elapsed();
+        let is_late = passed >= interval + limits::SAMPLE_WAITS;
+        passed >= interval && (is_late || scaler.meter.all_are_new(&seen::said(&workers)))
+    }
+
+    /// Takes a sample and decides; a change is begun where this server carries changes out.
+    fn sample(
+        &mut self,
+        name: &str,
+        scaler: &mut Scaler,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        let job = self.job(name).context("the job is gone")?;
+        let spec = job.spec.as_ref().context("its file is not understood")?;
+        let (elastic, mut rest) = (job.service.elastic.clone(), why_not(spec, &job.service));
+        let now_ms = now_ms();
+        let sample = self.take_sample(name, scaler, settings, now_ms);
+        scaler.sampled = Some(std::time::Instant::now());
+        let decision = decide(&mut scaler.stored.state, settings, now_ms, sample.as_ref());
+        if rest.is_none() && decision.is_change() {
+            rest = self.begin(name, scaler, settings, &decision)?;
+        }
+        let is_begun = decision.is_change() && rest.is_none();
+        let entry = Entry { is_begun, ..Entry::of(sample.as_ref(), &decision) };
+        for alert in &decision.alerts {
+            tracing::warn!("job {name}: scaling: {alert}");
+            scaler.alert(alert.name(), alert.to_string(), now_ms);
+        }
+        let stored = &scaler.stored;
+        let saved = self.state_mut().add_elastic(name, stored, (entry.at_ms, &entry));
+        let folder = self.settings().elastic_folder(name);
+        if let Some(files) = scaler.files(&folder, &elastic, now_ms) {
+            let written = files.write(sample.as_ref(), &decision, rest.as_deref());
+            scaler.told_of_files(written, &folder);
+        }
+        scaler.last = Some(Taken { decision, entry, rest });
+        saved.context("a sample cannot be stored")
+    }
+
+    fn take_sample(
+        &self,
+        name: &str,
+        scaler: &mut Scaler,
+        settings: &Settings,
+        now_ms: i64,
+    ) -> Option<Sample> {
+        let workers = self.workers_of(name);
+        let said = seen::said(&workers);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let wanted = self.wanted_workers_with(name, scaler);
+        let share = cores / wanted.max(1) as f64;
+        let cpus = self.job(name).and_then(|job| job.service.resources.cpus());
+        let share = cpus.map_or(share, |cpus| share.min(cpus));
+        let reports = scaler.meter.reports(&said, share, scaler.partitions);
+        let queue = seen::queue_of(&said, scaler.partitions);
+        let expected = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let mut sample =
+            scaler.collector.collect(now_ms, settings.interval_s, expected, &reports, queue)?;
+        // A worker that is there and is not to be: it has not gone yet.
+        if said.len() > wanted {
+            sample.activity = sample.activity.max(Activity::Rebalancing);
+        }
+        Some(sample)
+    }
+
+    fn wanted_workers_with(&self, name: &str, scaler: &Scaler) -> usize {
+        let of_file = || self.job(name).map_or(1, |job| job.service.workers);
+        scaler.stored.wanted.as_ref().map_or_else(of_file, Vec::len)
+    }
+
+    /// Begins a change, and stores that before anything is done for it; why not, if it cannot be.
+    fn begin(
+        &mut self,
+        name: &str,
+        scaler: &mut Scaler,
+        settings: &Settings,
+        decision: &Decision,
+    ) -> anyhow::Result<Option<String>> {
+        if let Some(change) = &scaler.stored.change {
+            return Ok(Some(format!("the change to {} is under way", change.to())));
+        }
+        let before = self.running_slots(name, scaler);
+        let to = places::possible(decision.to, settings.limits.slots);
+        let after = places::fitted(&before, to, settings.limits.slots);
+        if after == before {
+            return Ok(Some(format!("{to} run already: each worker has a slot at least")));
+        }
+        let decision = Decision { to, ..decision.clone() };
+        let stored = scaler.stored.clone();
+        scaler.stored.state.begin(&decision);
+        scaler.stored.wanted = Some(before.clone());
+        let mut change = Change::new(before, after, decision.savepoint(), decision.at_ms);
+        change.why = decision.reason.to_string();
+        scaler.stored.change = Some(change);
+        if let Err(error) = self.state_mut().save_elastic(name, &scaler.stored) {
+            scaler.stored = stored;
+            return Err(error.context("a change cannot be stored, and is not begun"));
+        }
+        scaler.saving = None;
+        tracing::info!("job {name}: {} -> {to}: {}", decision.from, decision.reason);
+        Ok(None)
+    }
+
+    /// Begins the change that was decided last, if it was one and was not begun.
+    fn carry_out_last(
+        &mut self,
+        name: &str,
+        scaler: &mut Scaler,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        let Some(mut last) = scaler.last.clone() else { return Ok(()) };
+        let is_shared = self.job(name).and_then(|job| job.spec.as_ref()).is_some_and(is_shared);
+        if !last.decision.is_change() || last.entry.is_begun || !is_shared {
+            return Ok(());
+        }
+        last.rest = self.begin(name, scaler, settings, &last.decision)?;
+        last.entry.is_begun = last.rest.is_none();
+        let (stored, entry) = (&scaler.stored, &last.entry);
+        self.state_mut().add_elastic(name, stored, (entry.at_ms, entry))?;
+        scaler.last = Some(last);
+        Ok(())
+    }
+
+    /// Slots of each worker that is wanted, as it runs, or as it is to where that is not known.
+    fn running_slots(&self, name: &str, scaler: &Scaler) -> Vec<u32> {
+        let of_file = || vec![1; self.wanted_workers_with(name, scaler)];
+        let wanted = scaler.stored.wanted.clone().unwrap_or_else(of_file);
+        let seen = seen::world(&self.workers_of(name), scaler.partitions).workers;
+        let of = |(place, wanted): (usize, &u32)| {
+            seen.get(&place).and_then(|worker| worker.slots).unwrap_or(*wanted)
+        };
+        (1..).zip(&wanted).map(of).collect()
+    }
+
+    /// Takes the next step of the change that is under way: whose worker is to be replaced now.
+    fn step(
+        &mut self,
+        name: &str,
+        scaler: &mut Scaler,
+        settings: &Settings,
+    ) -> anyhow::Result<Option<usize>> {
+        let Some(mut change) = scaler.stored.change.clone() else { return Ok(None) };
+        let now_ms = now_ms();
+        let saved = self.savepoint_of(name, scaler, &change);
+        let world = seen::world(&self.workers_of(name), scaler.partitions);
+        let world = World { saved, ..world };
+        let within_ms = i64::from(settings.verify_within_s) * 1_000;
+        let act = change.step(now_ms, within_ms, &world);
+        let before = scaler.stored.clone();
+        scaler.stored.wanted = Some(change.wanted().to_vec());
+        let (to, mut told, mut replaced) = (change.to(), None, None);
+        match act {
+            Act::Wait => {
+                scaler.stored.change = Some(change);
+                return Ok(None);
+            }
+            Act::Store if change.stage == Stage::GoingBack => {
+                told =
+                    Some((format!("{to} were not seen in time: back to {}", change.from()), true));
+                scaler.stored.change = Some(change);
+            }
+            Act::Store => scaler.stored.change = Some(change),
+            Act::Replace(place) => {
+                replaced = Some(place);
+                scaler.stored.change = Some(change);
+            }
+            Act::Done(took_ms) => {
+                scaler.stored.state.acted(took_ms.unsigned_abs());
+                scaler.stored.change = None;
+                let text = format!("{to} run and hold all partitions, after {took_ms} ms");
+                told = Some((text, false));
+                if let Some(location) = self.job(name).and_then(|job| job.spec.as_ref()) {
+                    hands::trim(name, location.location());
+                }
+            }
+            Act::Undone(why) | Act::Stuck(why) => {
+                scaler.stored.change = None;
+                told = Some((format!("the change to {to} was taken back: {why}"), true));
+            }
+        }
+        // What is not stored is not done; the next turn tries again.
+        if let Err(error) = self.state_mut().save_elastic(name, &scaler.stored) {
+            scaler.stored = before;
+            return Err(error.context("a step of a change cannot be stored"));
+        }
+        if let Some((text, is_alert)) = told {
+            self.tell_of(name, scaler, text, is_alert);
+        }
+        Ok(replaced)
+    }
+
+    /// What became of the savepoint of a change, which is asked for where nobody has.
+    fn savepoint_of(
+        &self,
+        name: &str,
+        scaler: &mut Scaler,
+        change: &Change,
+    ) -> Option<Result<(), String>> {
+        if change.stage != Stage::Saving {
+            return None;
+        }
+        if let Some((of, outcome)) = &scaler.saving
+            && *of == change.savepoint
+        {
+            return outcome.clone();
+        }
+        let location = self.job(name)?.spec.as_ref()?.location();
+        scaler.saving = Some((change.savepoint.clone(), None));
+        hands::save(name, location, change.savepoint.clone(), &self.scalers().ear);
+        None
+    }
+
+    fn tell_of(&self, name: &str, scaler: &mut Scaler, text: String, is_alert: bool) {
+        match is_alert {
+            true => tracing::error!("job {name}: scaling: {text}"),
+            false => tracing::info!("job {name}: scaling: {text}"),
+        }
+        let now_ms = now_ms();
+        let elastic = self.job(name).map(|job| job.service.elastic.clone()).unwrap_or_default();
+        let folder = self.settings().elastic_folder(name);
+        if let Some(files) = scaler.files(&folder, &elastic, now_ms) {
+            let written = files.tell(&text, is_alert, now_ms);
+            scaler.told_of_files(written, &folder);
+        }
+        if is_alert {
+            scaler.alert("change_taken_back", text, now_ms);
+        }
+    }
+
+    /// Decides now, and begins the change that follows.
+    ///
+    /// # Errors
+    /// When the job is not scaled here, or does not run.
+    pub fn scale_now(&mut self, name: &str) -> anyhow::Result<Taken> {
+        self.take_in_scaling(name)?;
+        let job = self.job(name).context("the job is gone")?;
+        let spec = job.spec.as_ref().context("its file is not understood")?;
+        let settings = settings_of(spec, &job.service).map_err(Usage)?;
+        if !self.is_to_be_scaled(name) {
+            let state = self.job(name).map_or(State::Created, |job| job.life.standing().state);
+            return Err(Usage(format!("job {name} is {state}: start or resume it first")).into());
+        }
+        let mut scaler = match self.scalers_mut().jobs.remove(name) {
+            Some(scaler) => scaler,
+            None => return Err(Usage(not_scaled(name)).into()),
+        };
+        // Reports of less than an interval ago say nothing new.
+        let interval = std::time::Duration::from_secs(settings.interval_s.into());
+        let is_new = scaler.last.is_some()
+            && scaler.sampled.is_some_and(|sampled| sampled.elapsed() < interval);
+        let sampled = if is_new { Ok(()) } else { self.sample(name, &mut scaler, &settings) };
+        let done = sampled.and_then(|()| self.carry_out_last(name, &mut scaler, &settings));
+        let last = scaler.last.clone();
+        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
+        done?;
+        last.context("nothing was decided")
+    }
+
+    /// Begins a change that was not decided from samples.
+    #[cfg(all(test, feature = "kafka"))]
+    pub(super) fn begin_change(&mut self, name: &str, decision: &Decision) -> anyhow::Result<()> {
+        let mut scaler = self.scalers_mut().jobs.remove(name).context("it is not scaled")?;
+        let begun = self.begin(name, &mut scaler, &Settings::default(), decision);
+        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
+        begun.map(|why| assert_eq!(why, None))
+    }
+
+    /// Forgets the samples of a job, and its history file.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn reset_scaling_history(&mut self, name: &str) -> anyhow::Result<()> {
+        let elastic = self.job(name).map(|job| job.service.elastic.clone()).unwrap_or_default();
+        let folder = self.settings().elastic_folder(name);
+        if let Some(scaler) = self.scalers_mut().jobs.get_mut(name) {
+            scaler.files = None;
+        }
+        files::reset(&folder, &elastic).context("deleting the history of metrics")?;
+        self.state_mut().forget_elastic(name, false)
+    }
+}
+
+/// Why there is nothing to show of the scaling of a job.
+#[must_use]
+pub fn not_scaled(name: &str) -> String {
+    format!(
+        "job {name} is not scaled: set action in [elastic] of its job file, to observe to see decisions, \
+         or to local to have them carried out"
+    )
+}
+
+/// Name of a worker among all that a server has.
+fn entry_of(name: &str, place: usize) -> String {
+    match place {
+        1 => name.to_owned(),
+        place => format!("{name}/{place}"),
+    }
+}

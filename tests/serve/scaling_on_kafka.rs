@@ -1,0 +1,171 @@
+//! Workers of one job on Kafka come and go with its load, through the death of the server.
+
+use std::fs;
+
+use rustix::process::Signal;
+use seismic_brokers::Kafka;
+use serde_json::Value;
+
+use super::{ServeStage, http_get, url_of};
+use crate::stage::{Running, STOP, Stage, wait_until};
+
+/// Partitions of the input.
+const PARTITIONS: usize = 12;
+
+/// Thresholds that the loads of this test pass in both directions, after seconds of evidence.
+fn job(queue: &str) -> String {
+    format!(
+        "name = 'coast'\nqueue = '{queue}'\nworkers = 3\nslots = 2\nsink = ['csv:rows']\n\
+         window = '200ms'\nlateness = '50ms'\nidle_timeout = '0'\n[restart]\ninterval_s = 1\n\
+         [elastic]\naction = 'local'\npolicy = 'threshold'\ninterval_s = 1\nfor_s = 3\n\
+         parallelism_min = 6\nparallelism_up = 6\nparallelism_down = 2\nthroughput_up = 1500\n\
+         throughput_down = 1000\ncpu_up = 0.99\ncpu_down = 0.45\n"
+    )
+}
+
+struct Scaled {
+    stage: ServeStage,
+    queue: String,
+    server: Option<Running>,
+    url: String,
+}
+
+/// What was begun, and when, ms since 1970 UTC.
+#[derive(Clone, Debug)]
+struct Begun {
+    at_ms: i64,
+    workers: u64,
+}
+
+impl Scaled {
+    fn start(queue: &str) -> Scaled {
+        let stage = ServeStage { stage: Stage::new() };
+        fs::create_dir(stage.stage.path("jobs")).unwrap();
+        stage.write_job("coast.toml", &job(queue));
+        let partitions = PARTITIONS.to_string();
+        let topic = ["topic", "create", "seismic-data-topic", "--partitions", &partitions];
+        stage.stage.ok(&[&topic[..], &["--queue", queue]].concat());
+        let server = stage.serve(&[]);
+        let url = url_of(&server);
+        Scaled { stage, queue: queue.to_owned(), server: Some(server), url }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&http_get(&self.url, path)).unwrap()
+    }
+
+    fn scaling(&self) -> Value {
+        self.get("/api/v1/jobs/coast/autoscale")
+    }
+
+    /// Workers that answer, their slots, and the partitions that they hold.
+    fn running(&self) -> (usize, u64, usize) {
+        let all = self.get("/api/v1/workers");
+        let alive = all["workers"].as_array().unwrap().iter().filter(|it| it["is_alive"] == true);
+        alive.fold((0, 0, 0), |(workers, slots, held), it| {
+            let its = it["partitions"].as_array().map_or(0, Vec::len);
+            (workers + 1, slots + it["slots"].as_u64().unwrap_or(0), held + its)
+        })
+    }
+
+    fn wait_for(&self, workers: usize) {
+        let wanted = (workers, 2 * workers as u64, PARTITIONS);
+        wait_until(&format!("{workers} workers hold all partitions"), || {
+            self.running() == wanted && self.scaling()["change"].is_null()
+        });
+    }
+
+    /// So many records a second until it is ended.
+    fn load(&self, rate: &str) -> Running {
+        let load = ["generate", "--forever", "--sensors", "120", "--partitions", "12"];
+        self.stage.stage.spawn(&[&load[..], &["--rate", rate, "--queue", &self.queue]].concat())
+    }
+
+    /// Kills the server, and starts the next one.
+    fn server_dies(&mut self) {
+        assert!(self.server.take().unwrap().kill());
+        let server = self.stage.serve(&[]);
+        self.url = url_of(&server);
+        self.server = Some(server);
+    }
+
+    fn begun(&self) -> Vec<Begun> {
+        let all = self.get("/api/v1/jobs/coast/autoscale/history?limit=20000");
+        let all = all["entries"].as_array().unwrap().iter().filter(|it| it["is_begun"] == true);
+        let of = |it: &Value| Begun {
+            at_ms: it["at_ms"].as_i64().unwrap(),
+            workers: it["to_workers"].as_u64().unwrap(),
+        };
+        all.map(of).collect()
+    }
+
+    /// When rows were appended, ms since 1970 UTC, in order.
+    fn appended(&self) -> Vec<i64> {
+        let select = "select _append_ms from rows order by 1";
+        let args = ["sql", select, "--format", "csv", "--job", "jobs/coast.toml"];
+        self.stage.stage.ok(&args).lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    fn metric(&self, name: &str) -> f64 {
+        let text = http_get(&self.url, "/metrics");
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+}
+
+/// The longest time between two of these within `from..to`.
+fn longest_gap(times: &[i64], from: i64, to: i64) -> i64 {
+    let within: Vec<i64> = times.iter().copied().filter(|at| (from..to).contains(at)).collect();
+    within.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn workers_on_kafka_follow_the_load_up_and_down_and_a_server_that_dies_in_a_change() {
+    let Some(kafka) = Kafka::one() else { return };
+    let mut scaled = Scaled::start(&format!("kafka://{}", kafka.address()));
+    scaled.wait_for(3);
+    let quiet = scaled.load("300");
+    wait_until("there are samples in a row", || {
+        scaled.scaling()["last"]["entry"]["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("at the lower limit"))
+    });
+    // Everything shakes at once.
+    let much = scaled.load("3000");
+    wait_until("a change is under way", || !scaled.scaling()["change"].is_null());
+    scaled.server_dies();
+    scaled.wait_for(6);
+    let done = much.stop_within(Signal::TERM, STOP);
+    assert!(matches!(done.code, Some(0)), "{done}");
+    // It is quiet again: one worker less at a time, down to the limit.
+    scaled.wait_for(3);
+    let last = || scaled.scaling()["last"]["entry"]["reason"].as_str().unwrap_or("").to_owned();
+    wait_until("the lower limit is said", || last().contains("workers at the lower limit (3/3)"));
+    let begun = scaled.begun();
+    let workers: Vec<u64> = begun.iter().map(|it| it.workers).collect();
+    assert_eq!(workers, [6, 5, 4, 3], "{begun:?}");
+    quiet.stop_within(Signal::TERM, STOP).ok();
+    wait_until("all is read", || scaled.get("/api/v1/jobs")["jobs"][0]["numbers"]["lag"] == 0);
+    // The newest three savepoints are kept.
+    wait_until("older savepoints are gone", || {
+        let saved = scaled.get("/api/v1/jobs/coast/savepoints");
+        let saved = saved["savepoints"].as_array().unwrap();
+        let is_ours = |it: &Value| it["name"].as_str().is_some_and(|it| it.starts_with("elastic-"));
+        saved.len() == 3 && saved.iter().all(is_ours)
+    });
+    let replayed = scaled.metric("seismic_replayed_messages");
+    let times = scaled.appended();
+    let before = longest_gap(&times, begun[0].at_ms - 3_000, begun[0].at_ms);
+    eprintln!("longest time without a row before: {before} ms; messages replayed: {replayed}");
+    for change in &begun {
+        let pause = longest_gap(&times, change.at_ms, change.at_ms + 8_000);
+        eprintln!("to {} workers: {pause} ms", change.workers);
+        assert!(pause < 20_000, "{pause} ms");
+    }
+    let done = scaled.server.take().unwrap().stop_within(Signal::TERM, STOP);
+    assert_eq!(done.code, Some(0), "{done}");
+    let args = ["verify", "--complete", "--job", "jobs/coast.toml", "--sink", "csv:rows"];
+    let text = scaled.stage.stage.ok(&args);
+    assert!(text.contains("verified: "), "{text}");
+}
