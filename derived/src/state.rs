@@ -49,8 +49,8 @@ impl Counts {
     /// Whether every record is in exactly one place.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        let parts = [self.gave, self.filtered].into_iter().chain(self.dead.values().copied());
-        parts.fold(Some(0_u64), |sum, part| sum?.checked_add(part)) == Some(self.read)
+        let mut parts = [self.gave, self.filtered].into_iter().chain(self.dead.values().copied());
+        parts.try_fold(0_u64, u64::checked_add) == Some(self.read)
     }
 }
 

@@ -115,7 +115,8 @@ impl Engine {
             return refused(None, "the statement has a zero byte");
         }
         self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens)));
-        let prepared = self.connection.prepare_cached(sql);
+        // One that is kept is compiled without the white space around it, and places would be others.
+        let prepared = self.connection.prepare(sql);
         if let Some(denied) = self.allowed.denied() {
             return Err(context.denied(&denied));
         }
@@ -129,7 +130,8 @@ impl Engine {
                 "the statement has a placeholder (?, :name, @name or $name), and no value",
             );
         }
-        Ok(Query::new(statement, &self.budget, &self.shared))
+        drop(statement);
+        self.again(sql)
     }
 
     /// The same of a statement that [`Engine::prepare`] took before, without checking it again: it is

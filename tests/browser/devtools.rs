@@ -96,6 +96,14 @@ impl Chromium {
     /// Has it do something; what it answers.
     #[track_caller]
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.answer(method, params);
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The same with what it says of an error.
+    #[track_caller]
+    fn answer(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let mut message = json!({ "id": self.last_id, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -103,12 +111,11 @@ impl Chromium {
         }
         self.input.write_all(format!("{message}\0").as_bytes()).unwrap();
         loop {
-            let mut answer = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            let answer = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|error| {
                 panic!("chromium does not answer {method}: {error}");
             });
             if answer["id"] == self.last_id {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].take();
+                return answer;
             }
             self.events.push(answer);
         }
@@ -122,6 +129,21 @@ impl Chromium {
         let mut answer = self.call("Runtime.evaluate", params);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].take()
+    }
+
+    /// Whether an expression holds; not in a page that is just being replaced, as after a reload.
+    #[track_caller]
+    pub fn holds(&mut self, expression: &str) -> bool {
+        let params =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.answer("Runtime.evaluate", params);
+        if answer["error"]["message"].as_str().is_some_and(|why| why.contains("navigated")) {
+            return false;
+        }
+        assert!(answer["error"].is_null(), "{expression}: {answer}");
+        let result = &answer["result"];
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {answer}");
+        result["result"]["value"] == true
     }
 
     /// Presses a key and lets it go.

@@ -32,7 +32,7 @@ fn address(server: &Running) -> String {
 }
 
 fn until(browser: &mut Chromium, what: &str, expression: &str) {
-    wait_until(what, || browser.value(expression) == Value::Bool(true));
+    wait_until(what, || browser.holds(expression));
 }
 
 /// What the page shows of a job, without the separators of its numbers.

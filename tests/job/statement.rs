@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::stage::{Stage, wait_until};
 
 /// The first job of docs/sql.md: disk usage becomes a ratio.
-pub const USAGE: &str = r#"name = "usage"
+pub const USAGE: &str = r#"group = "usage"
+dead_topic = "usage-dead"
 sql = """
 insert into MoniteSink
 select a.JobName, a.UsedGB * 1.0 / a.TotalGB as UsedRatio, a.Threshold as UsedThreshold
@@ -30,7 +31,8 @@ columns = { JobName = "text", UsedRatio = "real", UsedThreshold = "real" }
 "#;
 
 /// The second one: a ratio and its threshold become an alert of 0 or 1.
-pub const ALARM: &str = r#"name = "usage-alarm"
+pub const ALARM: &str = r#"group = "usage-alarm"
+dead_topic = "usage-alarm-dead"
 sql = """
 insert into AlarmSink
 select a.JobName, case when a.UsedRatio - a.UsedThreshold > 0 then 1 else 0 end as AlertOrNot
@@ -82,7 +84,7 @@ pub fn rows(stage: &Stage, group: &str, topic: &str) -> Vec<Value> {
 fn two_jobs_that_are_chained_make_alerts_of_measurements() {
     let stage = stage();
     let check = stage.ok(&["job", "check", "usage.toml"]);
-    assert!(check.contains("is valid: job usage, group usage reads demo-source"), "{check}");
+    assert!(check.contains("is valid: group usage reads demo-source"), "{check}");
     append(
         &stage,
         &[
@@ -155,7 +157,8 @@ fn a_job_runs_until_it_is_stopped_and_continues_where_it_was() {
         .iter()
         .map(|line| format!("{} {:?}", line["JobName"], line["UsedGB"].as_f64().unwrap() / 64.0))
         .collect();
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
 }
 
@@ -166,7 +169,7 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
         (
             "from MoniteDataSource_1",
             "from MoniteSource_1",
-            "f.toml:2: sql: line 3, column 6: there is no table MoniteSource_1; did you mean MoniteDataSource_1?",
+            "f.toml:3: sql: line 3, column 6: there is no table MoniteSource_1; did you mean MoniteDataSource_1?",
         ),
         (
             "insert into MoniteSink",
@@ -182,8 +185,8 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
         ("[input]", "[inputs]", "inputs: there is no such option; did you mean \"input\"?"),
         (
             "key = \"JobName\"",
-            "kye = \"JobName\"",
-            "output.kye: there is no such key; did you mean \"key\"?",
+            "kex = \"JobName\"",
+            "output.kex: there is no such key; did you mean \"key\"?",
         ),
         (
             "UsedGB = \"real\"",
@@ -191,18 +194,14 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
             "UsedGB: \"float\" is no type of a column: write int, real or text",
         ),
         (
-            "name = \"usage\"",
-            "name = \"usage\"\nwindow = \"1s\"",
-            "f.toml:2: it is of jobs that make windows, and this one has sql",
+            "group = \"usage\"",
+            "group = \"usage\"\nwindow = \"1s\"",
+            "f.toml:2: window: it is of jobs that make windows, and this one has sql",
         ),
+        ("group = \"usage\"", "group = \"usage\"\nsink = [\"csv\"]", "sinks take rows of windows"),
         (
-            "name = \"usage\"",
-            "name = \"usage\"\nsink = [\"csv\"]",
-            "f.toml:2: sinks take rows of windows",
-        ),
-        (
-            "name = \"usage\"",
-            "name = \"usage\"\ntopic = \"x\"",
+            "group = \"usage\"",
+            "group = \"usage\"\ntopic = \"x\"",
             "topic: the topic is said in [input] already",
         ),
         ("[output]\nname", "[output]\nformat", "output.format: there is no such key"),
@@ -275,7 +274,8 @@ columns = ["sensor_id text", "window_start_ts int", "ratio real"]
     });
     let mut expected: Vec<_> = expected.map(key).collect();
     let mut found: Vec<_> = rows(&stage, "ratio", "seismic-ratio").iter().map(key).collect();
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert!(found.len() > 50);
     assert_eq!(found, expected);
     let proof = stage.ok(&["verify", "--complete", "--group", "ratio"]);

@@ -57,7 +57,7 @@ fn a_statement_that_cannot_be_is_refused_with_its_place() {
             "select JobName, sum(UsedGB) as UsedRatio, Type as Kind from MoniteDataSource_1 group by 1, 3",
             "not row by row over MoniteDataSource_1",
         ),
-        ("delete from MoniteDataSource_1", "only SELECT is run"),
+        ("delete from MoniteDataSource_1", "may not be modified"),
         (
             "select JobName, 1.0 as UsedRatio, random() as Kind from MoniteDataSource_1",
             "gives another answer each time",

@@ -135,12 +135,15 @@ impl Stage {
             let mut next = span.first;
             let mut reader = topics.reader(&topic, &[(partition, next)]).unwrap();
             while next < span.end {
-                if let Event::Batch(batch) =
-                    reader.read(Duration::from_secs(5), &mut spare).unwrap()
-                {
-                    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    all.extend(batch.messages().map(|it| (text(it.key), it.value.to_vec())));
-                    next = batch.next();
+                match reader.read(Duration::from_secs(5), &mut spare).unwrap() {
+                    Event::Batch(batch) => {
+                        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                        all.extend(batch.messages().map(|it| (text(it.key), it.value.to_vec())));
+                        next = batch.next();
+                    }
+                    // Offsets that a rewind took back have no messages.
+                    Event::CaughtUp(_, at) => next = next.max(at),
+                    other => panic!("{other:?}"),
                 }
             }
         }

@@ -22,6 +22,7 @@ const TRIED: usize = 6;
 
 /// Some of `count` places, by a seed that is printed and that `SEISMIC_SEED` sets; all of them with
 /// `SEISMIC_ALL_PLACES=1`.
+#[allow(clippy::print_stdout, reason = "whoever repeats a failure needs the seed")]
 fn drawn(count: u32) -> Vec<u32> {
     if env::var("SEISMIC_ALL_PLACES").is_ok_and(|it| it == "1") {
         return (0..count).collect();

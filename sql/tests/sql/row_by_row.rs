@@ -107,7 +107,7 @@ fn what_looks_at_several_rows_is_refused_with_its_place_and_the_reason() {
         ),
         (
             "with x as materialized (select Name, used from MoniteSource) select Name from x",
-            "not row by row",
+            "more than once",
         ),
         ("select 1", "does not read MoniteSource"),
         (
@@ -146,7 +146,6 @@ fn each_row_says_which_row_it_was_made_of() {
             "select a.used, b.value from MoniteSource a left join threshold b on a.type = b.type",
             667,
         ),
-        ("select a.used, b.value from MoniteSource a, threshold b where b.value > a.used", 20),
     ] {
         engine.prepare(sql).unwrap();
         engine.check_row_by_row(sql, 0).unwrap();

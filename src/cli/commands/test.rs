@@ -13,7 +13,7 @@ use seismic_queue::Queue;
 use seismic_sinks::csv::{CsvLines, Times};
 use serde::Serialize;
 
-use crate::cli::commands::job::tested::{Args as TellArgs, Passed};
+use crate::cli::commands::job::tested::{Passed, TellArgs};
 use crate::cli::exit::{self, Usage};
 use crate::cli::format::{self, count};
 use crate::cli::json::{self, Content, Value};

@@ -16,6 +16,7 @@ mod topic_table;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use seismic_derived::ROWS;
 use seismic_pipeline::DEAD;
 use seismic_sql::Table;
 
@@ -52,13 +53,17 @@ pub(crate) fn tables(asked: &Asked<'_>) -> anyhow::Result<(Vec<Arc<dyn Table>>, 
     let of_job = |name: &'static str, role: Option<&'static str>, content| {
         TopicTable::of_job(name, Arc::clone(&job), role, content, reading.clone())
     };
+    // Whoever asks of a topic may have no job.
+    let is_of_statement = topic.is_none()
+        && job.open().is_ok_and(|opened| opened.view.job.topics_of(ROWS).next().is_some());
+    let rows = if is_of_statement { Content::Json } else { Content::Rows };
     let input = match topic {
         Some(topic) => TopicTable::found(location, topic, *place, reading.clone())?,
-        None => of_job("input", None, Content::Rows),
+        None => of_job("input", None, rows),
     };
     let tables: Vec<Arc<dyn Table>> = vec![
         Arc::new(input),
-        Arc::new(of_job("rows", None, Content::Rows)),
+        Arc::new(of_job("rows", None, rows)),
         Arc::new(of_job("dead_letters", Some(DEAD), Content::DeadLetters)),
         Arc::new(list_table::sensors(Arc::clone(&job))),
         Arc::new(list_table::checkpoints(Arc::clone(&job))),

@@ -19,7 +19,7 @@ pub(super) fn autoscale() -> Value {
         ("parallelism_max", count()),
         ("partitions", optional("integer")),
         ("wanted_slots", either(list(count()), null())),
-        ("last", either(decision(), null())),
+        ("last", either(scaling_decision(), null())),
         ("change", either(change(), null())),
         ("changes_of_a_day", count()),
         ("cost_s", number()),
@@ -30,7 +30,7 @@ pub(super) fn autoscale() -> Value {
 }
 
 /// A decision, and what became of it.
-pub(super) fn decision() -> Value {
+pub(super) fn scaling_decision() -> Value {
     object(&[("line", text()), ("not_carried_out", optional("string")), ("entry", entry())])
 }
 

@@ -9,7 +9,7 @@ mod versions;
 
 use serde_json::{Map, Value, json};
 
-use self::autoscale::{autoscale, decision, entry, nothing};
+use self::autoscale::{autoscale, entry, nothing, scaling_decision};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
 use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
@@ -92,7 +92,7 @@ pub fn schemas() -> Map<String, Value> {
         ("Transitions", object(&[("transitions", list(transition()))])),
         ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
         ("Autoscale", autoscale()),
-        ("ScalingDecision", decision()),
+        ("ScalingDecision", scaling_decision()),
         ("AutoscaleHistory", object(&[("entries", list(entry()))])),
         ("Nothing", nothing()),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),

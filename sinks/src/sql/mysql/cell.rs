@@ -183,7 +183,7 @@ fn time(bytes: &[u8]) -> Option<i64> {
 
 /// Times that a column can hold, ms since 1970 UTC: the years 1000 to 9999, without the last hours
 /// that the calendar of our library has not.
-const TIMES_MS: std::ops::RangeInclusive<i64> = -30_610_224_000_000..=253_402_207_200_999;
+const TIMES_MS: std::ops::RangeInclusive<i64> = -30_610_224_000_000..=253_402_207_200_000;
 
 /// Appends a time in ms since 1970 as date and time of UTC; `None` where no column can hold it.
 pub(super) fn put_time(ms: i64, into: &mut Vec<u8>) -> Option<()> {

@@ -18,7 +18,7 @@ use crate::trial::Counts;
 
 /// Which server is told.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct TellArgs {
     /// Tell the server at this address that the version of the job with this file has passed the
     /// test, unless rows are not as expected
     #[arg(long, value_name = "URL", requires = "job")]
@@ -45,7 +45,7 @@ pub struct Passed<'a> {
     pub counts: &'a Counts,
 }
 
-impl Args {
+impl TellArgs {
     /// A way to ask it, before the test begins.
     ///
     /// # Errors

@@ -19,5 +19,6 @@ pub mod places;
 pub mod scaler;
 pub mod seen;
 pub mod shown;
-#[cfg(all(test, feature = "kafka"))]
+#[cfg(test)]
+#[cfg(feature = "kafka")]
 mod tests;
