@@ -296,9 +296,13 @@ mod tests {
         #[cfg(feature = "kafka")]
         {
             assert_eq!(of("workers = 3\nqueue = 'kafka://h:9092'\n").unwrap(), 3);
-            let again = "workers = 3\nqueue = 'kafka://h:9092'\n[restart]\ncheckpoint = 'a'\n";
-            let error = of(again).unwrap_err().to_string();
-            assert!(error.contains("restart.checkpoint"), "{error}");
+            // None counts runs from scratch for itself, with a group that the others are not in.
+            for goes_back in ["checkpoint = 'a'", "rerun = 'from-scratch'"] {
+                let again =
+                    format!("workers = 3\nqueue = 'kafka://h:9092'\n[restart]\n{goes_back}\n");
+                let error = of(&again).unwrap_err().to_string();
+                assert!(error.contains("restart.rerun and restart.checkpoint"), "{error}");
+            }
         }
     }
 
