@@ -120,7 +120,7 @@ fn longest_gap(times: &[i64], from: i64, to: i64) -> i64 {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn workers_on_kafka_follow_the_load_up_and_down_and_a_server_that_dies_in_a_change() {
     let Some(kafka) = Kafka::one() else { return };
     let mut scaled = Scaled::start(&format!("kafka://{}", kafka.address()));
