@@ -1,7 +1,7 @@
 //! A log file that is rotated when it is large or from another day; old files are deleted.
 //!
 //! The current file keeps its name; rotated files have the time appended
-//! (`job.log.20260101T000000Z`). There are at most [`FILES`] of these: a log must not fill a disk.
+//! (`job.log.20260101T000000Z`). There are at most `FILES` of these: a log must not fill a disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
