@@ -75,7 +75,7 @@ impl Scaled {
         });
     }
 
-    /// So many records a second until it is ended.
+    /// Produces this many records per second until it is stopped.
     fn load(&self, rate: &str) -> Running {
         let load = ["generate", "--forever", "--sensors", "120", "--partitions", "12"];
         self.stage.stage.spawn(&[&load[..], &["--rate", rate, "--queue", &self.queue]].concat())

@@ -58,6 +58,6 @@ mod tests {
         assert!(!logins.may_pass(now), "it was refused all the time");
         assert!(!logins.may_pass(now + Duration::from_secs(1)));
         let later = now + Duration::from_secs(1) + limits::REFUSED_LOGINS_GAP;
-        assert!(logins.may_pass(later), "it was let in, and is refused anew");
+        assert!(logins.may_pass(later), "it was let in, and is refused again");
     }
 }
