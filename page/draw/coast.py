@@ -7,14 +7,17 @@ TopoJSON:
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
     page/draw/coast.py package/land-110m.json > page/draw/coast.json
 
-What comes out is a list of rings. A ring is the longitude and latitude of its first point and then
-the steps from each point to the next, all in tenths of a degree.
+What comes out is a list of rings, each as one text. A ring is the longitude and latitude of its first
+point and then the steps from each point to the next, all in tenths of a degree. A number is written
+as in a varint: its sign is the lowest bit, digits are of 42, the lowest first, and all but the last
+are 42 more than they stand for. A digit is the character 35 places further.
 """
 
 import json
 import sys
 
 PER_DEGREE = 10
+BASE = 42
 
 
 def rings(topology):
@@ -53,6 +56,17 @@ def steps(points):
     return numbers
 
 
+def word(number):
+    """A number as text."""
+    rest = 2 * number if number >= 0 else -2 * number - 1
+    text = ""
+    while rest >= BASE:
+        text += chr(35 + BASE + rest % BASE)
+        rest //= BASE
+    return text + chr(35 + rest)
+
+
 with open(sys.argv[1], encoding="utf-8") as file:
     land = [steps(points) for points in rings(json.load(file))]
-print(json.dumps([ring for ring in land if len(ring) > 6], separators=(",", ":")))
+land = ["".join(map(word, ring)) for ring in land if len(ring) > 6]
+print(json.dumps(land, separators=(",", ":")))

@@ -9,11 +9,14 @@ import { health, healthWords } from "../health.js";
 const KM_PER_DEGREE = 111.2;
 const CLOSEST = 4000;
 
+const BASE = 42;
 let coast = null;
-// Rings of [longitude, latitude] pairs, flat, from steps of tenths of a degree.
+
+// Rings of [longitude, latitude] pairs, flat, from the texts that coast.py writes.
 async function coastlines() {
   const rings = await (await fetch("/draw/coast.json")).json();
-  return rings.map((steps) => {
+  return rings.map((text) => {
+    const steps = numbers(text);
     let [x, y] = steps;
     const ring = [x / 10, y / 10];
     for (let at = 2; at < steps.length; at += 2) {
@@ -23,6 +26,21 @@ async function coastlines() {
     }
     return ring;
   });
+}
+
+// Digits of 42, the lowest first; all but the last of a number are 42 more. The lowest bit is the sign.
+function numbers(text) {
+  const all = [];
+  let [sum, unit] = [0, 1];
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 35;
+    sum += unit * (digit % BASE);
+    unit *= BASE;
+    if (digit >= BASE) continue;
+    all.push(sum % 2 ? -(sum + 1) / 2 : sum / 2);
+    [sum, unit] = [0, 1];
+  }
+  return all;
 }
 
 export class SensorMap {
