@@ -34,8 +34,9 @@ export function path(strings, ...parts) {
   return strings.reduce((all, text, at) => all + text + (at < parts.length ? encodeURIComponent(parts[at]) : ""), "");
 }
 
-async function ask(method, where, body) {
+async function ask(method, where, body, tag) {
   const more = method === "GET" ? {} : { "X-Seismic-Request": "1", "Content-Type": "application/json" };
+  if (tag) more["If-Match"] = `"${tag}"`;
   const options = { method, headers: { ...headers(), ...more }, cache: "no-store", credentials: "omit" };
   if (body !== undefined) options.body = JSON.stringify(body);
   let answer;
@@ -52,7 +53,9 @@ async function ask(method, where, body) {
 }
 
 export const get = (where) => ask("GET", where);
-export const post = (where, body = {}) => ask("POST", where, body);
+// A change may say which version it is of.
+export const post = (where, body = {}, tag = null) => ask("POST", where, body, tag);
+export const send = ask;
 
 // Who asks, and what they may do.
 export function whoami() {

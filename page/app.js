@@ -6,18 +6,22 @@ import { el, empty, put } from "./dom.js";
 import { jobView } from "./views/job.js";
 import { JobList, jobsView } from "./views/jobs.js";
 import { follow } from "./stream.js";
+import { graphView } from "./views/graph.js";
+import { newJob } from "./views/editor.js";
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 const list = new JobList(document.getElementById("jobs"));
 let [jobs, now, view, shown] = [null, 0, null, null];
 
-// `#/job/NAME/PART`, `#/jobs`, or nothing.
+// `#/job/NAME/PART`, `#/jobs`, `#/graph`, `#/new`, or nothing.
 function place() {
   const [kind, name, part] = location.hash.replace(/^#\//, "").split("/");
   if (kind !== "job" || !name) return { kind };
   try { return { kind, name: decodeURIComponent(name), part }; } catch { return { kind: "jobs" }; }
 }
+
+const OTHERS = { graph: graphView, new: newJob };
 
 function show() {
   if (!jobs) return;
@@ -25,21 +29,25 @@ function show() {
   // A page with one job shows it.
   if (at.kind === "" && jobs.length === 1) at = { kind: "job", name: jobs[0].name };
   const entry = jobs.find((job) => job.name === at.name);
-  const key = entry ? `job ${at.name}/${at.part ?? ""}` : at.name !== undefined ? `gone ${at.name}` : "jobs";
+  const make = entry ? () => jobView(at.name, at.part) : at.name !== undefined ? () => gone(at.name) : OTHERS[at.kind] ?? jobsView;
+  const key = entry ? `job ${at.name}/${at.part ?? ""}` : at.name !== undefined ? `gone ${at.name}` : at.kind in OTHERS ? at.kind : "jobs";
   if (key !== shown) {
     view?.close();
     shown = key;
-    view = entry ? jobView(at.name, at.part) : at.name !== undefined ? gone(at.name) : jobsView();
+    view = make();
     main.replaceChildren(view.node);
     document.title = entry ? `${at.name} – seismic` : "seismic";
   }
-  if (entry) view.update(entry, now);
+  if (entry) view.update(entry, now, jobs);
   else view.update(jobs);
   list.update(jobs, at.name);
 }
 
 function gone(name) {
-  return { node: empty(`There is no job “${name}”`, el("p", {}, el("a", { href: "#/jobs" }, "All jobs"))), update() {}, close() {} };
+  // One that was submitted just now is known with the next event.
+  const node = el("div", {}, el("p", { class: "muted" }, "Loading …"));
+  const timer = setTimeout(() => node.replaceChildren(empty(`There is no job “${name}”`, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")))), 2500);
+  return { node, update() {}, close() { clearTimeout(timer); } };
 }
 
 function askForToken() {

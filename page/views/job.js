@@ -11,18 +11,23 @@ import { checkpoints } from "./checkpoints.js";
 import { configuration } from "./configuration.js";
 import { versions } from "./versions.js";
 import { log } from "./log.js";
+import { graphPart } from "./graph.js";
+import { editorPart } from "./editor.js";
 
 const PARTS = [
   ["overview", "Overview", overview],
+  ["graph", "Graph", graphPart],
   ["dead-letters", "Dead letters", deadLetters],
   ["checkpoints", "Checkpoints", checkpoints],
   ["configuration", "Configuration", configuration],
   ["versions", "Versions", versions],
   ["log", "Log", log],
 ];
+// Reached from the graph.
+const EDIT = ["edit", "Edit", editorPart];
 
 export function jobView(name, wanted) {
-  const [id, , make] = PARTS.find(([part]) => part === wanted) ?? PARTS[0];
+  const [id, , make] = [...PARTS, EDIT].find(([part]) => part === wanted) ?? PARTS[0];
   const state = el("span", { class: "pill" });
   const why = el("span", { class: "muted" });
   const error = el("p", { class: "error-line" });
@@ -33,7 +38,7 @@ export function jobView(name, wanted) {
   const alarms = alarmList(name);
   const part = make(name);
   const link = ([of, title]) =>
-    el("a", { href: `#/job/${encodeURIComponent(name)}/${of}`, "aria-current": of === id ? "page" : "false" }, title);
+    el("a", { href: `#/job/${encodeURIComponent(name)}/${of}`, "aria-current": of === id || (id === "edit" && of === "graph") ? "page" : "false" }, title);
   return {
     node: el("div", {},
       el("div", { class: "job-head" },
@@ -43,7 +48,7 @@ export function jobView(name, wanted) {
       el("dl", { class: "facts" }, FACTS.map(([title], at) => el("div", {}, el("dt", {}, title), facts[at]))),
       el("nav", { class: "parts", "aria-label": "Parts of the job" }, PARTS.map(link)),
       part.node),
-    update(entry, now) {
+    update(entry, now, jobs) {
       put(state, entry.state);
       setState(state, entry.state);
       put(why, `${entry.why} · for ${span(Math.max(0, Math.floor((now - entry.since_ms) / 1000) * 1000)).replace(/\.\d+ s/, " s")}${entry.restarts ? ` · restarted ${entry.restarts} times` : ""}`);
@@ -52,7 +57,7 @@ export function jobView(name, wanted) {
       copy.hidden = !last;
       FACTS.forEach(([, of], at) => put(facts[at], of(entry)));
       buttons.update(entry);
-      part.update?.(entry);
+      part.update?.(entry, jobs);
     },
     close() {
       part.close?.();

@@ -1,6 +1,7 @@
 // The list of jobs, always there, and the table of them where none is chosen.
 
 import { el, empty, put, table } from "../dom.js";
+import { has, may } from "../api.js";
 import { count, rate, span } from "../format.js";
 import { pending } from "./versions.js";
 
@@ -9,6 +10,10 @@ export class JobList {
   constructor(node) {
     this.node = node;
     this.links = new Map();
+    Promise.all([has("get", "/graph"), may("post", "/check")]).then((known) => {
+      [this.hasGraph, this.mayEdit] = known;
+      this.links.clear();
+    }, () => {});
   }
 
   update(jobs, chosen) {
@@ -17,8 +22,11 @@ export class JobList {
       this.links = new Map(jobs.map((job) => [job.name, link(job.name)]));
       this.node.replaceChildren(
         el("a", { class: "all-jobs", href: "#/jobs" }, "All jobs"),
+        el("a", { class: "all-jobs", href: "#/graph", hidden: !this.hasGraph }, "Graph"),
+        el("a", { class: "all-jobs", href: "#/new", hidden: !this.mayEdit }, "New job"),
         ...[...this.links.values()].map(({ node }) => node));
     }
+    for (const it of this.node.querySelectorAll(".all-jobs")) it.setAttribute("aria-current", it.hash === location.hash ? "page" : "false");
     for (const job of jobs) {
       const { node, state, rate: shown } = this.links.get(job.name);
       node.setAttribute("aria-current", job.name === chosen ? "page" : "false");
@@ -39,10 +47,10 @@ function link(name) {
 export const isOn = (state) => state === "running" || state === "degraded";
 
 // How well a state is, as a class.
-export function setState(node, state) {
-  const kind = { running: "ok", finished: "ok", degraded: "warn", restarting: "warn", starting: "warn", draining: "warn", failed: "bad" };
-  node.dataset.health = kind[state] ?? "off";
-}
+const HEALTH = { running: "ok", finished: "ok", degraded: "warn", restarting: "warn", starting: "warn", draining: "warn", failed: "bad" };
+export const health = (state) => HEALTH[state] ?? "off";
+
+export function setState(node, state) { node.dataset.health = health(state); }
 
 export function pill(state) {
   const node = el("span", { class: "pill" }, state);
@@ -76,7 +84,7 @@ export function jobsView() {
 
 function noJobs() {
   return empty("No jobs yet",
-    el("p", {}, "A job reads records from a topic and writes one row per sensor and second. Make a job file, give it a name, and submit it:"),
+    el("p", {}, "A job reads records from a topic and writes one row per sensor and second. ", el("a", { href: "#/new" }, "Make one here"), ", or make a job file, give it a name, and submit it:"),
     el("pre", {}, "seismic job init coast.toml\nseismic job submit coast.toml --start"),
     el("p", {}, "A server that was started with ", el("code", {}, "--jobs DIR"), " runs the files of that folder. To see a job at work first:"),
     el("pre", {}, "seismic serve --demo"));

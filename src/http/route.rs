@@ -41,6 +41,8 @@ pub struct Route {
     /// Whether those may ask who do not reach all jobs, though the path names none: it leaves out
     /// what they do not reach.
     pub is_for_some_jobs: bool,
+    /// Whether it changes nothing, though it is no `GET`: it is in no audit log.
+    pub only_looks: bool,
     /// Whether `If-Match` counts.
     pub has_versions: bool,
     /// What answers.
@@ -110,6 +112,7 @@ impl Route {
             is_open: false,
             right: None,
             is_for_some_jobs: false,
+            only_looks: false,
             has_versions: false,
             handler,
         }
@@ -175,6 +178,13 @@ impl Route {
     #[must_use]
     pub fn for_some_jobs(mut self) -> Route {
         self.is_for_some_jobs = true;
+        self
+    }
+
+    /// It changes nothing, though it takes a body.
+    #[must_use]
+    pub fn only_looks(mut self) -> Route {
+        self.only_looks = true;
         self
     }
 

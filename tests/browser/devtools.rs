@@ -152,6 +152,7 @@ impl Chromium {
             "Tab" => 9,
             "Enter" => 13,
             "Escape" => 27,
+            "ArrowRight" => 39,
             _ => 32,
         };
         let text = if key == "Enter" { "\r" } else { "" };

@@ -2,6 +2,7 @@
 
 mod access;
 mod devtools;
+mod graph;
 mod screenshots;
 mod versions;
 

@@ -106,6 +106,6 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let tour =
         Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
     let routes = call_every_route(&client, &tour);
-    assert!(routes >= 47, "{routes}");
+    assert!(routes >= 50, "{routes}");
     server.stop_within(Signal::TERM, STOP).ok();
 }

@@ -1,6 +1,7 @@
 //! JSON Schemas of requests and responses of the API.
 
 mod autoscale;
+mod editor;
 mod served;
 mod shape;
 mod stored;
@@ -10,6 +11,7 @@ mod versions;
 use serde_json::{Map, Value, json};
 
 use self::autoscale::{autoscale, entry, nothing, scaling_decision};
+use self::editor::{check, checked, graph, new_draft};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
 use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
@@ -82,6 +84,11 @@ pub fn schemas() -> Map<String, Value> {
         ("Decision", decision()),
         ("Decided", decided_version()),
         ("TestResult", test_result()),
+        ("NewDraft", new_draft()),
+        ("JobSchema", json!({ "type": "object", "required": ["properties"] })),
+        ("Check", check()),
+        ("Checked", checked()),
+        ("Graph", graph()),
         ("Draft", object(&[("draft", either(draft(), null()))])),
         ("SavedDraft", object(&[("revision", count()), ("faults", list(text()))])),
         ("Comment", optional_object(&[("comment", optional("string"))])),

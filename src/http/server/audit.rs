@@ -71,7 +71,8 @@ impl Audit {
 
     /// Notes what became of a change. It is called from a blocking thread.
     pub fn note_answer(&self, route: &Route, call: &Call, answered: &Result<Reply, ApiError>) {
-        if let Some(auditor) = self.auditor.as_ref().filter(|_| is_write(&route.method)) {
+        let is_noted = is_write(&route.method) && !route.only_looks;
+        if let Some(auditor) = self.auditor.as_ref().filter(|_| is_noted) {
             auditor.note(mutation_of(route, call, answered));
         }
     }

@@ -18,6 +18,7 @@ pub fn schema() -> Value {
             let former = json!({
                 "type": "integer",
                 "deprecated": true,
+                "x-same-as": key.name,
                 "description": format!("{} as a number of ms", key.name),
             });
             properties.insert(format!("{}_ms", key.name), former);
@@ -37,7 +38,7 @@ pub fn schema() -> Value {
                 if let Some((_, second)) = key.with_unit().and_then(|name| name.split_once('.')) {
                     let what = format!("{name} as a time with a unit, as in \"60s\"");
                     of_table["properties"][second] =
-                        json!({ "type": "string", "description": what });
+                        json!({ "type": "string", "x-same-as": name, "description": what });
                 }
             }
         }
@@ -57,12 +58,14 @@ pub fn schema() -> Value {
     }
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
-        let property = properties.get(name).cloned().unwrap_or_default();
+        let mut property = properties.get(name).cloned().unwrap_or_default();
+        property["x-same-as"] = Value::String(name.to_owned());
         properties.insert(other.to_owned(), property);
     }
     let store = properties.get("store").cloned().unwrap_or_default();
     let mut home = store;
     home["deprecated"] = Value::Bool(true);
+    home["x-same-as"] = Value::String("store".to_owned());
     properties.insert("home".to_owned(), home);
     let mut of_env = properties.clone();
     of_env.remove("name");
@@ -94,17 +97,27 @@ fn environments(properties: Map<String, Value>) -> Value {
 fn of_statement(name: &str, keys: &[&str]) -> Value {
     let mut table = table_of(name);
     for key in keys {
-        table["properties"][*key] = json!({ "type": "string" });
+        let help = match *key {
+            "topic" => "The topic",
+            "of" => "Group of the job whose results are read; without it, a topic of the queue is",
+            "key" => "Column that is the key of its messages",
+            _ => "What the statement calls it",
+        };
+        table["properties"][*key] = json!({ "type": "string", "description": help });
     }
     let kind = json!({ "enum": ["int", "real", "text"] });
     table["properties"]["columns"] = json!({
+        "description": "Name and type of each column, as `sensor_id text`; types are int, real and text",
         "oneOf": [
             { "type": "object", "additionalProperties": kind },
             { "type": "array", "items": { "type": "string", "pattern": "^\\S+ (int|real|text)$" } },
         ],
     });
     if name == "input" {
-        table["properties"]["format"] = json!({ "enum": ["json", "windows"] });
+        table["properties"]["format"] = json!({
+            "enum": ["json", "windows"],
+            "description": "Whether messages are lines of JSON, or rows of windows, whose columns are known",
+        });
     }
     table
 }

@@ -30,6 +30,7 @@
 //! inspects a job accepts the file too, and reads the location of the job from it: queue, store,
 //! group and Kafka settings. Every command reports all errors of a file at once.
 
+pub mod edit;
 pub mod envs;
 mod instance;
 pub mod keys;

@@ -1,22 +1,46 @@
 //! Drafts: a job file that is saved without a version, may be wrong, and is submitted later. There
 //! is one for each job; whoever did not see the newest one is refused.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{accepted, body, known, refusal};
+use super::editor::{base, changed};
 use super::looked::described;
-use super::submission::{Submission, add, authorship};
+use super::submission::{add, authorship};
 use crate::http::{ApiError, Call, Reply};
 use crate::job::JobSpec;
+use crate::job::file::edit::Edit;
 use crate::job::file::without_secrets;
 use crate::serve::state::drafts::Draft;
+use crate::serve::state::versions::Authorship;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::order::{Begin, Description};
 use crate::time::{now_ms, show_ms};
 
 /// Tags of drafts begin with this, so that none is taken for a version.
 const TAG: &str = "draft-";
+
+/// A draft as it is saved: a text, or changes of the draft or version that there is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDraft {
+    #[serde(default)]
+    text: Option<String>,
+    /// Changes, instead of a text.
+    #[serde(default)]
+    set: Vec<Edit>,
+    #[serde(default)]
+    file: Option<String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    #[serde(default)]
+    env: Option<String>,
+    #[serde(default)]
+    comment: Option<String>,
+}
 
 /// Why a draft is submitted.
 #[derive(Debug, Deserialize)]
@@ -48,9 +72,9 @@ pub fn show(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 /// Saves a draft. Nothing of it has to be right.
 pub fn save(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
-    let (description, by) = body::<Submission>(call)?.into_parts(call)?;
     let before = server.state().draft(&name).map_err(|error| refusal(&error))?;
     check_before(call, &name, before.as_ref())?;
+    let (description, by) = described_by(call, server, &name, before.as_ref())?;
     let base = match &before {
         Some(before) => before.base,
         None => server.state().newest_version(&name).map_err(|error| refusal(&error))?,
@@ -60,6 +84,38 @@ pub fn save(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let revision = saved.map_err(|error| refusal(&error))?;
     let answer = json!({ "revision": revision, "faults": faults });
     Ok(Reply::Tagged(answer, format!("{TAG}{revision}")))
+}
+
+/// What is to be saved: a text with all that it takes, or what there is with changes.
+fn described_by(
+    call: &Call,
+    server: &Supervisor,
+    name: &str,
+    before: Option<&Draft>,
+) -> Result<(Description, Authorship), ApiError> {
+    let NewDraft { text, set, file, variables, env, comment } = body(call)?;
+    let by = authorship(call, comment)?;
+    if let Some(text) = text {
+        let file = file.unwrap_or_else(|| "job.toml".to_owned());
+        let whole = Description { text, file, variables, env, ..Description::default() };
+        return Ok((changed(whole, &set)?, by));
+    }
+    if set.is_empty() || file.is_some() || !variables.is_empty() || env.is_some() {
+        let why = "the body: write a text with all that belongs to it, or `set` with changes alone";
+        return Err(ApiError::bad_request(why));
+    }
+    let base = base(server, name, before)?;
+    // Changes are of what somebody saw.
+    match call.if_match() {
+        Some(seen) if seen != base.tag && seen != "*" => Err(ApiError::new(
+            "precondition_failed",
+            format!(
+                "job {name} is at {} by now, not at {seen}: look at it, then change it",
+                base.tag
+            ),
+        )),
+        _ => Ok((changed(base.description, &set)?, by)),
+    }
 }
 
 /// Forgets the draft, if there is one.

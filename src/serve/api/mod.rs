@@ -7,6 +7,7 @@ mod autoscale;
 mod configuration;
 mod copy;
 mod drafts;
+mod editor;
 mod jobs;
 mod looked;
 mod promotion;

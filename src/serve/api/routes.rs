@@ -11,7 +11,7 @@ use super::asking::{accepted, body, known, refusal, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
-    approvals, audit, autoscale, configuration, copy, drafts, promotion, tokens, versions,
+    approvals, audit, autoscale, configuration, copy, drafts, editor, promotion, tokens, versions,
 };
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
@@ -124,6 +124,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     .chain(approvals::routes(server))
     .chain(tokens::routes(server))
     .chain(autoscale::routes(server))
+    .chain(editor::routes(server))
     .collect()
 }
 
@@ -156,7 +157,7 @@ fn of_versions(server: &Arc<Handle>) -> Vec<Route> {
             .handled(with(server, drafts::show)),
         Route::new(Method::PUT, DRAFT, "Save a draft; it is no version, and may be wrong")
             .needs(Right::Submit)
-            .takes("Submission")
+            .takes("NewDraft")
             .gives("SavedDraft")
             .versioned()
             .handled(with(server, drafts::save)),

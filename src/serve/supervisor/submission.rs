@@ -124,6 +124,18 @@ impl Supervisor {
         Ok(Submitted { name, version, is_new_version })
     }
 
+    /// Why the job has not its places for itself: the one with which it would share one.
+    #[must_use]
+    pub fn rival_of(
+        &self,
+        name: &str,
+        spec: &JobSpec,
+        service: &Service,
+        rerun: u32,
+    ) -> Option<Usage> {
+        self.check_rivals(name, spec, service, rerun).err()
+    }
+
     /// Whether the job has its places for itself.
     ///
     /// # Errors

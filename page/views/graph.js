@@ -1,0 +1,145 @@
+// Jobs as a graph, with what flows on its edges; the chain of one job, or all of them.
+
+import { el, empty, every, section } from "../dom.js";
+import { get, has, may, path } from "../api.js";
+import { GraphCanvas } from "../graph/canvas.js";
+import { rate } from "../format.js";
+import { health } from "./jobs.js";
+
+const LABELS = { source: "Source", topic: "Topic", operator: "Operator", sink: "Sink" };
+
+export const graphView = () => view(null);
+export const graphPart = (job) => view(job);
+
+function view(job) {
+  let [graphs, jobs, marks, seen] = [null, [], null, ""];
+  const rates = new Rates();
+  const note = el("p", { class: "muted" });
+  const body = el("div", {});
+  const canvas = new GraphCanvas(job ? `Graph of ${job}` : "Graph of all jobs", (id) => {
+    const name = owner(id);
+    if (name) location.hash = `#/job/${encodeURIComponent(name)}/${name === job ? "edit" : "graph"}`;
+  });
+  const compare = el("select", { "aria-label": "Compare with", hidden: true, onchange: () => mark() });
+  const edit = el("a", { class: "button", hidden: true, href: job ? `#/job/${encodeURIComponent(job)}/edit` : "#/new" }, job ? "Edit" : "New job");
+  may("post", "/check").then((is) => { edit.hidden = !is; }, () => {});
+  const owner = (id) => (id.startsWith("job ") ? graphs.find((it) => it.nodes.some((node) => node.id === id))?.name : null);
+
+  const draw = () => {
+    if (!graphs) return;
+    const chain = job ? chainOf(job, graphs) : graphs;
+    const { nodes, edges } = merged(chain, jobs, rates);
+    if (marks) for (const node of nodes) node.mark = marked(node, job, marks);
+    const away = marks?.away ?? [];
+    note.textContent = !marks ? "" : marks.changes.length ? `Changed since version ${marks.from}: ${marks.changes.map(({ key }) => key).join(", ")}${away.length ? `; gone: ${away.join(", ")}` : ""}` : `As version ${marks.from}`;
+    canvas.put(nodes, edges);
+  };
+  const mark = async () => {
+    const from = Number(compare.value);
+    marks = null;
+    if (from) {
+      const { semantics, other } = await get(`${path`/jobs/${job}/diff`}?from=${from}`);
+      const changes = [...semantics, ...other];
+      const sink = changes.find(({ key }) => key === "sink");
+      const [before, after] = [sink?.from ?? [], sink?.to ?? []];
+      marks = { from, changes, before, away: before.filter((it) => !after.includes(it)) };
+    }
+    draw();
+  };
+  const stop = every(5000, async () => {
+    if (!(await has("get", "/graph"))) return body.replaceChildren(empty("Only a server knows it", el("p", {}, el("code", {}, "seismic serve"))));
+    ({ jobs: graphs } = await get("/graph"));
+    if (!graphs.length) body.replaceChildren(empty("No jobs yet", el("p", {}, "A job that is made here is a file as any other.")));
+    else if (!canvas.node.isConnected) body.replaceChildren(canvas.node);
+    draw();
+    if (!job) return;
+    const { newest, versions } = await get(`${path`/jobs/${job}/versions`}?limit=100`);
+    if (seen === String(newest)) return;
+    seen = String(newest);
+    const older = versions.filter(({ number }) => number < newest);
+    compare.hidden = !older.length;
+    compare.replaceChildren(el("option", { value: "" }, "no comparison"), ...older.map(({ number, author }) => el("option", { value: number }, `since version ${number} of ${author}`)));
+  });
+  const node = section(job ? "Graph" : "All jobs", note, body);
+  node.querySelector(".panel-head").append(el("div", { class: "row-buttons" }, compare, edit));
+  return {
+    node,
+    update(...given) {
+      // Of one job, its entry comes first.
+      jobs = given.at(-1);
+      rates.add(jobs);
+      draw();
+    },
+    close() { stop(); canvas.close(); },
+  };
+}
+
+// The jobs that read what this one writes, or write what it reads, and so on.
+function chainOf(job, graphs) {
+  const chain = new Set(graphs.filter(({ name }) => name === job));
+  const topics = new Set();
+  for (let size = -1; size !== chain.size;) {
+    size = chain.size;
+    for (const graph of graphs) {
+      const theirs = graph.nodes.filter(({ kind }) => kind === "topic").map(({ id }) => id);
+      if (chain.has(graph) || theirs.some((id) => topics.has(id))) {
+        chain.add(graph);
+        theirs.forEach((id) => topics.add(id));
+      }
+    }
+  }
+  // What it says of a topic goes before what others say of it.
+  return [...chain].sort((a, b) => (b.name === job) - (a.name === job));
+}
+
+// One graph of several, in which each topic is once, and nothing leads to one that a job writes but that job.
+function merged(graphs, jobs, rates) {
+  const nodes = new Map();
+  let edges = [];
+  for (const graph of graphs) {
+    const entry = jobs.find((it) => it.name === graph.name);
+    for (const node of graph.nodes) {
+      if (nodes.has(node.id)) continue;
+      const isOperator = node.kind === "operator";
+      nodes.set(node.id, { ...node, job: graph.name, label: isOperator ? graph.name : LABELS[node.kind], health: isOperator && entry ? health(entry.state) : null });
+    }
+    edges.push(...graph.edges.map((edge) => ({ ...edge, text: rates.text(graph.name, edge) })));
+  }
+  const written = new Set(edges.filter(({ from }) => from.startsWith("job ")).map(({ to }) => to));
+  edges = edges.filter(({ from, to }) => !(from.startsWith("source ") && written.has(to)));
+  const isEnd = (id) => edges.some(({ from }) => from === id);
+  return { nodes: [...nodes.values()].filter(({ id, kind }) => kind !== "source" || isEnd(id)), edges };
+}
+
+function marked(node, job, { changes, before }) {
+  if (node.job !== job) return null;
+  const isOf = (key) => node.keys.some((it) => key === it || key.startsWith(`${it}.`));
+  const found = changes.filter(({ key }) => isOf(key));
+  if (!found.length || (node.kind === "sink" && before.includes(node.detail))) return null;
+  const shown = (value) => (value === null || value === undefined ? "none" : typeof value === "string" ? value : JSON.stringify(value));
+  return node.kind === "sink" ? "new" : found.map(({ key, from, to }) => `${key}: ${shown(from)} → ${shown(to)}`).join("; ");
+}
+
+// How much a second flows on each edge, from one event to a later one.
+class Rates {
+  constructor() { this.last = new Map(); }
+
+  add(jobs) {
+    for (const { name, point, sinks } of jobs) {
+      const now = { at: point.at_ms, read: point.records_per_s, rows: point.rows, dead_letters: point.dead_letters, sinks: sinks.map(({ rows }) => rows) };
+      const { newest, before } = this.last.get(name) ?? { newest: now, before: now };
+      if (now.at - newest.at < 900) { newest.read = now.read; this.last.set(name, { newest, before }); continue; }
+      this.last.set(name, { newest: now, before: newest });
+    }
+  }
+
+  text(job, { flow, sink }) {
+    const found = this.last.get(job);
+    if (!found || flow === "none") return "";
+    const { newest, before } = found;
+    if (flow === "read") return `${rate(newest.read)}/s`;
+    const [now, past] = flow === "sink" ? [newest.sinks[sink], before.sinks[sink]] : [newest[flow], before[flow]];
+    const s = (newest.at - before.at) / 1000;
+    return now === undefined || !s ? "" : `${rate(Math.max(0, now - (past ?? now)) / s)}/s`;
+  }
+}
