@@ -4,6 +4,7 @@ pub mod access;
 mod alarms;
 mod begin;
 mod container;
+mod environments;
 mod folder;
 mod life;
 mod limits;

@@ -3,6 +3,7 @@
 mod approvals;
 mod attacks;
 mod environments;
+mod promotion;
 mod routes;
 mod story;
 mod tls;
@@ -32,8 +33,15 @@ impl Guarded {
     /// The same with what its file says, and with further options.
     pub fn start_with(config: &str, options: &[&str]) -> Guarded {
         let stage = ServeStage::with_records(&["--records", "500"]);
-        let root = make_root(&stage);
+        make_root(&stage);
         std::fs::write(stage.stage.path("serve.toml"), config).unwrap();
+        Guarded::again(stage, options)
+    }
+
+    /// The next server of such a stage.
+    pub fn again(stage: ServeStage, options: &[&str]) -> Guarded {
+        let root = std::fs::read_to_string(stage.stage.path("root.token")).unwrap();
+        let root = root.trim().to_owned();
         let http = "127.0.0.1:0,requests_per_s=100000";
         let args = ["serve", "--http", http, "--config", "serve.toml"];
         let server = stage.stage.spawn(&[&args[..], options].concat());
