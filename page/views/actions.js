@@ -12,6 +12,8 @@ const ALL = [
   { name: "start", title: "Start", route: "/jobs/{name}/start", fits: [...OFF, "degraded"] },
   { name: "resume", title: "Resume", route: "/jobs/{name}/resume", fits: ["paused"] },
   { name: "pause", title: "Pause", route: "/jobs/{name}/pause", fits: ["running", "degraded", "starting"] },
+  { name: "archive", title: "Archive", route: "/jobs/{name}/archive", fits: [...ON, ...OFF, "draining"], asks: "It is stopped and put away. Everything of it is kept, and it can be brought back." },
+  { name: "unarchive", title: "Bring back", route: "/jobs/{name}/unarchive", fits: OFF, ofArchived: true },
   { name: "stop", title: "Stop", route: "/jobs/{name}/stop", fits: ON, asks: "It makes its last commits and ends. Start it again at any time." },
 ];
 
@@ -25,7 +27,7 @@ export function actions(job) {
   return {
     node: el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons, save),
     update(entry) {
-      ALL.forEach((action, at) => { buttons[at].hidden = !known[at] || !action.fits.includes(entry.state); });
+      ALL.forEach((action, at) => { buttons[at].hidden = !known[at] || !action.fits.includes(entry.state) || Boolean(action.ofArchived) !== Boolean(entry.is_archived); });
       save.hidden = !saves;
     },
   };

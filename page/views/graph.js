@@ -27,7 +27,8 @@ function view(job) {
 
   const draw = () => {
     if (!graphs) return;
-    const chain = job ? chainOf(job, graphs) : graphs;
+    const isAway = ({ name }) => jobs.some((it) => it.name === name && it.is_archived);
+    const chain = job ? chainOf(job, graphs) : graphs.filter((it) => !isAway(it));
     const { nodes, edges } = merged(chain, jobs, rates);
     if (marks) for (const node of nodes) node.mark = marked(node, job, marks);
     const away = marks?.away ?? [];

@@ -49,8 +49,8 @@ export function jobView(name, wanted) {
       el("nav", { class: "parts", "aria-label": "Parts of the job" }, PARTS.map(link)),
       part.node),
     update(entry, now, jobs) {
-      put(state, entry.state);
-      setState(state, entry.state);
+      put(state, entry.is_archived ? "archived" : entry.state);
+      setState(state, entry.is_archived ? "archived" : entry.state);
       put(why, `${entry.why} · for ${span(Math.max(0, Math.floor((now - entry.since_ms) / 1000) * 1000)).replace(/\.\d+ s/, " s")}${entry.restarts ? ` · restarted ${entry.restarts} times` : ""}`);
       put(error, entry.last_error && entry.state !== "running" && !entry.why.includes(entry.last_error) ? entry.last_error : "");
       last = entry.last_error ? `job ${name} is ${entry.state} since ${moment(entry.since_ms)} UTC: ${entry.why}\nlast error: ${entry.last_error}` : "";

@@ -1,6 +1,6 @@
 // The list of jobs, always there, and the table of them where none is chosen.
 
-import { el, empty, put, table } from "../dom.js";
+import { el, empty, put, section, table } from "../dom.js";
 import { has, may } from "../api.js";
 import { count, rate, span } from "../format.js";
 import { pending } from "./versions.js";
@@ -16,7 +16,9 @@ export class JobList {
     }, () => {});
   }
 
-  update(jobs, chosen) {
+  update(all, chosen) {
+    // Those that are put away are in the table of all.
+    const jobs = all.filter((job) => !job.is_archived || job.name === chosen);
     const names = jobs.map((job) => job.name);
     if (names.join("\n") !== [...this.links.keys()].join("\n")) {
       this.links = new Map(jobs.map((job) => [job.name, link(job.name)]));
@@ -66,17 +68,19 @@ export function jobsView() {
   return {
     node: el("div", {}, waiting.node, node),
     update(jobs) {
-      const now = JSON.stringify(jobs.map((job) => [job.name, job.state, job.why, Math.round(job.point.at_ms / 1000)]));
+      const now = JSON.stringify(jobs.map((job) => [job.name, job.state, job.is_archived, job.why, Math.round(job.point.at_ms / 1000)]));
       // A link that has the focus keeps it until the numbers are looked at again.
       if (now === seen || node.contains(document.activeElement)) return;
       seen = now;
       if (!jobs.length) return node.replaceChildren(noJobs());
       const columns = [["Job"], ["State"], ["Records/s", "num"], ["Lag", "num"], ["Event latency", "num"], ["Sensors", "num"], ["Restarts", "num"], ["Why", "wide"]];
-      const rows = jobs.map((job) => [
-        el("a", { href: `#/job/${encodeURIComponent(job.name)}` }, job.name), pill(job.state), rate(job.point.records_per_s),
+      const rows = (some) => some.map((job) => [
+        el("a", { href: `#/job/${encodeURIComponent(job.name)}` }, job.name), pill(job.is_archived ? "archived" : job.state), rate(job.point.records_per_s),
         count(job.point.lag), span(job.point.event_latency_ms), count(job.sensors), count(job.restarts), job.why,
       ]);
-      node.replaceChildren(el("h1", {}, "Jobs"), el("div", { class: "panel" }, table("Jobs", columns, rows)));
+      const away = jobs.filter((job) => job.is_archived);
+      node.replaceChildren(el("h1", {}, "Jobs"), el("div", { class: "panel" }, table("Jobs", columns, rows(jobs.filter((job) => !job.is_archived)))),
+        away.length ? section("Archived", table("Archived", columns, rows(away))) : "");
     },
     close() { waiting.close(); },
   };

@@ -38,6 +38,8 @@ pub struct JobEntry {
     pub last_error: Option<String>,
     /// How often it was restarted on its own.
     pub restarts: u64,
+    /// Whether it is put away: it is not started before it is brought back.
+    pub is_archived: bool,
     /// Its alarms, and what of them has not arrived.
     pub alarms: AlarmCounts,
     /// What it has counted and measured, over all its workers.

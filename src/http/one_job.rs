@@ -84,6 +84,7 @@ impl OneJob {
             last_error,
             // It is restarted by whoever runs this process.
             restarts: 0,
+            is_archived: false,
             alarms: AlarmCounts::default(),
             numbers,
             past: None,

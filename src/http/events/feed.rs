@@ -98,6 +98,7 @@ fn shown(job: &JobEntry, last: Option<&JobNumbers>) -> Value {
         "why": job.why,
         "last_error": job.last_error,
         "restarts": job.restarts,
+        "is_archived": job.is_archived,
         "sensors": numbers.sensors,
         "open_windows": numbers.open_windows,
         "counts": numbers.counts,

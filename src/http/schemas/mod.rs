@@ -151,6 +151,7 @@ fn job_entry() -> Value {
         ("why", text()),
         ("last_error", optional("string")),
         ("restarts", count()),
+        ("is_archived", flag()),
         ("alarms", object(&[("raised", count()), ("waiting", count()), ("undelivered", count())])),
         ("numbers", reference("Numbers")),
     ])

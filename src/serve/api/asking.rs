@@ -51,6 +51,12 @@ pub fn refusal(error: &anyhow::Error) -> ApiError {
     }
 }
 
+/// What was asked for was not taken in, and may be asked for again.
+#[must_use]
+pub fn unavailable(error: &anyhow::Error) -> ApiError {
+    ApiError::new("unavailable", format!("{error:#}"))
+}
+
 /// The job that the path names.
 ///
 /// # Errors

@@ -61,6 +61,7 @@ fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry 
         why: standing.why,
         last_error: standing.last_error,
         restarts: processes.iter().map(|process| process.life.saved().restarts_total).sum(),
+        is_archived: job.life.saved().archived.is_some(),
         alarms,
         numbers: workers::numbers(&processes).map_or_else(at_rest, |(_, numbers)| numbers),
         past,

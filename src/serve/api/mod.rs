@@ -1,6 +1,7 @@
 //! The server over HTTP: its jobs for the routes that every job has, and routes of its own.
 
 mod approvals;
+mod archive;
 mod asking;
 mod audit;
 mod autoscale;

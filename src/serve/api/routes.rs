@@ -7,11 +7,12 @@ use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::asking::{accepted, body, known, refusal, with};
+use super::asking::{accepted, body, known, refusal, unavailable, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
-    approvals, audit, autoscale, configuration, copy, drafts, editor, promotion, tokens, versions,
+    approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion, tokens,
+    versions,
 };
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
@@ -78,7 +79,16 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .handled(with(server, pause)),
         post("/api/v1/jobs/{name}/resume", "Read again")
             .needs(Right::Operate)
-            .handled(with(server, |call, server| act(call, server, Input::Resume))),
+            .handled(with(server, resume)),
+        post(
+            "/api/v1/jobs/{name}/archive",
+            "Stop a job and put it away: all of it is kept, and it is not started before it is brought back",
+        )
+        .needs(Right::Operate)
+        .handled(with(server, archive::archive)),
+        post("/api/v1/jobs/{name}/unarchive", "Bring back a job that was put away; start it then")
+            .needs(Right::Operate)
+            .handled(with(server, archive::unarchive)),
         post("/api/v1/jobs/{name}/copy", "Submit a copy under another name, also as a fork")
             .needs(Right::Submit)
             .takes("Copy")
@@ -212,6 +222,7 @@ fn copied_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
 
 fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
+    archive::check(&name, server)?;
     let Start { from_checkpoint, from } = body(call)?;
     server.take_approved(&name).map_err(|error| refusal(&error))?;
     let begin = Begin { from_checkpoint, from, of_store: None };
@@ -225,9 +236,10 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     accepted()
 }
 
-fn act(call: &Call, server: &mut Supervisor, input: Input) -> Result<Reply, ApiError> {
+fn resume(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
-    server.ask(&name, input).map_err(|error| unavailable(&error))?;
+    archive::check(&name, server)?;
+    server.ask(&name, Input::Resume).map_err(|error| unavailable(&error))?;
     accepted()
 }
 
@@ -235,11 +247,6 @@ fn pause(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     server.pause(&name).map_err(|error| unavailable(&error))?;
     accepted()
-}
-
-/// What was asked for was not taken in, and may be asked for again.
-fn unavailable(error: &anyhow::Error) -> ApiError {
-    ApiError::new("unavailable", format!("{error:#}"))
 }
 
 /// What a call that copies a job describes, where it begins, and the job that is copied.

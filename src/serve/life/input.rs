@@ -31,6 +31,10 @@ pub enum Input {
     },
     /// Someone wants it to read again.
     Resume,
+    /// Somebody of this name puts it away: it ends, and is not started.
+    Archive(String),
+    /// Someone brings it back. It does not run by that.
+    Unarchive,
     /// The server that had its worker is gone, and so is the worker.
     Orphaned(Ending),
     /// A worker of an earlier server is there and answers.

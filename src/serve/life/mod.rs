@@ -15,7 +15,7 @@ mod tests;
 use std::collections::VecDeque;
 
 pub use self::input::{Act, Doing, Input, Intent};
-pub use self::saved::Saved;
+pub use self::saved::{Archived, Saved};
 use self::state::{Standing, State};
 use crate::job::service::restart::RestartPolicy;
 use crate::serve::pressure::Level;
@@ -56,6 +56,7 @@ impl Life {
             overdue: None,
             pauses_in_place: false,
             yields: None,
+            archived: None,
         };
         Life { policy, is_bounded, is_of_sinks: false, saved }
     }
@@ -91,10 +92,19 @@ impl Life {
     /// Applies an input; returns the actions, in order, for after the life is stored.
     pub fn step(&mut self, now_ms: i64, input: Input) -> Vec<Act> {
         match input {
+            Input::Start | Input::Resume if self.saved.archived.is_some() => vec![],
             Input::Start => self.start(now_ms),
             Input::Stop => self.stop(now_ms),
             Input::Pause { worker_can_stay } => self.pause(now_ms, worker_can_stay),
             Input::Resume => self.resume(now_ms),
+            Input::Archive(by) => {
+                self.saved.archived.get_or_insert(Archived { at_ms: now_ms, by });
+                self.stop(now_ms)
+            }
+            Input::Unarchive => {
+                self.saved.archived = None;
+                vec![]
+            }
             Input::Orphaned(ending) => self.ended(now_ms, &ending, "the server was started again"),
             Input::Ended(ending) => self.ended(now_ms, &ending, "it was started"),
             Input::Adopted => Vec::new(),

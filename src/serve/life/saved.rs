@@ -37,4 +37,16 @@ pub struct Saved {
     /// How much of it works, and why; it gives the rest to jobs of higher priorities.
     #[serde(default)]
     pub yields: Option<(Level, String)>,
+    /// That it is put away: it is not started before it is brought back.
+    #[serde(default)]
+    pub archived: Option<Archived>,
+}
+
+/// Who put a job away, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// When, ms since 1970 UTC.
+    pub at_ms: i64,
+    /// Who.
+    pub by: String,
 }

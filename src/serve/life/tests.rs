@@ -36,6 +36,30 @@ fn a_job_is_started_runs_and_is_stopped() {
 }
 
 #[test]
+fn a_job_that_is_put_away_is_stopped_and_not_started_before_it_is_brought_back() {
+    let mut job = life(RestartPolicy::default());
+    job.step(1, Input::Start);
+    job.step(2, Input::Reported(Doing::Running));
+    assert_eq!(job.step(3, Input::Archive("olga".to_owned())), [Act::Stop]);
+    assert_eq!(job.step(4, Input::Archive("anna".to_owned())), []);
+    job.step(5, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Stopped);
+    let archived = Archived { at_ms: 3, by: "olga".to_owned() };
+    assert_eq!(job.saved().archived, Some(archived));
+    for input in [Input::Start, Input::Resume, Input::Tick] {
+        assert_eq!(job.step(6, input), []);
+    }
+    // The next server knows it, and what was stored before has none.
+    let mut stored = serde_json::to_value(job.saved()).unwrap();
+    assert_eq!(&serde_json::from_value::<Saved>(stored.clone()).unwrap(), job.saved());
+    stored.as_object_mut().unwrap().remove("archived");
+    assert_eq!(serde_json::from_value::<Saved>(stored).unwrap().archived, None);
+    assert_eq!(job.step(7, Input::Unarchive), []);
+    assert_eq!(job.standing().state, State::Stopped);
+    assert_eq!(job.step(8, Input::Start), [Act::Spawn]);
+}
+
+#[test]
 fn a_killed_worker_is_started_again_after_a_pause_that_grows() {
     let mut job = life(RestartPolicy::default());
     job.step(0, Input::Start);

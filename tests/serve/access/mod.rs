@@ -1,6 +1,7 @@
 //! Who may do what on a server: tokens, roles, projects and encryption; and what is tried to get in.
 
 mod approvals;
+mod archive;
 mod attacks;
 mod environments;
 mod promotion;

@@ -10,7 +10,7 @@ use crate::cli::stdio::print_line;
 use crate::serve::client::Client;
 
 /// How long a job may take to do what was asked for: a stop makes its last commits.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Options of `seismic job start`.
 #[derive(clap::Args)]

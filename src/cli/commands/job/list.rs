@@ -12,6 +12,9 @@ use crate::time::{now_ms, show_ms, show_span};
 pub struct Args {
     #[command(flatten)]
     server: ServerArgs,
+    /// Also jobs that are put away
+    #[arg(long)]
+    archived: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,7 +55,13 @@ pub struct AlarmsArgs {
 
 pub fn list(args: &Args) -> anyhow::Result<()> {
     let client = args.server.client()?;
-    let all = client.get("jobs")?;
+    let mut all = client.get("jobs")?;
+    let mut away = 0;
+    if let Some(jobs) = all["jobs"].as_array_mut().filter(|_| !args.archived) {
+        let there = jobs.len();
+        jobs.retain(|job| job["is_archived"] != true);
+        away = there - jobs.len();
+    }
     if args.json {
         return Ok(print_line(&all["jobs"])?);
     }
@@ -66,7 +75,7 @@ pub fn list(args: &Args) -> anyhow::Result<()> {
         print_line(format_args!(
             "{:<25} {:<11} {:<8} {:>11} {:>10} {:>9}  {}",
             word("name"),
-            word("state"),
+            if job["is_archived"] == true { "archived" } else { word("state") },
             show_span(since_ms),
             // Over all of its runs, as `seismic status` counts.
             number(&job["numbers"]["counts"]["read"]),
@@ -74,6 +83,9 @@ pub fn list(args: &Args) -> anyhow::Result<()> {
             number(&job["restarts"]),
             word("why"),
         ))?;
+    }
+    if away > 0 {
+        print_line(format_args!("{away} more are archived; --archived lists them, too"))?;
     }
     let alarms = client.get("alarms")?;
     let raised = elements(&alarms["alarms"]).filter(|it| it["recovered_ms"].is_null()).count();

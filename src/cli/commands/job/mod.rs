@@ -2,6 +2,7 @@
 
 mod act;
 mod approvals;
+mod archive;
 mod audit;
 mod list;
 mod preview;
@@ -66,6 +67,11 @@ enum JobAction {
     Copy(submit::CopyArgs),
     /// Submit a version of a job to another environment of its file, as it was tested
     Promote(submit::PromoteArgs),
+    /// Stop jobs of a server and put them away: everything is kept, and none is started before it is
+    /// brought back
+    Archive(archive::Args),
+    /// Bring back jobs that were put away; they do not run by that
+    Unarchive(archive::Args),
     /// Have a server forget a job; its store and its rows stay
     Delete(server::JobArgs),
     /// List the jobs of a server with their states
@@ -127,6 +133,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Alarms(args) => list::alarms(&args)?,
         JobAction::Copy(args) => submit::copy(&args)?,
         JobAction::Promote(args) => submit::promote(&args)?,
+        JobAction::Archive(args) => archive::archive(&args)?,
+        JobAction::Unarchive(args) => archive::unarchive(&args)?,
         JobAction::Delete(args) => act::delete(&args)?,
         JobAction::List(args) => list::list(&args)?,
         JobAction::Versions(args) => versions::list(&args)?,
