@@ -18,6 +18,12 @@ pub trait Jobs: Send + Sync + 'static {
     /// checkpoints, sensors and dead letters are read there.
     fn location(&self, job: &str) -> Option<Location>;
 
+    /// The topics of which messages of the job are shown. `None`: there is no such job, or nobody
+    /// asks who may not read each topic.
+    fn topics(&self, _job: &str) -> Option<JobTopics> {
+        None
+    }
+
     /// What the job's numbers were since `from_ms`, oldest first.
     fn history(&self, job: &str, from_ms: i64) -> Vec<Point>;
 
@@ -43,6 +49,17 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// How long, ms, what is read last may have waited while a job is ready.
     fn ready_lag_ms(&self) -> i64;
+}
+
+/// Topics of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTopics {
+    /// What it reads.
+    pub input: String,
+    /// Its rows.
+    pub result: String,
+    /// Its dead letters.
+    pub dead: String,
 }
 
 /// What may be asked of a job.

@@ -53,11 +53,13 @@ mod settings;
 
 pub use api::routes;
 pub use api_error::ApiError;
-pub use jobs::{Action, Jobs};
+pub use jobs::{Action, JobTopics, Jobs};
 pub use mutation::{Auditor, Mutation};
 pub use one_job::OneJob;
 pub use openapi::openapi;
 pub use route::{Call, Param, Reply, Route};
-pub use security::{Caller, KnownToken, Right, Role, Roles, Scope, Token, TokenBook, TokenFacts};
+pub use security::{
+    Caller, KnownToken, Right, Role, Roles, Scope, Token, TokenBook, TokenFacts, TopicScope,
+};
 pub use server::{AccessSettings, Server, Team, TlsFiles};
 pub use settings::HttpSettings;

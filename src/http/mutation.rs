@@ -31,7 +31,7 @@ pub trait Auditor: Send + Sync + 'static {
 
 /// Words of a body that say what was wanted. Texts and values of a job file are not among them:
 /// they may hold secrets.
-const TOLD: [&str; 14] = [
+const TOLD: [&str; 16] = [
     "name",
     "comment",
     "from",
@@ -45,6 +45,8 @@ const TOLD: [&str; 14] = [
     "result",
     "roles",
     "jobs",
+    "select",
+    "insert",
     "expires_ms",
 ];
 

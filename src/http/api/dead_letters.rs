@@ -10,7 +10,7 @@ use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::{Batch, Event, Offset, Partition};
 use serde_json::{Value, json};
 
-use super::{location_of, reply};
+use super::{location_with, reply};
 use crate::cli::json::{Content, Value as Decoded};
 use crate::http::{ApiError, Jobs, Right, Route};
 use crate::job::location::Location;
@@ -31,7 +31,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             .gives("DeadLetters")
             .handled(move |call| {
                 let limit = call.number("limit", 50, MOST)?;
-                let location = location_of(&*jobs, call)?;
+                let location = location_with(&*jobs, call, |topics| topics.dead.as_str())?;
                 let found = look(&location, limit as usize, call.query("reason"));
                 reply(found.map_err(|error| ApiError::unavailable(&error))?)
             }),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{ApiError, Call, Jobs, Reply, Route, metrics, openapi, probes};
+use super::{ApiError, Call, JobTopics, Jobs, Reply, Route, metrics, openapi, probes};
 use crate::job::location::Location;
 
 /// Every route of these jobs: probes, metrics and the API, with its description.
@@ -45,6 +45,18 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
 fn reply(value: impl Serialize) -> Result<Reply, ApiError> {
     let written = serde_json::to_value(value);
     written.map(Reply::Json).map_err(|error| ApiError::new("failed", error.to_string()))
+}
+
+/// The same for whoever may read this topic of the job.
+fn location_with(
+    jobs: &dyn Jobs,
+    call: &Call,
+    topic: fn(&JobTopics) -> &str,
+) -> Result<Location, ApiError> {
+    if let Some(topics) = jobs.topics(call.path("name")) {
+        call.caller().check_select(topic(&topics))?;
+    }
+    location_of(jobs, call)
 }
 
 /// Where the job of a call keeps its state.

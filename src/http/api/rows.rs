@@ -7,7 +7,7 @@ use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Batch, Event, Offset};
 use serde_json::{Value, json};
 
-use super::{location_of, reply};
+use super::{location_with, reply};
 use crate::http::cached::CachedByJob;
 use crate::http::{ApiError, Jobs, Right, Route, limits};
 use crate::job::kinds;
@@ -31,7 +31,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
         .handled(move |call| {
             let from_ms = call.number("from_ms", 0, i64::MAX as u64)? as i64;
             let limit = call.number("limit", USUAL, limits::PAGE as u64)? as usize;
-            let location = location_of(&*jobs, call)?;
+            let location = location_with(&*jobs, call, |topics| topics.result.as_str())?;
             let all = read.of(call.path("name")).get(|| look(&location))?;
             let sensor = call.query("sensor").unwrap_or_default();
             reply(json!({ "rows": newest(&all, sensor, from_ms, limit) }))

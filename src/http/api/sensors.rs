@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seismic_pipeline::DEAD;
 use serde_json::json;
 
-use super::{location_of, reply};
+use super::{location_with, reply};
 use crate::http::cached::CachedByJob;
 use crate::http::{ApiError, Call, Jobs, Reply, Right, Route, limits};
 use crate::job::kinds;
@@ -30,7 +30,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
         .number("limit", "How many to give, at most 1000 [default: 100]")
         .gives("Sensors")
         .handled(move |call| {
-            let location = location_of(&*jobs, call)?;
+            let location = location_with(&*jobs, call, |topics| topics.input.as_str())?;
             let all = read.of(call.path("name"));
             let (seen_ms, all) =
                 all.get_or_stale(limits::SENSORS_STALE, move || look(&location))?;

@@ -19,6 +19,8 @@ pub fn route() -> Route {
                 "roles": caller.roles().names(),
                 "may": may.map(Right::name).collect::<Vec<_>>(),
                 "jobs": caller.scope().patterns(),
+                "select": caller.topics().select.patterns(),
+                "insert": caller.topics().insert.patterns(),
                 "expires_ms": caller.expires_ms(),
             }))
         })

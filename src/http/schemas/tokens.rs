@@ -9,7 +9,12 @@ fn roles() -> Value {
     list(one_of(&Role::ALL.map(Role::name)))
 }
 
-/// Names of jobs and beginnings of names.
+/// The same, where nothing is everything.
+fn some() -> Value {
+    json!({ "type": ["array", "null"], "items": text() })
+}
+
+/// Names of jobs or topics, and beginnings of names.
 fn jobs() -> Value {
     list(text())
 }
@@ -19,7 +24,9 @@ pub(super) fn new_token() -> Value {
     let mut all = object(&[
         ("name", text()),
         ("roles", roles()),
-        ("jobs", json!({ "type": ["array", "null"], "items": text() })),
+        ("jobs", some()),
+        ("select", some()),
+        ("insert", some()),
         ("expires_ms", optional("integer")),
     ]);
     all["required"] = json!(["name", "roles"]);
@@ -32,6 +39,8 @@ pub(super) fn token() -> Value {
         ("name", text()),
         ("roles", roles()),
         ("jobs", jobs()),
+        ("select", jobs()),
+        ("insert", jobs()),
         ("created_ms", time()),
         ("created_by", text()),
         ("rotated_ms", optional("integer")),
@@ -48,6 +57,8 @@ pub(super) fn who_am_i() -> Value {
         ("roles", roles()),
         ("may", list(one_of(&Right::ALL.map(Right::name)))),
         ("jobs", jobs()),
+        ("select", jobs()),
+        ("insert", jobs()),
         ("expires_ms", optional("integer")),
     ])
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::role::{Right, Roles};
 use super::scope::Scope;
 use super::token::Token;
+use super::topics::TopicScope;
 
 /// What a token is good for.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct TokenFacts {
     pub roles: Roles,
     /// With which jobs.
     pub scope: Scope,
+    /// With which topics.
+    pub topics: TopicScope,
     /// When it ends, ms since 1970 UTC.
     pub expires_ms: Option<i64>,
 }
@@ -136,6 +139,7 @@ mod tests {
             token: Token::new(secret),
             roles: "viewer".parse().unwrap(),
             scope: Scope::all(),
+            topics: TopicScope::all(),
             expires_ms: Some(100),
         };
         KnownToken::new(facts, 0)

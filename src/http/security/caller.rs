@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::book::KnownToken;
 use super::role::{Right, Roles};
 use super::scope::Scope;
+use super::topics::TopicScope;
 use crate::http::ApiError;
 use crate::time::now_ms;
 
@@ -15,6 +16,7 @@ pub struct Caller {
     pub who: String,
     roles: Roles,
     scope: Scope,
+    topics: TopicScope,
     proof: Proof,
 }
 
@@ -34,28 +36,31 @@ impl Caller {
     #[must_use]
     pub fn local(who: impl Into<String>) -> Caller {
         let (roles, scope) = (Roles::admin(), Scope::all());
-        Caller { who: who.into(), roles, scope, proof: Proof::Said }
+        Caller { who: who.into(), roles, scope, topics: TopicScope::all(), proof: Proof::Said }
     }
 
     /// Whoever may do nothing, and asks a probe.
     #[must_use]
     pub fn stranger() -> Caller {
         let (roles, scope) = (Roles::none(), Scope::none());
-        Caller { who: "nobody".to_owned(), roles, scope, proof: Proof::Said }
+        let topics = TopicScope::none();
+        Caller { who: "nobody".to_owned(), roles, scope, topics, proof: Proof::Said }
     }
 
     /// Whoever has the server's own token.
     #[must_use]
     pub fn of_server() -> Caller {
         let (roles, scope) = (Roles::admin(), Scope::all());
-        Caller { who: "server token".to_owned(), roles, scope, proof: Proof::OwnToken }
+        let topics = TopicScope::all();
+        Caller { who: "server token".to_owned(), roles, scope, topics, proof: Proof::OwnToken }
     }
 
     /// Whoever has this token.
     #[must_use]
     pub fn with(token: Arc<KnownToken>) -> Caller {
         let (roles, scope) = (token.facts.roles.clone(), token.facts.scope.clone());
-        Caller { who: token.facts.name.clone(), roles, scope, proof: Proof::Token(token) }
+        let (who, topics) = (token.facts.name.clone(), token.facts.topics.clone());
+        Caller { who, roles, scope, topics, proof: Proof::Token(token) }
     }
 
     /// Whether a token says who they are.
@@ -116,5 +121,35 @@ impl Caller {
         }
         let (who, scope) = (&self.who, &self.scope);
         Err(ApiError::new("forbidden", format!("token {who} is for jobs {scope}, not for {job:?}")))
+    }
+
+    /// The topics that they may have read and written.
+    #[must_use]
+    pub fn topics(&self) -> &TopicScope {
+        &self.topics
+    }
+
+    /// Whether they may read the topic, also by a job.
+    ///
+    /// # Errors
+    /// `forbidden` for a topic that is not theirs, whether it exists or not.
+    pub fn check_select(&self, topic: &str) -> Result<(), ApiError> {
+        self.check_topic(topic, &self.topics.select, "read")
+    }
+
+    /// Whether a job of theirs may write the topic.
+    ///
+    /// # Errors
+    /// `forbidden` for a topic that is not theirs, whether it exists or not.
+    pub fn check_insert(&self, topic: &str) -> Result<(), ApiError> {
+        self.check_topic(topic, &self.topics.insert, "write")
+    }
+
+    fn check_topic(&self, topic: &str, scope: &Scope, verb: &str) -> Result<(), ApiError> {
+        if scope.reaches(topic) {
+            return Ok(());
+        }
+        let why = format!("token {} may {verb} topics {scope}, and not {topic:?}", self.who);
+        Err(ApiError::new("forbidden", why))
     }
 }

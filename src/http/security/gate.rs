@@ -109,6 +109,7 @@ fn refused(why: &str) -> ApiError {
 mod tests {
     use super::super::book::{KnownToken, TokenFacts};
     use super::super::scope::Scope;
+    use super::super::topics::TopicScope;
     use super::*;
 
     fn gate(is_local_free: bool) -> Gate {
@@ -120,6 +121,7 @@ mod tests {
                 token: Token::new(name),
                 roles: "viewer".parse().unwrap(),
                 scope: Scope::all(),
+                topics: TopicScope::all(),
                 expires_ms,
             };
             KnownToken::new(facts, 0)

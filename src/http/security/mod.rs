@@ -18,6 +18,7 @@ mod refusals;
 mod role;
 mod scope;
 mod token;
+mod topics;
 mod who;
 
 use axum::http::{HeaderMap, Method, header};
@@ -32,6 +33,7 @@ pub use self::refusals::Refusals;
 pub use self::role::{Right, Role, Roles};
 pub use self::scope::Scope;
 pub use self::token::Token;
+pub use self::topics::TopicScope;
 pub use self::who::who;
 use super::ApiError;
 use crate::time::now_ms;

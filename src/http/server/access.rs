@@ -62,7 +62,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::http::security::{KnownToken, Scope, Token, TokenFacts};
+    use crate::http::security::{KnownToken, Scope, Token, TokenFacts, TopicScope};
 
     fn gate(address: &str, settings: &AccessSettings, role: &str) -> Result<Gate, String> {
         let book = TokenBook::default();
@@ -72,6 +72,7 @@ mod tests {
             token: Token::new("secret"),
             roles: role.parse().unwrap(),
             scope: Scope::all(),
+            topics: TopicScope::all(),
             expires_ms: Some(1_000),
         };
         book.set(vec![KnownToken::new(facts, 0)]);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{body, refusal, with};
-use super::roots;
+use super::{roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::describe::{graph, schema};
 use crate::job::file::edit::{self, Edit, edited};
@@ -198,6 +198,7 @@ fn look(call: &Call, server: &Supervisor, description: &Description, job: Option
         let rerun = whole.rerun;
         all.extend(server.rival_of(&name, &spec, &service, rerun).map(|why| why.to_string()));
         all.extend(call.caller().check_reach(&name).err().map(|error| error.message));
+        all.extend(topic_rights::faults(call.caller(), &spec, &service));
         all.extend(roots::faults(&spec, &service, &server.settings().roots));
     }
     all.dedup();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::http::history::Point;
 use crate::http::model::{AlarmCounts, JobEntry, LogLine, Worker};
-use crate::http::{Action, ApiError, Jobs, limits};
+use crate::http::{Action, ApiError, JobTopics, Jobs, limits};
 use crate::job::location::Location;
 use crate::serve::handle::Handle;
 use crate::serve::life::{Input, Intent};
@@ -125,6 +125,16 @@ impl Jobs for ServedJobs {
         let job = job.to_owned();
         let found = self.handle.ask(move |server| {
             server.job(&job).and_then(|job| Some(job.spec.as_ref()?.location()))
+        });
+        found.ok().flatten()
+    }
+
+    fn topics(&self, job: &str) -> Option<JobTopics> {
+        let job = job.to_owned();
+        let found = self.handle.ask(move |server| {
+            let spec = server.job(&job)?.spec.as_ref()?;
+            let (input, result) = (spec.topic.clone(), spec.result_topic.clone());
+            Some(JobTopics { input, result, dead: spec.dead_topic.clone() })
         });
         found.ok().flatten()
     }

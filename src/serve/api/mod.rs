@@ -16,6 +16,7 @@ mod roots;
 mod routes;
 mod submission;
 mod tokens;
+mod topic_rights;
 mod versions;
 
 pub use audit::StateAuditor;

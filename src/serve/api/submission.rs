@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asking::refusal;
-use super::roots;
+use super::{roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right};
 use crate::serve::limits;
 use crate::serve::state::versions::{Authorship, VersionHead};
@@ -88,7 +88,8 @@ pub fn add(
         let why = "the job files of the server's --jobs folder are the truth: add the file there";
         return Err(ApiError::conflict(why));
     }
-    let faults = roots::faults(&spec, &service, &server.settings().roots);
+    let mut faults = roots::faults(&spec, &service, &server.settings().roots);
+    faults.extend(topic_rights::faults(call.caller(), &spec, &service));
     if !faults.is_empty() {
         return Err(ApiError::new("forbidden", faults.join("; ")));
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asking::{accepted, body, refusal, with};
-use crate::http::{ApiError, Call, Reply, Right, Route, Scope};
+use crate::http::{ApiError, Call, Reply, Right, Route, Scope, TopicScope};
 use crate::serve::handle::Handle;
 use crate::serve::state::tokens::{NewToken, check_name};
 use crate::serve::supervisor::Supervisor;
@@ -25,6 +25,12 @@ struct Wanted {
     /// With which jobs; without, with all.
     #[serde(default)]
     jobs: Option<Vec<String>>,
+    /// Which topics it may have read; without, all.
+    #[serde(default)]
+    select: Option<Vec<String>>,
+    /// Which topics it may have written; without, all.
+    #[serde(default)]
+    insert: Option<Vec<String>>,
     /// When it ends.
     #[serde(default)]
     expires_ms: Option<i64>,
@@ -65,16 +71,18 @@ fn list(_call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 }
 
 fn create(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let Wanted { name, roles, jobs, expires_ms } = body(call)?;
+    let Wanted { name, roles, jobs, select, insert, expires_ms } = body(call)?;
     let wrong = |what: &str, why: String| ApiError::bad_request(format!("{what}: {why}"));
     check_name(&name).map_err(|why| wrong("name", why))?;
+    let scope = |what: &str, names: Option<Vec<String>>| match names {
+        None => Ok(Scope::all()),
+        Some(names) => names.join(",").parse().map_err(|why| wrong(what, why)),
+    };
     let new = NewToken {
         name,
         roles: roles.join(",").parse().map_err(|why| wrong("roles", why))?,
-        scope: match jobs {
-            None => Scope::all(),
-            Some(jobs) => jobs.join(",").parse().map_err(|why| wrong("jobs", why))?,
-        },
+        scope: scope("jobs", jobs)?,
+        topics: TopicScope { select: scope("select", select)?, insert: scope("insert", insert)? },
         expires_ms,
     };
     let created = server.state_mut().create_token(&new, call.who(), now_ms());

@@ -29,10 +29,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 7;
+const LAYOUT: i64 = 8;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 6] = [
+const UPGRADES: [&str; 7] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -46,7 +46,15 @@ const UPGRADES: [&str; 6] = [
     STAGES,
     // 6: nothing was scaled.
     elastic::TABLES,
+    // 7: tokens were for every topic.
+    TOPICS,
 ];
+
+/// Topics that a token may have read and written.
+const TOPICS: &str = "
+    ALTER TABLE tokens ADD COLUMN selects TEXT NOT NULL DEFAULT '*';
+    ALTER TABLE tokens ADD COLUMN inserts TEXT NOT NULL DEFAULT '*';
+";
 
 /// What became of each version, and which one a job is. That an author was proved is not known of
 /// those before: they are submitted again before they are approved.
@@ -202,7 +210,7 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} PRAGMA user_version = {LAYOUT}; COMMIT;",
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} PRAGMA user_version = {LAYOUT}; COMMIT;",
                     elastic::TABLES
                 );
                 db.execute_batch(&all).context("making the server's state")?;
@@ -311,6 +319,24 @@ mod tests {
             "{newer}"
         );
     }
+    #[test]
+    fn a_token_of_layout_7_is_for_every_topic_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(&format!(
+            "{TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} PRAGMA user_version = 7;
+             INSERT INTO tokens (name, hash, roles, jobs, created_ms, created_by)
+             VALUES ('anna', zeroblob(32), 'viewer', 'coast*', 1, 'root');",
+            elastic::TABLES
+        ))
+        .unwrap();
+        drop(db);
+        let known = StateFile::open(&path).unwrap().known_tokens().unwrap();
+        assert_eq!(known[0].facts.topics, crate::http::TopicScope::all());
+        assert!(!known[0].facts.scope.is_all());
+    }
+
     #[test]
     fn the_audit_log_of_layout_3_tells_what_the_guards_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::StateFile;
 use crate::error::Usage;
-use crate::http::{KnownToken, Roles, Scope, Token, TokenFacts};
+use crate::http::{KnownToken, Roles, Scope, Token, TokenFacts, TopicScope};
 use crate::serve::limits;
 
 /// A token that is wanted.
@@ -19,6 +19,8 @@ pub struct NewToken {
     pub roles: Roles,
     /// With which jobs.
     pub scope: Scope,
+    /// With which topics.
+    pub topics: TopicScope,
     /// When it ends, ms since 1970 UTC.
     pub expires_ms: Option<i64>,
 }
@@ -34,6 +36,10 @@ pub struct StoredToken {
     pub roles: Vec<String>,
     /// With which jobs.
     pub jobs: Vec<String>,
+    /// Topics that it may have read.
+    pub select: Vec<String>,
+    /// Topics that it may have written.
+    pub insert: Vec<String>,
     /// When it was made.
     pub created_ms: i64,
     /// By whom.
@@ -49,7 +55,7 @@ pub struct StoredToken {
 }
 
 const SHOWN: &str = "id, name, roles, jobs, created_ms, created_by, rotated_ms, last_used_ms, \
-                     expires_ms, revoked_ms";
+                     expires_ms, revoked_ms, selects, inserts";
 
 impl StateFile {
     /// Makes a token; the text is known only here and to whoever gets it.
@@ -89,8 +95,8 @@ impl StateFile {
         }
         let (token, text) = Token::random()?;
         act.execute(
-            "INSERT INTO tokens (name, hash, roles, jobs, created_ms, created_by, expires_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO tokens (name, hash, roles, jobs, created_ms, created_by, expires_ms, selects, inserts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 new.name,
                 token.hash(),
@@ -98,7 +104,9 @@ impl StateFile {
                 new.scope.to_string(),
                 now_ms,
                 by,
-                new.expires_ms
+                new.expires_ms,
+                new.topics.select.to_string(),
+                new.topics.insert.to_string(),
             ],
         )?;
         // Of those that were withdrawn, the newest stay.
@@ -160,7 +168,7 @@ impl StateFile {
     /// Those of SQLite. A token that cannot be read is left out: whoever has it is refused.
     pub fn known_tokens(&self) -> anyhow::Result<Vec<KnownToken>> {
         let mut all = self.db.prepare(
-            "SELECT id, name, hash, roles, jobs, expires_ms, last_used_ms FROM tokens
+            "SELECT id, name, hash, roles, jobs, expires_ms, last_used_ms, selects, inserts FROM tokens
              WHERE revoked_ms IS NULL",
         )?;
         let mut rows = all.query([])?;
@@ -168,13 +176,17 @@ impl StateFile {
         while let Some(row) = rows.next()? {
             let (name, roles, scope): (String, String, String) =
                 (row.get(1)?, row.get(3)?, row.get(4)?);
-            let (Ok(roles), Ok(scope)) = (roles.parse(), scope.parse()) else {
+            let (select, insert): (String, String) = (row.get(7)?, row.get(8)?);
+            let (Ok(roles), Ok(scope), Ok(select), Ok(insert)) =
+                (roles.parse(), scope.parse(), select.parse(), insert.parse())
+            else {
                 tracing::error!("the token {name} cannot be read and counts no longer");
                 continue;
             };
             let (id, expires_ms) = (row.get(0)?, row.get(5)?);
             let token = Token::of_hash(row.get(2)?);
-            let facts = TokenFacts { id, name, token, roles, scope, expires_ms };
+            let topics = TopicScope { select, insert };
+            let facts = TokenFacts { id, name, token, roles, scope, topics, expires_ms };
             known.push(KnownToken::new(facts, row.get::<_, Option<i64>>(6)?.unwrap_or_default()));
         }
         Ok(known)
@@ -213,6 +225,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredToken> {
         name: row.get(1)?,
         roles: list(row.get(2)?),
         jobs: list(row.get(3)?),
+        select: list(row.get(10)?),
+        insert: list(row.get(11)?),
         created_ms: row.get(4)?,
         created_by: row.get(5)?,
         rotated_ms: row.get(6)?,
@@ -254,6 +268,10 @@ mod tests {
             name: name.to_owned(),
             roles: "viewer,operator".parse().unwrap(),
             scope: "coast-*".parse().unwrap(),
+            topics: TopicScope {
+                select: "seismic-*".parse().unwrap(),
+                insert: "coast-*".parse().unwrap(),
+            },
             expires_ms: Some(5_000),
         }
     }
@@ -266,9 +284,12 @@ mod tests {
             (stored.roles, stored.jobs),
             (vec!["viewer".into(), "operator".into()], vec!["coast-*".into()])
         );
+        let topics = (stored.select, stored.insert);
+        assert_eq!(topics, (vec!["seismic-*".to_owned()], vec!["coast-*".to_owned()]));
         let (_, other) = state.rotate_token("anna", 9).unwrap().unwrap();
         let known = state.known_tokens().unwrap();
         assert!(known[0].facts.token == Token::new(&other) && known.len() == 1);
+        assert_eq!(known[0].facts.topics, new("anna").topics);
         state.revoke_token("anna", 11).unwrap();
         assert!(state.known_tokens().unwrap().is_empty());
         for entry in std::fs::read_dir(folder.path()).unwrap() {

@@ -8,6 +8,7 @@ mod promotion;
 mod routes;
 mod story;
 mod tls;
+mod topics;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};

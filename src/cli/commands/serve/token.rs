@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::commands::job::server::ServerArgs;
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print_line, tell};
-use crate::http::{Roles, Scope};
+use crate::http::{Roles, Scope, TopicScope};
 use crate::job::time_span::TimeSpan;
 use crate::serve::client::part;
 use crate::serve::state::StateFile;
@@ -64,6 +64,13 @@ struct CreateArgs {
     /// With which jobs: names, and beginnings of names as `coast-*`, behind commas
     #[arg(long, value_name = "NAMES", default_value = "*")]
     jobs: Scope,
+    /// Topics that it, and jobs that it submits, may read: names, and beginnings of names as `raw-*`,
+    /// behind commas
+    #[arg(long, value_name = "NAMES", default_value = "*")]
+    select: Scope,
+    /// Topics that jobs that it submits may write
+    #[arg(long, value_name = "NAMES", default_value = "*")]
+    insert: Scope,
     /// After what time it ends, as 90d
     #[arg(long, value_name = "TIME")]
     expires: Option<TimeSpan>,
@@ -127,9 +134,13 @@ fn create(args: &CreateArgs) -> anyhow::Result<()> {
     let secret = match args.place.state()? {
         Some(mut state) => {
             let (roles, scope) = (args.role.clone(), args.jobs.clone());
-            let new = NewToken { name: args.name.clone(), roles, scope, expires_ms };
+            let topics = TopicScope { select: args.select.clone(), insert: args.insert.clone() };
+            let new = NewToken { name: args.name.clone(), roles, scope, topics, expires_ms };
             let (_, secret) = state.create_token(&new, WHO, now_ms())?;
-            let what = format!("token: {}, roles: {}, jobs: {}", args.name, args.role, args.jobs);
+            let what = format!(
+                "token: {}, roles: {}, jobs: {}, select: {}, insert: {}",
+                args.name, args.role, args.jobs, args.select, args.insert
+            );
             note(&mut state, "create token", what)?;
             secret
         }
@@ -138,6 +149,8 @@ fn create(args: &CreateArgs) -> anyhow::Result<()> {
                 "name": args.name,
                 "roles": args.role.names(),
                 "jobs": args.jobs.patterns(),
+                "select": args.select.patterns(),
+                "insert": args.insert.patterns(),
                 "expires_ms": expires_ms,
             });
             secret_in(&args.place.server.client()?.post("tokens", &wanted)?)?
@@ -202,8 +215,14 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             (None, Some(at)) => format!("counts until {at}"),
             (None, None) => "counts".to_owned(),
         };
+        let limits = [("select", "reads"), ("insert", "writes")];
+        let limits = limits.into_iter().map(|(key, verb)| match &*words(key) {
+            "" | "*" => String::new(),
+            names => format!(", {verb} topics {}", Shown(names)),
+        });
+        let limits: String = limits.collect();
         print_line(format_args!(
-            "{:<16}  {:<20}  {:<20}  {:<24}  {state}",
+            "{:<16}  {:<20}  {:<20}  {:<24}  {state}{limits}",
             Shown(token["name"].as_str().unwrap_or_default()),
             Shown(&words("roles")),
             Shown(&words("jobs")),
