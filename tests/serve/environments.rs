@@ -10,7 +10,7 @@ use crate::http::client::Client;
 use crate::stage::{Running, STOP, wait_until};
 
 const FILE: &str = "name = 'coast'\nsink = ['csv:rows-{{env}}']\nidle_timeout = '0'\n\
-                    [env.test]\nwindow = '2s'\n[env.production]\ndescription = 'of the coast'\n";
+                    [env.test]\nwindow = '2s'\ncommit_interval = '30ms'\n[env.production]\ndescription = 'of the coast'\n";
 const PLAIN: &str = "name = 'plain'\nsink = ['csv:plain']\nidle_timeout = '0'\n";
 
 /// What the server says of a job; null while it does not know it.
@@ -48,14 +48,12 @@ fn a_folder_is_served_in_one_environment_and_files_without_any_as_they_are() {
     // What changes in the table of the environment changes its job.
     let started = || stage.life("coast-test")["started_ms"].clone();
     let first = started();
-    stage.write_job("coast.toml", &FILE.replace("'2s'", "'3s'"));
-    wait_until("it has other windows", || value(&server, "coast-test", "window") == "3s");
-    wait_until("it works with them", || {
-        started() != first && stage.state("coast-test") == "running"
-    });
+    stage.write_job("coast.toml", &FILE.replace("30ms", "40ms"));
+    wait_until("it commits later", || value(&server, "coast-test", "commit_interval") == "40ms");
+    wait_until("it works so", || started() != first && stage.state("coast-test") == "running");
     // What is said of another one does not.
     let before = started();
-    stage.write_job("coast.toml", &FILE.replace("'2s'", "'3s'").replace("the coast", "the bay"));
+    stage.write_job("coast.toml", &FILE.replace("30ms", "40ms").replace("the coast", "the bay"));
     wait_until("it is a version", || said(&server, "coast-test", "versions")["newest"] == 3);
     assert_eq!((started(), stage.state("coast-test")), (before, "running".to_owned()));
     assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
