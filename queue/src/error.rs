@@ -116,6 +116,13 @@ pub enum Error {
     SinkBeyond { at: String, sink: String, partition: Partition, next: Offset, left: Offset },
     #[error("the state {key:?} of sink {sink} has {bytes} bytes, and {at} keeps at most {limit}")]
     SinkStateTooLarge { at: String, sink: String, key: String, bytes: usize, limit: usize },
+    #[error("a version of table {table} has {bytes} bytes, and {at} keeps at most {limit}")]
+    TableTooLarge { at: String, table: String, bytes: usize, limit: usize },
+    #[error(
+        "{at} cannot keep versions of tables, by which a restart looks things up as before: stores in \
+         Kafka do not keep them yet, so give the job a --store sqlite:FILE"
+    )]
+    NoTables { at: String },
     #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
@@ -241,6 +248,7 @@ impl Error {
             | Error::NoRewind { .. }
             | Error::NoCopy { .. }
             | Error::CannotRescale { .. }
+            | Error::NoTables { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }
@@ -270,6 +278,7 @@ impl Error {
             | Error::Failpoint { .. }
             | Error::OutOfOrder { .. }
             | Error::SinkStateTooLarge { .. }
+            | Error::TableTooLarge { .. }
             | Error::Stopped { .. } => Kind::Fatal,
             Error::Backend(error) => error.kind,
         }

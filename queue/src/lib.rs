@@ -48,5 +48,5 @@ pub use store::{
     Checkpoint, CheckpointInfo, CheckpointNames, CheckpointRequest, Chunk, Commit, Committer,
     FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, LastRow, Lease, LostOffset,
     Manifest, OutputSpec, OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof,
-    Recovered, Rewind, SharedLease, SinkPosition, SinkState, View,
+    Recovered, Rewind, SharedLease, SinkPosition, SinkState, TableVersion, TableVersions, View,
 };

@@ -53,6 +53,10 @@ pub const CHECKPOINT_NAMES_OF_SCALING: usize = 12;
 /// must fit a message of 1 MiB.
 pub const SINK_STATE_BYTES: usize = 128 << 10;
 
+/// Bytes of a version of a table: 100,000 rows of five columns. It is written in one transaction, for
+/// which commits wait some tens of milliseconds.
+pub const TABLE_BYTES: usize = 16 << 20;
+
 /// Producers remembered per partition, newest kept: a retry is recognised as long as fewer than
 /// this many other producers have written since.
 pub const PRODUCERS_KEPT: usize = 10_000;

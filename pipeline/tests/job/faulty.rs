@@ -9,7 +9,7 @@ use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Commit, CommitError, Committer, Error,
     FencingToken, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Offset, Partition,
-    Queue, Recovered, Result, Rewind, SharedLease, SinkState, View,
+    Queue, Recovered, Result, Rewind, SharedLease, SinkState, TableVersion, TableVersions, View,
 };
 
 /// What becomes of a commit.
@@ -146,6 +146,36 @@ impl SinkState for FaultyStore {
 
     fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
         self.inner.sink_state(sink, key)
+    }
+}
+
+impl TableVersions for FaultyStore {
+    fn keeps_tables(&self) -> bool {
+        self.inner.keeps_tables()
+    }
+
+    fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
+        self.inner.put_table(table, hash, content)
+    }
+
+    fn table(&self, table: &str, hash: &str) -> Result<Option<Vec<u8>>> {
+        self.inner.table(table, hash)
+    }
+
+    fn tables(&self) -> Result<Vec<TableVersion>> {
+        self.inner.tables()
+    }
+
+    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
+        self.inner.forget_table(table, hash)
+    }
+
+    fn put_table_note(&self, table: &str, note: &[u8]) -> Result<()> {
+        self.inner.put_table_note(table, note)
+    }
+
+    fn table_note(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        self.inner.table_note(table)
     }
 }
 

@@ -80,6 +80,18 @@ pub fn sink_state(at: &str, sink: &str, key: &str, state: &[u8]) -> Result<()> {
     Err(Error::SinkStateTooLarge { at, sink, key, bytes, limit })
 }
 
+/// What may be stored of a table, as a version or as what people are told of it.
+///
+/// # Errors
+/// [`Error::TableTooLarge`] beyond [`limits::TABLE_BYTES`].
+pub fn table(at: &str, table: &str, content: &[u8]) -> Result<()> {
+    let (bytes, limit) = (content.len(), limits::TABLE_BYTES);
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Error::TableTooLarge { at: at.to_owned(), table: table.to_owned(), bytes, limit })
+}
+
 /// Whether a store can be made for `job`.
 pub fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;

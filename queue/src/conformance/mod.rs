@@ -19,6 +19,7 @@ pub mod retaining;
 pub mod rewinding;
 pub mod shape_rewinding;
 pub mod shaping;
+pub mod tables;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -174,6 +175,9 @@ macro_rules! each_check {
                 sinks_hold_the_result_topic
                 a_sink_finds_the_state_that_it_stored_last
                 a_sink_state_that_is_too_large_is_refused_and_changes_nothing;
+            tables:
+                a_version_of_a_table_is_found_by_its_hash_until_it_is_forgotten
+                a_version_of_a_table_that_is_too_large_is_refused_and_changes_nothing;
             shaping:
                 positions_of_all_inputs_survive_a_restart_and_never_go_back
                 a_commit_that_is_not_of_the_shape_of_the_job_is_refused

@@ -13,7 +13,7 @@ use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
 use crate::message::new_id;
 use crate::{
     Commit, Error, Hold, Job, KeyedBlock, Offset, OutputSpec, OutputView, Partition, PartitionView,
-    Result, Rewind, SinkPosition, Topic, View,
+    Result, Rewind, SinkPosition, TableVersion, Topic, View,
 };
 
 /// What a store knows besides its topics.
@@ -32,6 +32,10 @@ pub(super) struct StoreState {
     pub(super) names: Names,
     /// What sinks keep besides their positions, by sink and key.
     pub(super) sink_states: BTreeMap<(String, String), Vec<u8>>,
+    /// Versions of tables, in the order in which they were stored.
+    pub(super) tables: Vec<(TableVersion, Vec<u8>)>,
+    /// What people are told of tables.
+    pub(super) table_notes: BTreeMap<String, Vec<u8>>,
 }
 
 impl StoreState {
@@ -47,6 +51,8 @@ impl StoreState {
             partitions: job.input().all().map(|_| PartitionState::default()).collect(),
             names: Names::of_job(job),
             sink_states: BTreeMap::new(),
+            tables: Vec::new(),
+            table_notes: BTreeMap::new(),
         }
     }
 

@@ -13,7 +13,8 @@ use super::topics::Topics;
 use crate::backend::validate;
 use crate::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, SinkState, View,
+    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, SinkState, TableVersion,
+    TableVersions, View,
 };
 
 /// A store in memory.
@@ -217,5 +218,53 @@ impl SinkState for MemoryStore {
         self.handle().in_store(|_, _, store| {
             Ok(store.sink_states.get(&(sink.to_owned(), key.to_owned())).cloned())
         })
+    }
+}
+
+impl TableVersions for MemoryStore {
+    fn keeps_tables(&self) -> bool {
+        true
+    }
+
+    fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
+        self.handle().in_store(|at, _, store| {
+            validate::table(at, table, content)?;
+            store.tables.retain(|(it, _)| (it.table.as_str(), it.hash.as_str()) != (table, hash));
+            let (table, hash, bytes) = (table.to_owned(), hash.to_owned(), content.len() as u64);
+            store.tables.push((TableVersion { table, hash, bytes }, content.to_vec()));
+            Ok(())
+        })
+    }
+
+    fn table(&self, table: &str, hash: &str) -> Result<Option<Vec<u8>>> {
+        self.handle().in_store(|_, _, store| {
+            let mut all = store.tables.iter();
+            let found = all.find(|(it, _)| (it.table.as_str(), it.hash.as_str()) == (table, hash));
+            Ok(found.map(|(_, content)| content.clone()))
+        })
+    }
+
+    fn tables(&self) -> Result<Vec<TableVersion>> {
+        self.handle()
+            .in_store(|_, _, store| Ok(store.tables.iter().map(|(it, _)| it.clone()).collect()))
+    }
+
+    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
+        self.handle().in_store(|_, _, store| {
+            store.tables.retain(|(it, _)| (it.table.as_str(), it.hash.as_str()) != (table, hash));
+            Ok(())
+        })
+    }
+
+    fn put_table_note(&self, table: &str, note: &[u8]) -> Result<()> {
+        self.handle().in_store(|at, _, store| {
+            validate::table(at, table, note)?;
+            store.table_notes.insert(table.to_owned(), note.to_vec());
+            Ok(())
+        })
+    }
+
+    fn table_note(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        self.handle().in_store(|_, _, store| Ok(store.table_notes.get(table).cloned()))
     }
 }

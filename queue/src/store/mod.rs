@@ -1,7 +1,8 @@
 //! The seam of a store: the transactional store of one job.
 //!
 //! A store holds the topics of the job's outputs, the progress, journal and checkpoints of every
-//! partition, and the positions of its sinks, which read the first output. Everything a [`Commit`]
+//! partition, the versions of tables that it looks things up in, and the positions of its sinks, which
+//! read the first output. Everything a [`Commit`]
 //! carries becomes visible and durable atomically or not at all: this is the basis of exactly-once.
 //! `note` and `state` are opaque here; the pipeline defines them.
 
@@ -18,6 +19,7 @@ mod outputs;
 mod recovered;
 mod rewind;
 mod sink_state;
+mod table_versions;
 mod view;
 
 use std::ops::Range;
@@ -36,6 +38,7 @@ pub use outputs::{KeyedBlock, KeyedCut, OutputSpec, OutputView, PartitionBy};
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
 pub use sink_state::SinkState;
+pub use table_versions::{TableVersion, TableVersions};
 pub use view::{PartitionView, SinkPosition, View};
 
 use crate::{GroupMember, Partition, Queue, Result};
@@ -43,7 +46,7 @@ use crate::{GroupMember, Partition, Queue, Result};
 /// The store of one job. Reading it needs no lease, and works while the job runs.
 ///
 /// No method has a default, so that a wrapper cannot forget to forward one.
-pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
+pub trait JobStore: CheckpointNames + SinkState + TableVersions + Send + Sync {
     /// The name that messages give it.
     fn name(&self) -> String;
 

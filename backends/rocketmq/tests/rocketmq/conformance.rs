@@ -14,7 +14,7 @@ use crate::fresh::Fresh;
 
 seismic_queue::conformance! { Fresh::new(); without
     // It is no store.
-    owning committing recovering naming rewinding shaping shape_rewinding
+    owning committing recovering naming rewinding tables shaping shape_rewinding
     // Turns are taken as answers come: `no_partition_starves`.
     reading::partitions_take_turns
     // `an_offset_above_the_end_is_waited_for_and_then_refused`.

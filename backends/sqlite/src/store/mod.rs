@@ -11,6 +11,7 @@ pub(crate) mod lock;
 mod name_rows;
 mod rewind;
 mod sink_state;
+mod table_versions;
 mod view;
 
 use std::fs;
@@ -34,7 +35,7 @@ use seismic_queue::failpoints::{STORE_VIEW, pass};
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
     JournalEntry, Lease, LostOffset, Offset, OutputSpec, Partition, PartitionView, Queue, Result,
-    SinkState, View,
+    SinkState, TableVersion, TableVersions, View,
 };
 
 /// A store in one SQLite file.
@@ -256,5 +257,43 @@ impl SinkState for SqliteStore {
 
     fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
         self.look("reading a sink's state", |db, _| sink_state::get(db, sink, key))
+    }
+}
+
+impl TableVersions for SqliteStore {
+    fn keeps_tables(&self) -> bool {
+        true
+    }
+
+    fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
+        validate::table(&self.name(), table, content)?;
+        self.change("storing a version of a table", |db, _, _| {
+            table_versions::put(db, table, hash, content)
+        })
+    }
+
+    fn table(&self, table: &str, hash: &str) -> Result<Option<Vec<u8>>> {
+        self.look("reading a version of a table", |db, _| table_versions::get(db, table, hash))
+    }
+
+    fn tables(&self) -> Result<Vec<TableVersion>> {
+        self.look("listing versions of tables", |db, _| table_versions::all(db))
+    }
+
+    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
+        self.change("forgetting a version of a table", |db, _, _| {
+            table_versions::forget(db, table, hash)
+        })
+    }
+
+    fn put_table_note(&self, table: &str, note: &[u8]) -> Result<()> {
+        validate::table(&self.name(), table, note)?;
+        self.change("noting what is told of a table", |db, _, _| {
+            table_versions::put_note(db, table, note)
+        })
+    }
+
+    fn table_note(&self, table: &str) -> Result<Option<Vec<u8>>> {
+        self.look("reading what is told of a table", |db, _| table_versions::note(db, table))
     }
 }
