@@ -70,6 +70,17 @@ impl Batch {
         row.iter().for_each(|cell| self.push(*cell));
     }
 
+    /// Columns of a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Takes the last row back; its bytes stay until the batch is emptied.
+    pub fn pop_row(&mut self) {
+        self.cells.truncate(self.cells.len().saturating_sub(self.width));
+    }
+
     /// Whole rows in it.
     #[must_use]
     pub fn rows(&self) -> usize {

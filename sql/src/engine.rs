@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::lock_down::lock_down;
 use crate::query::Query;
 use crate::refusal::Context;
+use crate::row_by_row::Reading;
 use crate::table::Table;
 use crate::tokens::{common_tables, second_statement, tokens};
 use crate::virtual_table::Shared;
@@ -163,6 +164,18 @@ impl Engine {
                 let word = objection.words.iter().find_map(|word| context.place_of_name(word));
                 Err(context.refused(word, objection.why))
             }
+        }
+    }
+
+    /// How a statement that [`Engine::prepare`] takes reads the table at that place.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`], where it did not take it.
+    pub fn reading(&self, sql: &str, table: usize) -> Result<Reading> {
+        self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens(sql))));
+        match self.shared.get(table).map_or(0, Shared::address) {
+            0 => Ok(Reading::Not),
+            address => Ok(row_by_row::reading(&self.connection, sql, address)?),
         }
     }
 

@@ -17,31 +17,29 @@ enum Key {
     Blob(Vec<u8>),
 }
 
-/// All rows of a table, and where those of each key are.
+/// Where the rows of a table are that have each value of a column.
 #[derive(Debug)]
 pub struct Index {
     /// Place of the column.
     pub column: usize,
-    /// All rows.
-    pub rows: Batch,
     places: HashMap<Key, Vec<usize>>,
     keyed: usize,
 }
 
 impl Index {
     /// Without rows.
-    pub fn new(column: usize, width: usize) -> Self {
-        Index { column, rows: Batch::new(width), places: HashMap::new(), keyed: 0 }
+    pub fn new(column: usize) -> Self {
+        Index { column, places: HashMap::new(), keyed: 0 }
     }
 
-    /// Takes over the rows that were appended to [`Index::rows`].
-    pub fn key_new_rows(&mut self) {
-        for row in self.keyed..self.rows.rows() {
-            if let Some(key) = key(self.rows.cell(row, self.column)) {
+    /// Takes over the rows that were appended to `rows`, which are those of the table.
+    pub fn key_new_rows(&mut self, rows: &Batch) {
+        for row in self.keyed..rows.rows() {
+            if let Some(key) = key(rows.cell(row, self.column)) {
                 self.places.entry(key).or_default().push(row);
             }
         }
-        self.keyed = self.rows.rows();
+        self.keyed = rows.rows();
     }
 
     /// Places of the rows that may be equal to the value; none for NULL.
@@ -53,7 +51,7 @@ impl Index {
     pub fn bytes(&self) -> u64 {
         // A key with its place in the map, and the place of its row.
         let places = self.places.len() * 80 + self.keyed * size_of::<usize>();
-        self.rows.bytes() + places as u64
+        places as u64
     }
 }
 
@@ -78,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_sqlite_may_take_for_equal_is_found() {
-        let mut index = Index::new(0, 1);
+        let (mut index, mut rows) = (Index::new(0), Batch::new(1));
         let cells = [
             Cell::Text("S1"),
             Cell::Integer(5),
@@ -89,8 +87,8 @@ mod tests {
             Cell::Real(-0.0),
         ];
         for cell in cells {
-            index.rows.push_row(&[cell]);
-            index.key_new_rows();
+            rows.push_row(&[cell]);
+            index.key_new_rows(&rows);
         }
         for (value, places) in [
             (Cell::Text("S1"), &[0, 5][..]),

@@ -98,6 +98,17 @@ pub struct Objection {
     pub words: &'static [&'static str],
 }
 
+/// How a statement reads a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Not at all.
+    Not,
+    /// A row of another table without one of this table gives none.
+    Inner,
+    /// At the right of LEFT JOIN: such a row gives one with NULLs.
+    Left,
+}
+
 struct Instruction {
     name: String,
     p1: i64,
@@ -163,6 +174,19 @@ pub fn objection(
         return said(why, &["union", "select"]);
     }
     Ok(None)
+}
+
+/// How a statement reads the table that SQLite has at that address.
+pub fn reading(connection: &Connection, sql: &str, address: usize) -> rusqlite::Result<Reading> {
+    let program = program(connection, sql)?;
+    let opens = |it: &&Instruction| it.name == "VOpen" && address_of(&it.p4) == Some(address);
+    let opened: Vec<i64> = program.iter().filter(opens).map(|it| it.p1).collect();
+    let is_left = |cursor: &i64| program.iter().any(|it| it.name == "NullRow" && it.p1 == *cursor);
+    Ok(match opened[..] {
+        [] => Reading::Not,
+        _ if opened.iter().all(is_left) => Reading::Left,
+        _ => Reading::Inner,
+    })
 }
 
 fn of_instruction(name: &str, table: &str) -> Objection {

@@ -1,6 +1,9 @@
 //! The seam: a table that the caller has, and a scan of it.
 
+use std::sync::Arc;
+
 use crate::batch::Batch;
+use crate::kept::Kept;
 
 /// The type of a column, as SQL knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,12 @@ pub trait Table: Send + Sync {
     /// How often one statement may read it; a join without an equality reads the inner table again
     /// for each row of the outer one.
     fn scans_max(&self) -> u64;
+
+    /// Its rows, where it has them in memory; they are those of a whole run. They are looked up
+    /// there as often as a statement needs it, and nothing else of it is read.
+    fn kept(&self) -> Option<Arc<Kept>> {
+        None
+    }
 
     /// Reads it from its beginning. Every scan gives the same rows in the same order.
     ///

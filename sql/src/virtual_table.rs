@@ -22,6 +22,7 @@ use rusqlite::{Connection, Error, Result};
 use crate::batch::{Batch, Cell};
 use crate::budget::Budget;
 use crate::index::Index;
+use crate::kept::Kept;
 use crate::table::{Column, Scan, ScanError, Table};
 
 /// A table, and who counts what is read of it.
@@ -125,8 +126,8 @@ unsafe impl<'vtab> VTab<'vtab> for VirtualTable {
     fn open(&'vtab mut self) -> Result<Cursor> {
         let batch = Batch::new(self.shared.table.columns().len());
         let (base, shared) = (sqlite3_vtab_cursor::default(), self.shared.clone());
-        let (scan, lookups) = (None, Lookups::default());
-        Ok(Cursor { base, shared, scan, batch, row: 0, before: 0, lookups })
+        let (kept, scan, lookups) = (shared.table.kept(), None, Lookups::default());
+        Ok(Cursor { base, shared, kept, scan, batch, row: 0, before: 0, lookups })
     }
 }
 
@@ -135,6 +136,8 @@ unsafe impl<'vtab> VTab<'vtab> for VirtualTable {
 struct Cursor {
     base: sqlite3_vtab_cursor,
     shared: Shared,
+    /// All rows, of a table that has them in memory; nothing is scanned then.
+    kept: Option<Arc<Kept>>,
     scan: Option<Box<dyn Scan>>,
     batch: Batch,
     /// Place in the batch.
@@ -150,7 +153,8 @@ struct Lookups {
     /// Whether it was asked before. The first time all rows are given, for SQLite to choose from:
     /// it may be the only time, and then nothing needs to be kept.
     were_asked: bool,
-    index: Option<Index>,
+    /// All rows that were read, and where those of a value are.
+    index: Option<(Index, Batch)>,
     /// Places of the rows that were found.
     found: Option<Vec<usize>>,
 }
@@ -183,11 +187,11 @@ impl Cursor {
 
     /// Finds the rows that may have that value in the column.
     fn look_up(&mut self, column: usize, value: Cell<'_>) -> Result<()> {
-        if self.lookups.index.as_ref().is_none_or(|index| index.column != column) {
+        if self.lookups.index.as_ref().is_none_or(|(index, _)| index.column != column) {
             self.lookups.index = Some(self.make_index(column)?);
         }
         let index = self.lookups.index.as_ref();
-        let found = index.map_or(&[][..], |index| index.find(value));
+        let found = index.map_or(&[][..], |(index, _)| index.find(value));
         self.shared.budget.read(found.len());
         self.lookups.found = Some(found.to_vec());
         self.row = 0;
@@ -195,20 +199,20 @@ impl Cursor {
     }
 
     /// Reads the whole table.
-    fn make_index(&mut self, column: usize) -> Result<Index> {
+    fn make_index(&mut self, column: usize) -> Result<(Index, Batch)> {
         self.begin()?;
-        let mut index = Index::new(column, self.shared.table.columns().len());
-        let Some(mut scan) = self.scan.take() else { return Ok(index) };
+        let (mut index, mut all) = (Index::new(column), Batch::new(self.batch.width()));
+        let Some(mut scan) = self.scan.take() else { return Ok((index, all)) };
         loop {
-            let (rows, bytes) = (index.rows.rows(), index.bytes());
-            scan.next(&mut index.rows).map_err(|error| self.shared.failed(error))?;
-            let more = index.rows.rows() - rows;
+            let (rows, bytes) = (all.rows(), index.bytes() + all.bytes());
+            scan.next(&mut all).map_err(|error| self.shared.failed(error))?;
+            let more = all.rows() - rows;
             if more == 0 {
-                return Ok(index);
+                return Ok((index, all));
             }
-            index.key_new_rows();
+            index.key_new_rows(&all);
             self.shared.budget.read(more);
-            if self.shared.budget.index(index.bytes().saturating_sub(bytes)) {
+            if self.shared.budget.index((index.bytes() + all.bytes()).saturating_sub(bytes)) {
                 return Err(Error::ModuleError("an index is too large".to_owned()));
             }
         }
@@ -228,9 +232,12 @@ impl Cursor {
 
     /// The value of the current row.
     fn cell(&self, column: usize) -> Cell<'_> {
+        if let Some(kept) = &self.kept {
+            return kept.rows().cell(self.place(), column);
+        }
         match (&self.lookups.found, &self.lookups.index) {
-            (Some(found), Some(index)) => {
-                found.get(self.row).map_or(Cell::Null, |row| index.rows.cell(*row, column))
+            (Some(found), Some((_, rows))) => {
+                found.get(self.row).map_or(Cell::Null, |row| rows.cell(*row, column))
             }
             _ => self.batch.cell(self.row, column),
         }
@@ -241,7 +248,17 @@ impl Cursor {
 unsafe impl VTabCursor for Cursor {
     fn filter(&mut self, plan: c_int, _: Option<&str>, values: &Filters<'_>) -> Result<()> {
         self.lookups.found = None;
-        if let Some(column) = usize::try_from(plan).ok().and_then(|plan| plan.checked_sub(1)) {
+        let column = usize::try_from(plan).ok().and_then(|plan| plan.checked_sub(1));
+        if let Some(kept) = &self.kept {
+            if let Some(column) = column {
+                let value: Value = values.get(0)?;
+                self.lookups.found = Some(kept.find(column, cell_of(&value)).to_vec());
+            }
+            self.row = 0;
+            self.tell_row();
+            return Ok(());
+        }
+        if let Some(column) = column {
             if self.lookups.were_asked {
                 let value: Value = values.get(0)?;
                 self.look_up(column, cell_of(&value))?;
@@ -258,7 +275,8 @@ unsafe impl VTabCursor for Cursor {
 
     fn next(&mut self) -> Result<()> {
         self.row += 1;
-        let is_within = self.lookups.found.is_some() || self.row < self.batch.rows();
+        let is_whole = self.lookups.found.is_some() || self.kept.is_some();
+        let is_within = is_whole || self.row < self.batch.rows();
         if !is_within {
             self.load()?;
         }
@@ -267,8 +285,8 @@ unsafe impl VTabCursor for Cursor {
     }
 
     fn eof(&self) -> bool {
-        let rows = self.lookups.found.as_ref().map_or(self.batch.rows(), Vec::len);
-        self.row >= rows
+        let all = self.kept.as_ref().map_or(&self.batch, |kept| kept.rows());
+        self.row >= self.lookups.found.as_ref().map_or(all.rows(), Vec::len)
     }
 
     fn column(&self, context: &mut Context, column: c_int) -> Result<()> {
