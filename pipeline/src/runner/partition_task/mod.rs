@@ -13,7 +13,7 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::Entry;
-use crate::engine::operator::Operator;
+use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::partition_task::idle_watch::IdleWatch;
 use crate::runner::partition_task::snapshotter::{SnapshotCost, Snapshotter};
@@ -62,14 +62,16 @@ impl PartitionTask {
         self.handed.len()
     }
 
-    /// Takes the messages of a batch of an input, up to the target and the budget.
+    /// Takes the messages of a batch of an input, up to the target and the budget; before the first
+    /// that is new, what the kind has for it from elsewhere.
     pub fn apply_batch(
         &mut self,
-        input: usize,
+        (kind, input): (&dyn OperatorKind, usize),
         batch: &Batch,
         budget: &RecordBudget,
     ) -> Result<()> {
         received::log(batch);
+        self.apply_own_entries(kind)?;
         self.turn_to(input);
         let is_wanted = self.targets.get(input).is_none_or(|target| batch.next() <= *target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
@@ -79,7 +81,7 @@ impl PartitionTask {
         }
         let is_replaying = self.is_replaying();
         let mut messages = batch.messages();
-        messages.try_for_each(|message| self.apply_bounded(input, message, budget))?;
+        messages.try_for_each(|message| self.apply_bounded((kind, input), message, budget))?;
         if !is_replaying || !self.is_replaying() {
             self.note_delivered(input, batch);
         }
@@ -103,7 +105,7 @@ impl PartitionTask {
 
     fn apply_bounded(
         &mut self,
-        input: usize,
+        (kind, input): (&dyn OperatorKind, usize),
         message: seismic_queue::Message<'_>,
         budget: &RecordBudget,
     ) -> Result<()> {
@@ -114,6 +116,7 @@ impl PartitionTask {
                 return Ok(());
             }
             self.caught_up(message.offset)?;
+            self.apply_own_entries(kind)?;
         }
         if self.targets.get(input).is_some_and(|target| message.offset >= *target)
             || budget.is_spent()

@@ -44,7 +44,7 @@ fn of_one(count: usize) -> Batch {
 /// A partition with the open window of one record, and everything read.
 fn one_open_window() -> PartitionTask {
     let mut part = part();
-    part.apply_batch(0, &of_one(1), &RecordBudget::new(None)).unwrap();
+    part.apply_batch((&Rules::default(), 0), &of_one(1), &RecordBudget::new(None)).unwrap();
     assert_eq!(part.operator.open(), 1);
     part
 }
@@ -75,7 +75,7 @@ fn a_question_that_failed_begins_the_silence_anew() {
 fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
     let mut part = part();
     part.targets = vec![Offset(2)];
-    part.apply_batch(0, &of_one(4), &RecordBudget::new(None)).unwrap();
+    part.apply_batch((&Rules::default(), 0), &of_one(4), &RecordBudget::new(None)).unwrap();
     assert_eq!((part.operator.records_read(), part.operator.position()), (2, Offset(2)));
     assert!(part.is_at_target());
     part.is_at_end(0, Offset(4), &RecordBudget::new(None)).unwrap();
@@ -86,7 +86,7 @@ fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
 fn a_large_snapshot_travels_with_several_commits_and_counts_with_the_last() {
     let mut part = part();
     let sensors = (0..8_000).map(|i| format!("{i:0>250}"));
-    part.apply_batch(0, &batch(sensors), &RecordBudget::new(None)).unwrap();
+    part.apply_batch((&Rules::default(), 0), &batch(sensors), &RecordBudget::new(None)).unwrap();
     part.snapshot(|| Duration::ZERO).unwrap();
     let first = part.hand_over();
     assert_eq!(first.chunks.len(), limits::CHUNKS_PER_COMMIT);

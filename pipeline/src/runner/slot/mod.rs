@@ -219,8 +219,7 @@ impl<'a> Slot<'a> {
         let before = part.operator.records_read();
         let replaying = part.is_replaying();
         let began = self.job.clock.now();
-        part.apply_own_entries(self.job.kind)?;
-        part.apply_batch(input, batch, self.job.budget)?;
+        part.apply_batch((self.job.kind, input), batch, self.job.budget)?;
         if let Some(why) = part.operator.failure() {
             return Err(Error::OperatorFailed { partition, why });
         }
