@@ -11,6 +11,7 @@ mod backup;
 mod bench;
 pub mod cli;
 mod demo;
+pub mod dimension;
 mod doctor;
 mod error;
 pub mod http;

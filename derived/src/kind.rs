@@ -10,6 +10,9 @@ use seismic_queue::{Fingerprint, Job, Offset, OutputSpec, Partition, Topic};
 
 use crate::definition::Definition;
 use crate::definition::fault::DefinitionFault;
+use crate::dimension::check;
+use crate::dimension::tables::Tables;
+use crate::lookup::Lookup;
 use crate::operator::StatementOperator;
 use crate::output::json_row;
 use crate::plan::Plan;
@@ -32,6 +35,8 @@ pub struct StatementKind {
     definition: Option<Arc<Definition>>,
     /// Whether everything is computed twice, with other cuts.
     is_proof: bool,
+    /// Where versions of its tables are; `None` where nothing is computed.
+    tables: Option<Arc<Tables>>,
 }
 
 impl StatementKind {
@@ -40,19 +45,26 @@ impl StatementKind {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn new(definition: Definition) -> Result<Self, Vec<DefinitionFault>> {
-        let faults = definition.faults();
+        let mut faults = definition.faults();
+        faults.extend(check::faults(&definition));
         if !faults.is_empty() {
             return Err(faults);
         }
         Plan::new(&definition).map_err(|fault| vec![fault])?;
-        Ok(StatementKind { definition: Some(Arc::new(definition)), is_proof: false })
+        Ok(StatementKind { definition: Some(Arc::new(definition)), is_proof: false, tables: None })
+    }
+
+    /// The same with the versions of its tables: operators of a job that has some need them.
+    #[must_use]
+    pub fn with_tables(self, tables: Arc<Tables>) -> Self {
+        StatementKind { tables: Some(tables), ..self }
     }
 
     /// What reads notes and rows of every such job. Its operators are those of
     /// [`OperatorKind::of_note`].
     #[must_use]
     pub fn reader() -> Self {
-        StatementKind { definition: None, is_proof: true }
+        StatementKind { definition: None, is_proof: true, tables: None }
     }
 
     /// The job that reads `input`.
@@ -72,12 +84,18 @@ impl StatementKind {
         State::decode(&note).map_err(EntryError::Damaged)
     }
 
-    fn operator(&self, state: State, inputs: &[Topic], partition: Partition) -> StatementOperator {
+    fn operator(
+        &self,
+        state: State,
+        inputs: &[Topic],
+        partition: Partition,
+    ) -> Result<StatementOperator, String> {
         let definition = self.definition.as_ref().expect("a reader makes no operators");
         let plan = Plan::new(definition).expect("it was compiled when the kind was made");
         let topic = inputs.first().map_or("", |input| input.name.as_str());
         let place = (topic, partition);
-        StatementOperator::new(Arc::clone(definition), plan, state, place, self.is_proof)
+        let lookup = Lookup::new(definition, self.tables.clone());
+        StatementOperator::new((Arc::clone(definition), plan, lookup), state, place, self.is_proof)
     }
 
     fn differences(&self, stored: &Definition) -> Vec<String> {
@@ -113,7 +131,8 @@ impl OperatorKind for StatementKind {
     }
 
     fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator> {
-        Box::new(self.operator(State::new(at[0]), inputs, partition))
+        let begun = self.operator(State::new(at[0]), inputs, partition);
+        Box::new(begun.expect("one that begins has no versions that could be missing"))
     }
 
     fn restore(
@@ -128,7 +147,8 @@ impl OperatorKind for StatementKind {
             let what = format!("it is of another job: {}", differences.join(", "));
             return Err(SnapshotError::Damaged(what));
         }
-        Ok(Box::new(self.operator(stored.state, inputs, partition)))
+        let restored = self.operator(stored.state, inputs, partition);
+        Ok(Box::new(restored.map_err(SnapshotError::Damaged)?))
     }
 
     fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
@@ -153,7 +173,10 @@ impl OperatorKind for StatementKind {
         // The engine of this program proves only what it has computed itself.
         let differences = kind.differences_of_note(note)?;
         match differences.is_empty() {
-            true => Ok(Some(Box::new(StatementKind { is_proof: true, ..kind }))),
+            true => {
+                let tables = self.tables.clone();
+                Ok(Some(Box::new(StatementKind { is_proof: true, tables, ..kind })))
+            }
             false => Err(EntryError::Damaged(differences.join(", "))),
         }
     }
@@ -173,6 +196,19 @@ impl OperatorKind for StatementKind {
 
     fn row_reader(&self) -> Option<&'static dyn RowReader> {
         Some(&StatementRows)
+    }
+
+    fn own_entries(&self, operator: &dyn Operator) -> Vec<Vec<u8>> {
+        let operator: &dyn std::any::Any = operator;
+        let (Some(tables), Some(operator)) =
+            (&self.tables, operator.downcast_ref::<StatementOperator>())
+        else {
+            return Vec::new();
+        };
+        let at = (operator.partition(), operator.position());
+        let definition = operator.definition();
+        let entry = |table| tables.entry(table, operator.version_of(table), at);
+        definition.dimensions.iter().filter_map(entry).collect()
     }
 
     fn redistribute(&self, _: Vec<&mut dyn Operator>, _: u32) -> Result<(), RedistributeError> {

@@ -8,16 +8,19 @@
 //! its position, recovery replays, and `verify` computes everything again. An input message holds
 //! records; each record becomes one row of the input table, and the statement makes any number of
 //! output rows of it. A record is in exactly one place: it gave rows, it was filtered, or it is a
-//! dead letter with words that say why.
+//! dead letter with words that say why. Things are looked up in tables ([`Tables`]), whose versions are
+//! stored and journaled.
 //!
 //! Nothing here knows a clock, IO or randomness (`clippy.toml`). That the answer does not depend on
 //! how messages are cut into batches is checked before the statement runs
 //! (`seismic_sql::Engine::check_row_by_row`), and a proof runs it with other cuts and compares.
 
 mod definition;
+mod dimension;
 mod input;
 mod kind;
 pub mod limits;
+mod lookup;
 mod operator;
 mod output;
 mod plan;
@@ -25,8 +28,14 @@ mod row_reader;
 mod state;
 
 pub use definition::column::{Column, ColumnKind};
+pub use definition::dimension::{DimensionDefinition, Missing};
 pub use definition::fault::DefinitionFault;
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
+pub use dimension::entry::TableEntry;
+pub use dimension::rows::{TableRow, Value};
+pub use dimension::tables::{Read, TableError, Tables};
+pub use dimension::text::TextFormat;
+pub use dimension::version::rows_of_version;
 pub use kind::{ROWS, SQL, StatementKind};
 pub use output::reason::Reason;
 pub use state::{Counts, State};

@@ -9,6 +9,22 @@ pub const CUTS: [usize; 4] = [1, 3, 50, 700];
 /// Columns of an input or an output.
 pub const COLUMNS: usize = 200;
 
+/// Tables of a job. Each is in memory, with the index by which it is looked up.
+pub const DIMENSIONS: usize = 8;
+
+/// Rows of a table: with their index they take some 50 MB, once for all partitions.
+pub const DIMENSION_ROWS: usize = 200_000;
+
+/// Bytes of a table as it is stored and journaled: 100,000 rows of five columns.
+pub const DIMENSION_BYTES: usize = seismic_queue::limits::TABLE_BYTES;
+
+/// Bytes of all versions of tables in a store: a table of 3 MB that changes every minute takes as much
+/// in a day.
+pub const DIMENSION_STORE_BYTES: u64 = 4 << 30;
+
+/// Bytes of a file with a table: as text it is longer than stored.
+pub const DIMENSION_FILE_BYTES: usize = 64 << 20;
+
 /// Bytes of a definition. It stands in the note of every commit.
 pub const DEFINITION_BYTES: usize = 64 << 10;
 

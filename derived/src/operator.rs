@@ -12,8 +12,11 @@ use seismic_queue::{Batch, Block, Fingerprint, Message, Offset, Partition, Parti
 use seismic_sql::Error;
 
 use crate::definition::Definition;
+use crate::definition::dimension::DimensionDefinition;
+use crate::dimension::entry::TableEntry;
 use crate::input::RowDecoder;
 use crate::limits;
+use crate::lookup::{Found, Lookup};
 use crate::output::reason::Reason;
 use crate::output::{DeadLetters, Record, json_row};
 use crate::plan::{Answers, Plan};
@@ -24,6 +27,7 @@ use crate::state::State;
 pub struct StatementOperator {
     definition: Arc<Definition>,
     plan: Plan,
+    lookup: Lookup,
     partition: Partition,
     state: State,
     decoder: RowDecoder,
@@ -51,18 +55,21 @@ type Verdict = Option<(Reason, String)>;
 
 impl StatementOperator {
     /// An operator that continues from a state.
+    ///
+    /// # Errors
+    /// When a version of a table is not there.
     pub fn new(
-        definition: Arc<Definition>,
-        plan: Plan,
+        (definition, plan, lookup): (Arc<Definition>, Plan, Lookup),
         state: State,
         (topic, partition): (&str, Partition),
         is_proof: bool,
-    ) -> Self {
+    ) -> Result<Self, String> {
         let decoder = RowDecoder::new(&definition.input);
         let width = decoder.columns().len();
-        StatementOperator {
+        let mut operator = StatementOperator {
             definition,
             plan,
+            lookup,
             partition,
             state,
             decoder,
@@ -75,7 +82,23 @@ impl StatementOperator {
             end: String::new(),
             proof: is_proof.then(Proof::default),
             failure: None,
+        };
+        for (table, hash) in operator.state.tables.clone() {
+            operator.take_version(&table, &hash)?;
         }
+        Ok(operator)
+    }
+
+    /// The version of a table that is in force.
+    pub fn version_of(&self, table: &DimensionDefinition) -> Option<&str> {
+        self.state.tables.get(&table.name).map(String::as_str)
+    }
+
+    fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {
+        let (place, version) = self.lookup.take(table, hash)?;
+        self.plan.set_dimension(place, version.kept());
+        self.state.tables.insert(table.to_owned(), hash.to_owned());
+        Ok(())
     }
 
     /// What it computes.
@@ -93,7 +116,7 @@ impl StatementOperator {
             for (index, bytes) in (0..).zip(&records) {
                 let Message { offset, append_ms, key, .. } = message;
                 let record = Record { offset, index, append_ms, key, bytes };
-                let verdict = self.decoder.push(bytes, &mut self.rows).err();
+                let verdict = self.judge(&record);
                 waiting.push((record, verdict));
                 if waiting.len() >= limits::ROWS_AT_ONCE {
                     self.settle(&waiting);
@@ -105,6 +128,28 @@ impl StatementOperator {
         if !waiting.is_empty() {
             self.settle(&waiting);
         }
+    }
+
+    /// Makes a row of a record, and looks it up where that decides what becomes of it.
+    fn judge(&mut self, record: &Record<'_>) -> Verdict {
+        if let Err(fault) = self.decoder.push(record.bytes, &mut self.rows) {
+            return Some(fault);
+        }
+        let why = match self.lookup.find(&self.rows) {
+            Found::All => return None,
+            Found::Not((_, why)) => why,
+            Found::Stop(why) => {
+                if self.failure.is_none() {
+                    let (partition, Record { offset, index, .. }) = (self.partition, record);
+                    let place = format!("record {index} of message {partition}/{offset}");
+                    self.failure = Some(format!("{place}: {why}"));
+                }
+                why
+            }
+        };
+        // Where the job stops, nothing of this is committed.
+        self.rows.pop_row();
+        Some((Reason::MissingKey, why))
     }
 
     /// Runs the statement over the records that wait, and writes what became of each.
@@ -292,7 +337,10 @@ impl Operator for StatementOperator {
     }
 
     fn apply_entry(&mut self, entry: &Entry) -> Result<(), EntryError> {
-        apply_common(entry, self)
+        let Entry::Own(bytes) = entry else { return apply_common(entry, self) };
+        let TableEntry { table, sha256, .. } =
+            TableEntry::decode(bytes).map_err(EntryError::Damaged)?;
+        self.take_version(&table, &sha256).map_err(EntryError::Damaged)
     }
 
     fn snapshot(&self, into: &mut Vec<u8>) {

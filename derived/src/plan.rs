@@ -4,9 +4,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use seismic_sql::{Batch, Engine, Error, Row, Scan, ScanError, Settings, Table, Target, target};
+use seismic_sql::{
+    Batch, Engine, Error, Kept, Reading, Row, Scan, ScanError, Settings, Table, Target, target,
+};
 
 use crate::definition::column::Column;
+use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::definition::fault::DefinitionFault;
 use crate::definition::{Definition, OutputDefinition};
 use crate::input::RowDecoder;
@@ -19,6 +22,10 @@ const INPUT: usize = 0;
 /// What an input is taken for: many rows, so that it is read first and its order kept.
 const INPUT_ROWS: u64 = 10_000_000;
 
+/// What a table that things are looked up in is taken for, whatever it has: how a statement is run
+/// must not depend on that.
+const DIMENSION_ROWS: u64 = 10_000;
+
 /// A compiled statement.
 pub struct Plan {
     engine: Engine,
@@ -26,6 +33,8 @@ pub struct Plan {
     select: String,
     /// The rows that the next run reads.
     rows: Arc<Mutex<Option<Batch>>>,
+    /// The rows of each table that things are looked up in.
+    dimensions: Vec<Arc<Mutex<Arc<Kept>>>>,
     /// For each column of the output, its place in the answer.
     columns: Vec<(Column, usize)>,
     /// The column that is the key.
@@ -107,14 +116,32 @@ impl Plan {
         // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
         // whole process: it must decide nothing.
         let settings = Settings { memory_bytes: u64::MAX, ..Settings::default() };
-        let engine = Engine::with(vec![Arc::new(input)], settings).map_err(refused)?;
+        let mut tables: Vec<Arc<dyn Table>> = vec![Arc::new(input)];
+        let mut dimensions = Vec::new();
+        for table in &definition.dimensions {
+            let table = DimensionTable::new(table);
+            dimensions.push(Arc::clone(&table.rows));
+            tables.push(Arc::new(table));
+        }
+        let engine = Engine::with(tables, settings).map_err(refused)?;
         let answer = engine.prepare(&head.select).map_err(refused)?.columns().to_vec();
         engine.check_row_by_row(&head.select, INPUT).map_err(refused)?;
+        for (place, table) in (INPUT + 1..).zip(&definition.dimensions) {
+            let reading = engine.reading(&head.select, place).map_err(refused)?;
+            check_reading(table, reading)?;
+        }
         let places = places(&head, &definition.output, &answer)?;
         let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
         let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
         let key = definition.output.key.as_ref().and_then(is_key);
-        Ok(Plan { engine, select: head.select, rows, columns, key })
+        Ok(Plan { engine, select: head.select, rows, dimensions, columns, key })
+    }
+
+    /// From here on things are looked up in these rows of the table at that place.
+    pub fn set_dimension(&self, place: usize, rows: &Arc<Kept>) {
+        if let Some(dimension) = self.dimensions.get(place) {
+            *dimension.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(rows);
+        }
     }
 
     /// Runs the statement over `rows`, which it takes, and appends what it gives to `into`, as that
@@ -183,6 +210,23 @@ impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan").field("select", &self.select).finish_non_exhaustive()
     }
+}
+
+/// Whether a statement reads a table in a way that fits what becomes of rows that find nothing.
+fn check_reading(table: &DimensionDefinition, reading: Reading) -> Result<(), DefinitionFault> {
+    let name = &table.name;
+    let why = match (reading, table.missing) {
+        (Reading::Not, _) => {
+            format!("{name}: the statement does not read it: join it, or leave the table out")
+        }
+        (Reading::Inner, Missing::Null) => format!(
+            "{name}: missing = \"null\" is for a statement with LEFT JOIN {name} ON …, which gives \
+             NULLs, and this one gives no row: write LEFT JOIN, without a condition in WHERE that \
+             NULLs do not meet, or missing = \"drop\""
+        ),
+        _ => return Ok(()),
+    };
+    Err(DefinitionFault::new("dimension", why))
 }
 
 fn check_output_name(head: &Target, output: &OutputDefinition) -> Result<(), DefinitionFault> {
@@ -288,6 +332,50 @@ impl Table for InputTable {
 
     fn scan(&self) -> Result<Box<dyn Scan>, ScanError> {
         Ok(Box::new(InputScan { rows: Arc::clone(&self.rows) }))
+    }
+}
+
+/// A table that things are looked up in.
+struct DimensionTable {
+    name: String,
+    columns: Vec<seismic_sql::Column>,
+    rows: Arc<Mutex<Arc<Kept>>>,
+}
+
+impl DimensionTable {
+    /// Without rows.
+    fn new(table: &DimensionDefinition) -> Self {
+        let of =
+            |column: &Column| seismic_sql::Column::new(column.name.clone(), column.kind.of_sql());
+        let columns: Vec<_> = table.columns.iter().map(of).collect();
+        let rows = Arc::new(Kept::new(Batch::new(columns.len())));
+        DimensionTable { name: table.name.clone(), columns, rows: Arc::new(Mutex::new(rows)) }
+    }
+}
+
+impl Table for DimensionTable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn columns(&self) -> &[seismic_sql::Column] {
+        &self.columns
+    }
+
+    fn rows(&self) -> u64 {
+        DIMENSION_ROWS
+    }
+
+    fn scans_max(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn kept(&self) -> Option<Arc<Kept>> {
+        Some(Arc::clone(&self.rows.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn scan(&self) -> Result<Box<dyn Scan>, ScanError> {
+        Err("its rows are in memory".into())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The state of one partition: its position, and where every record went. Note and snapshot have
+//! The state of one partition: its position, where every record went, and the versions of tables
+//! that are in force. Note and snapshot have
 //! the same form, JSON with the definition of the job.
 
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ pub struct State {
     pub next: u64,
     /// Where records went.
     pub counts: Counts,
+    /// The version of each table that is in force.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -104,7 +108,7 @@ impl State {
     /// Of a partition that begins there.
     #[must_use]
     pub fn new(next: Offset) -> Self {
-        State { next: next.0, counts: Counts::default() }
+        State { next: next.0, counts: Counts::default(), tables: BTreeMap::new() }
     }
 
     /// Appends its stored form to `into`.

@@ -6,7 +6,7 @@ export const OF_WINDOWS = ["window", "lateness", "allowed_lateness", "idle_timeo
 const OF_TOPIC = ["topic", "queue", "from", "kafka"];
 const OF_RESULT = ["result_topic", "dead_topic", "store"];
 // What has nodes of its own, is not for a server, or is no form.
-const ELSEWHERE = [...OF_WINDOWS, ...OF_TOPIC, ...OF_RESULT, "sql", "input", "output", "sink", "env", "http", "quiet", "slot"];
+const ELSEWHERE = [...OF_WINDOWS, ...OF_TOPIC, ...OF_RESULT, "sql", "input", "output", "dimension", "sink", "env", "http", "quiet", "slot"];
 
 export class Draft {
   // Of a job of the server, or a new one.

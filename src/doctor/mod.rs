@@ -7,6 +7,7 @@ mod queue;
 pub mod report;
 mod store;
 mod subject;
+mod tables;
 
 pub use self::connections::examine as examine_connections;
 use self::report::{Report, Section};
@@ -22,5 +23,6 @@ pub fn examine(subject: &Subject) -> Report {
         findings.extend(store::sink_ahead(&subject.location, spec));
         sections.push(Section { of: format!("sink {}", spec.shown()), findings });
     }
+    sections.extend(subject.tables.iter().map(tables::examine));
     Report { sections }
 }

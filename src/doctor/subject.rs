@@ -1,7 +1,9 @@
 //! The subject of an examination.
 
+use seismic_derived::DimensionDefinition;
 use seismic_sinks::SinkSpec;
 
+use crate::dimension::TableSpec;
 use crate::job::location::Location;
 
 /// What to examine.
@@ -12,4 +14,6 @@ pub struct Subject {
     pub topic: String,
     /// Its sinks.
     pub sinks: Vec<SinkSpec>,
+    /// The tables that it looks things up in.
+    pub tables: Vec<(DimensionDefinition, TableSpec)>,
 }

@@ -16,6 +16,7 @@ use super::cached::Cached;
 use super::model::{JobEntry, STATES, Worker};
 use super::security::Refusals;
 use super::{ApiError, Jobs, Reply, Right, Route, limits};
+use crate::dimension::note::TableNote;
 use crate::status::numbers::{HistogramNumbers, JobNumbers, SinkNumbers};
 use crate::time::now_ms;
 
@@ -220,6 +221,30 @@ const METRICS: &[Metric] = &[
         values: Values::Gauge(|job, samples| of_sinks(job, samples, |sink| sink.lag_rows)),
     },
     Metric {
+        name: "seismic_table_rows",
+        help: "Rows of the newest version of a table that a job with a statement looks things up in",
+        values: Values::Gauge(|job, samples| of_tables(job, samples, |it, _| it.rows as f64)),
+    },
+    Metric {
+        name: "seismic_table_age_seconds",
+        help: "How long ago the source of a table was read last",
+        values: Values::Gauge(|job, samples| {
+            of_tables(job, samples, |it, now_ms| (now_ms - it.checked_ms) as f64 / 1e3);
+        }),
+    },
+    Metric {
+        name: "seismic_table_stale",
+        help: "1 while the source of a table cannot be read and the version before is in force",
+        values: Values::Gauge(|job, samples| {
+            of_tables(job, samples, |it, _| f64::from(u8::from(it.stale_since_ms.is_some())));
+        }),
+    },
+    Metric {
+        name: "seismic_table_failures",
+        help: "Readings of a table's source that failed",
+        values: Values::Counter(|job, samples| of_tables(job, samples, |it, _| it.failures as f64)),
+    },
+    Metric {
         name: "seismic_memory_bytes",
         help: "Resident memory of the job's processes",
         values: Values::Gauge(|job, samples| samples.one(job.numbers.memory_bytes as f64)),
@@ -230,6 +255,12 @@ const METRICS: &[Metric] = &[
         values: Values::Counter(|job, samples| samples.one(job.numbers.cpu_ms as f64 / 1e3)),
     },
 ];
+
+fn of_tables(job: &JobEntry, samples: &mut Samples, value: fn(&TableNote, i64) -> f64) {
+    for table in &job.numbers.tables {
+        samples.of("table", &table.table, value(table, job.numbers.at_ms));
+    }
+}
 
 fn of_sinks(job: &JobEntry, samples: &mut Samples, value: fn(&SinkNumbers) -> Option<u64>) {
     for sink in &job.numbers.sinks {

@@ -1,11 +1,13 @@
 //! The kinds of job that this program supports, by the name in the notes of a job.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, bail};
-use seismic_derived::{SQL, StatementKind};
+use seismic_derived::{SQL, StatementKind, Tables};
 use seismic_pipeline::{
     EntryError, FIRST_KIND, OperatorKind, REPARTITION, Rules, kind_of, note_of,
 };
-use seismic_queue::{Fingerprint, View};
+use seismic_queue::{Fingerprint, JobStore, View};
 
 use super::repartition::job_of_first_step;
 use crate::status::model::counts::RecordCounts;
@@ -18,6 +20,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What makes its operators, for a proof: it asks the notes of a job for their semantics.
     operators: fn() -> Box<dyn OperatorKind>,
+    /// The same with what the store of the job has for them.
+    proof: fn(Arc<dyn JobStore>) -> Box<dyn OperatorKind>,
     /// What `status` counts of a job that has not begun.
     pub no_counts: fn() -> RecordCounts,
     /// What `status` shows of its notes.
@@ -28,6 +32,11 @@ impl Kind {
     /// What makes its operators, whatever the semantics of a job.
     pub fn operators(&self) -> Box<dyn OperatorKind> {
         (self.operators)()
+    }
+
+    /// What makes its operators, with what the store of the job has for them: what proves it.
+    pub fn proof(&self, store: Arc<dyn JobStore>) -> Box<dyn OperatorKind> {
+        (self.proof)(store)
     }
 
     /// What `status` shows of the note beside a position.
@@ -53,12 +62,17 @@ static KINDS: [Kind; 2] = [
     Kind {
         name: FIRST_KIND,
         operators: || Box::new(Rules::default()),
+        proof: |_| Box::new(Rules::default()),
         no_counts: windows::no_counts,
         note_status: windows::note_status,
     },
     Kind {
         name: SQL,
         operators: || Box::new(StatementKind::reader()),
+        proof: |store| {
+            let tables = Arc::new(Tables::new(store));
+            Box::new(StatementKind::reader().with_tables(tables))
+        },
         no_counts: statement::no_counts,
         note_status: statement::note_status,
     },

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use seismic_pipeline::{Metrics, MetricsSnapshot};
 use seismic_sinks::{SinkMetrics, SinkMetricsSnapshot};
 
+use crate::dimension::note::TableNote;
+
 /// Counts of one run of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobMetrics {
@@ -12,13 +14,20 @@ pub struct JobMetrics {
     pub run: MetricsSnapshot,
     /// Each sink, by its specification.
     pub sinks: Vec<(String, SinkMetricsSnapshot)>,
+    /// Each table that it looks things up in.
+    pub tables: Vec<TableNote>,
 }
 
 impl JobMetrics {
-    pub(super) fn of(metrics: &Metrics, sinks: &[(String, Arc<SinkMetrics>)]) -> Self {
+    pub(super) fn of(
+        metrics: &Metrics,
+        sinks: &[(String, Arc<SinkMetrics>)],
+        tables: Vec<TableNote>,
+    ) -> Self {
         JobMetrics {
             run: metrics.snapshot(),
             sinks: sinks.iter().map(|(sink, of_it)| (sink.clone(), of_it.snapshot())).collect(),
+            tables,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
@@ -48,7 +49,7 @@ pub struct Once {
 pub struct Origin<'a> {
     checkpoint: &'a CheckpointRef,
     /// `None`: the job's own.
-    parent: Option<Box<dyn JobStore>>,
+    parent: Option<Arc<dyn JobStore>>,
     may_be_done: bool,
 }
 
@@ -88,7 +89,7 @@ impl Once {
                 return Err(Usage(what.to_owned()).into());
             }
         };
-        let parent = patiently(stop, || url.open_store())?;
+        let parent: Arc<dyn JobStore> = patiently(stop, || url.open_store())?.into();
         checkpoint.in_all(&patiently(stop, || parent.view())?)?;
         Ok(Some(Origin { checkpoint, parent: Some(parent), may_be_done }))
     }
@@ -117,6 +118,12 @@ impl Origin<'_> {
     #[must_use]
     pub fn parent(&self) -> Option<&dyn JobStore> {
         self.parent.as_deref()
+    }
+
+    /// The same, for whoever goes on reading it.
+    #[must_use]
+    pub fn shared_parent(&self) -> Option<Arc<dyn JobStore>> {
+        self.parent.clone()
     }
 
     /// Sets the job, which is leased and does not run yet, to the checkpoint.

@@ -24,6 +24,7 @@ use seismic_sinks::{SinkHold, SinkMetrics};
 
 use super::metrics::JobMetrics;
 use super::stop::StopToken;
+use crate::dimension::note::TableNotes;
 use crate::error;
 use crate::logs::SERVICE;
 use crate::remedy::in_one_line;
@@ -88,6 +89,8 @@ pub(super) struct Shared {
     pub metrics: Arc<Metrics>,
     /// The sinks, by their specifications, once they run.
     sinks: Mutex<Vec<(String, Arc<SinkMetrics>)>>,
+    /// What is known of its tables.
+    pub tables: TableNotes,
     pub stop: StopToken,
     pub pause: PauseToken,
     pub sink_hold: SinkHold,
@@ -96,9 +99,9 @@ pub(super) struct Shared {
 impl Shared {
     pub fn new(name: &str, stop: StopToken, pause: PauseToken, sink_hold: SinkHold) -> Self {
         let state = Mutex::new(JobState::Starting);
-        let (metrics, sinks) = (Arc::default(), Mutex::default());
+        let (metrics, sinks, tables) = (Arc::default(), Mutex::default(), TableNotes::default());
         let name = name.to_owned();
-        let shared = Shared { name, state, metrics, sinks, stop, pause, sink_hold };
+        let shared = Shared { name, state, metrics, sinks, tables, stop, pause, sink_hold };
         shared.log(&JobState::Starting);
         shared
     }
@@ -143,7 +146,7 @@ impl Shared {
 
     /// What was counted so far.
     pub fn metrics(&self) -> JobMetrics {
-        JobMetrics::of(&self.metrics, &lock(&self.sinks))
+        JobMetrics::of(&self.metrics, &lock(&self.sinks), self.tables.all())
     }
 }
 

@@ -62,6 +62,7 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
         sink.ahead = ahead.get(&sink.sink).map(ToString::to_string);
     }
     status.hold_back(&open);
+    status.tables = statement::tables(&*store, &view)?;
     let notices = notices_of_sensors(&*kind, &*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());
     if let Some((clocks, total)) = irregular_clocks(&*kind, &*store, &view, STATE_BYTES)? {

@@ -1,10 +1,12 @@
 //! The note of a job with a statement in SQL in the status.
 
-use seismic_derived::{Counts, Definition, Reason, State};
+use seismic_derived::{Counts, Definition, Reason, State, StatementKind};
 use seismic_pipeline::EntryError;
+use seismic_queue::{JobStore, Result as QueueResult, View};
 
 use super::model::counts::RecordCounts;
 use super::model::note::{NoteStatus, RulesStatus};
+use crate::dimension::note::TableNote;
 
 /// Reads the note.
 ///
@@ -19,6 +21,19 @@ pub fn note_status(note: &[u8]) -> Result<NoteStatus, EntryError> {
         sensors: 0,
         open_windows: 0,
     })
+}
+
+/// What is known of the tables that a job looks things up in.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn tables(store: &dyn JobStore, view: &View) -> QueueResult<Vec<TableNote>> {
+    let notes = view.partitions.iter().filter_map(|part| part.progress.as_ref());
+    let stored = notes.into_iter().find_map(|progress| StatementKind::stored(&progress.note).ok());
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    let note = |name: &String| TableNote::stored(store, name).transpose();
+    let dimensions = stored.definition.dimensions.iter();
+    dimensions.filter_map(|table| note(&table.name)).collect()
 }
 
 /// What a job counts that has not begun.

@@ -7,6 +7,7 @@ use super::model::pinned::PinnedStatus;
 use super::repartition::RepartitionStatus;
 use super::sensors;
 use crate::cli::format::count;
+use crate::dimension::note::TableNote;
 use crate::time::show_ms;
 
 /// The whole status.
@@ -25,6 +26,7 @@ pub fn text(status: &JobStatus) -> String {
             None => format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag)),
         };
     }
+    text.extend(status.tables.iter().map(table));
     if let Some(all) = &status.members {
         text += &members(all, status.partitions.len());
     }
@@ -33,6 +35,22 @@ pub fn text(status: &JobStatus) -> String {
         text += &sensors::text(all, status.without_sensor);
     }
     text
+}
+
+/// A table that the job looks things up in.
+fn table(note: &TableNote) -> String {
+    let TableNote { table, source, version, rows, read_ms, checked_ms, .. } = note;
+    let version = &version[..version.len().min(8)];
+    let mut text = format!("table {table} ({source}): version {version} of {} rows", count(*rows));
+    if *read_ms > 0 {
+        text += &format!(" read {}", show_ms(*read_ms));
+    }
+    if let (Some(since), Some(error)) = (note.stale_since_ms, &note.error) {
+        text += &format!("; STALE since {}: {error}", show_ms(since));
+    } else if *checked_ms > 0 {
+        text += &format!(", checked {}", show_ms(*checked_ms));
+    }
+    text + "\n"
 }
 
 fn head(status: &JobStatus) -> String {

@@ -12,6 +12,7 @@ mod busy;
 mod checkpoint;
 mod clock;
 mod cluster_soak;
+mod dimensions;
 pub mod kill;
 pub mod kill_points;
 mod many_sensors;

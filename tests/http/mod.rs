@@ -48,7 +48,7 @@ impl ServedJob {
     }
 }
 
-fn address_in(stderr: &str) -> Option<SocketAddr> {
+pub fn address_in(stderr: &str) -> Option<SocketAddr> {
     let (_, behind) = stderr.split_once("serving http://")?;
     behind.split_once('/')?.0.parse().ok()
 }

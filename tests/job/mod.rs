@@ -4,6 +4,7 @@ mod busy;
 mod cleaning;
 pub mod clock_jumps;
 pub mod counts;
+pub mod dimension;
 mod durable;
 mod job_file;
 mod jobs;

@@ -207,8 +207,8 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
         ("[output]\nname", "[output]\nformat", "output.format: there is no such key"),
         (
             "key = \"JobName\"",
-            "key = \"JobName\"\n[dimension.threshold]\nfrom = \"csv:t.csv\"",
-            "this version has no [dimension]",
+            "key = \"JobName\"\n[join]\nwithin = \"1s\"",
+            "this version has no [join]",
         ),
     ] {
         fs::write(stage.path("f.toml"), USAGE.replacen(from, to, 1)).unwrap();

@@ -1,15 +1,17 @@
-//! What a SQL job is: its input, its output and its statement. This is all that its results depend
+//! What a SQL job is: its input, its output, the tables that it looks things up in, and its statement. This is all that its results depend
 //! on, so it is the semantics of the job: the journal begins with it, and every note has it.
 //!
 //! Stored as JSON. A field that a later version adds has a default that means what there was before.
 
 pub mod column;
+pub mod dimension;
 pub mod fault;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use self::column::Column;
+use self::dimension::DimensionDefinition;
 use self::fault::DefinitionFault;
 use crate::limits;
 
@@ -29,6 +31,9 @@ pub struct Definition {
     pub output: OutputDefinition,
     /// The statement as written.
     pub sql: String,
+    /// Tables that it looks things up in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<DimensionDefinition>,
 }
 
 /// Where rows come from.
@@ -75,7 +80,14 @@ impl Definition {
     /// A job of this program's version.
     #[must_use]
     pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
-        Definition { layout: LAYOUT, engine: seismic_sql::engine_version(), input, output, sql }
+        let (engine, dimensions) = (seismic_sql::engine_version(), Vec::new());
+        Definition { layout: LAYOUT, engine, input, output, sql, dimensions }
+    }
+
+    /// The same with these tables.
+    #[must_use]
+    pub fn with_dimensions(self, dimensions: Vec<DimensionDefinition>) -> Self {
+        Definition { dimensions, ..self }
     }
 
     /// As stored.
@@ -113,10 +125,14 @@ impl Definition {
         if self.sql != other.sql {
             differences.push(format!("sql (was {})", shown(&other.sql)));
         }
+        if self.dimensions != other.dimensions {
+            let was = serde_json::to_string(&other.dimensions).unwrap_or_default();
+            differences.push(format!("dimension (was {was})"));
+        }
         differences
     }
 
-    /// What is wrong with it beside the statement.
+    /// What is wrong with it beside the statement and its tables.
     #[must_use]
     pub fn faults(&self) -> Vec<DefinitionFault> {
         let mut faults = Vec::new();
@@ -165,7 +181,8 @@ impl Definition {
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// Whether a table or a column can have that name.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_fine = |letter: char| letter.is_alphanumeric() || letter == '_';
     let begins_well = !name.starts_with(|letter: char| letter.is_ascii_digit());
     match !name.is_empty() && begins_well && name.chars().all(is_fine) {
@@ -180,7 +197,8 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn check_columns(columns: &[Column]) -> Result<(), String> {
+/// Whether a table can have these columns.
+pub(crate) fn check_columns(columns: &[Column]) -> Result<(), String> {
     if columns.len() > limits::COLUMNS {
         return Err(format!("{} are more than {}", columns.len(), limits::COLUMNS));
     }

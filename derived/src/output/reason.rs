@@ -19,16 +19,19 @@ pub enum Reason {
     WrongOutput,
     /// The key of the output is NULL.
     NullKey,
+    /// A table has no row for it.
+    MissingKey,
 }
 
 impl Reason {
     /// All of them, as they are tested for.
-    pub const ALL: [Reason; 5] = [
+    pub const ALL: [Reason; 6] = [
         Reason::Unparseable,
         Reason::WrongType,
         Reason::SqlError,
         Reason::WrongOutput,
         Reason::NullKey,
+        Reason::MissingKey,
     ];
 
     /// Its name in dead letters, metrics and JSON.
@@ -40,6 +43,7 @@ impl Reason {
             Reason::SqlError => "sql_error",
             Reason::WrongOutput => "wrong_output",
             Reason::NullKey => "null_key",
+            Reason::MissingKey => "missing_key",
         }
     }
 }

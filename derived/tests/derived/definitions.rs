@@ -1,8 +1,8 @@
 //! What is refused before a job runs, with its place and what may be meant.
 
-use seismic_derived::{Definition, InputFormat, StatementKind};
+use seismic_derived::{Definition, InputFormat, Missing, StatementKind};
 
-use crate::stage::{RATIO, columns, usage};
+use crate::stage::{JOIN, RATIO, columns, thresholds, usage};
 
 fn faults(definition: Definition) -> String {
     let faults = StatementKind::new(definition).map(|_| ()).unwrap_err();
@@ -112,4 +112,68 @@ fn the_statement_of_the_example_is_taken_in_all_its_forms() {
     ] {
         StatementKind::new(usage(sql)).unwrap_or_else(|faults| panic!("{sql}: {faults:?}"));
     }
+}
+
+#[test]
+fn a_table_that_cannot_be_is_refused_by_its_name() {
+    let with = |change: fn(&mut Definition)| {
+        let mut definition = thresholds(JOIN, true, Missing::DeadLetter);
+        change(&mut definition);
+        faults(definition)
+    };
+    for (change, why) in [
+        (
+            (|it| it.dimensions[0].key = vec!["Typ".to_owned()]) as fn(&mut Definition),
+            "dimension: Threshold: key: there is no column Typ; did you mean Type?",
+        ),
+        (|it| it.dimensions[0].key.clear(), "Threshold: key is missing"),
+        (|it| it.dimensions[0].columns.clear(), "Threshold: a table has columns"),
+        (
+            |it| it.dimensions[0].on = vec!["Typ".to_owned()],
+            "Threshold: on: the input has no column Typ; did you mean Type?",
+        ),
+        (
+            |it| it.dimensions[0].on = vec!["JobName".to_owned()],
+            "on: Type is int and JobName of the input is text: text and numbers are never equal",
+        ),
+        (
+            |it| it.dimensions[0].name = "monitedatasource_1".to_owned(),
+            "monitedatasource_1 and MoniteDataSource_1 are one name in SQL",
+        ),
+        (
+            |it| it.dimensions = vec![it.dimensions[0].clone(); 9],
+            "9 tables are more than 8, each of which is in memory",
+        ),
+        (
+            |it| it.dimensions[0].missing = Missing::Null,
+            "missing = \"null\" is for a statement with LEFT JOIN Threshold ON",
+        ),
+        (
+            |it| it.sql = JOIN.replace("Threshold as b", "Threshhold as b"),
+            "there is no table Threshhold; did you mean Threshold?",
+        ),
+        (
+            |it| it.sql = JOIN.replace("b.Value", "b.Valu"),
+            "there is no column b.Valu; did you mean Value?",
+        ),
+        (
+            |it| {
+                it.sql = "insert into MoniteSink select JobName, 1.0, 2.0 from MoniteDataSource_1"
+                    .to_owned();
+            },
+            "Threshold: the statement does not read it: join it, or leave the table out",
+        ),
+    ] {
+        let found = with(change);
+        assert!(found.contains(why), "{why}: {found}");
+    }
+}
+
+#[test]
+fn a_table_is_part_of_the_job_and_one_without_tables_is_what_it_was() {
+    let join = thresholds(JOIN, true, Missing::DeadLetter);
+    let other = thresholds(JOIN, false, Missing::DeadLetter);
+    assert!(join.differences(&other)[0].starts_with("dimension (was [{\"name\":\"Threshold\""));
+    assert_ne!(join.hash(), other.hash());
+    assert!(!usage(RATIO).to_json().contains("dimension"));
 }

@@ -6,6 +6,7 @@
 
 mod cuts;
 mod definitions;
+mod dimensions;
 #[path = "../../../pipeline/tests/job/faulty.rs"]
 #[allow(dead_code, reason = "tests of other jobs use all of it")]
 mod faulty;

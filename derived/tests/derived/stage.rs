@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use seismic_derived::{
-    Column, Definition, InputDefinition, InputFormat, OutputDefinition, StatementKind,
+    Column, Definition, DimensionDefinition, InputDefinition, InputFormat, Missing,
+    OutputDefinition, StatementKind, TableRow, Tables, Value,
 };
 use seismic_pipeline::verify::{Report, verify};
 use seismic_pipeline::{Finish, JobContext, Metrics, Settings, run};
@@ -45,6 +46,31 @@ pub fn usage(sql: &str) -> Definition {
     Definition::new(input, output, sql.to_owned())
 }
 
+/// Disk usage with a table of thresholds, as in the example of the documents.
+pub fn thresholds(sql: &str, unique: bool, missing: Missing) -> Definition {
+    let mut definition = usage(sql);
+    definition.output.columns = columns(&["JobName text", "UsedRatio real", "UsedThreshold real"]);
+    let table = DimensionDefinition {
+        name: "Threshold".to_owned(),
+        columns: columns(&["Type int", "Value real"]),
+        key: vec!["Type".to_owned()],
+        on: vec!["Type".to_owned()],
+        unique,
+        missing,
+    };
+    definition.with_dimensions(vec![table])
+}
+
+/// A comma join, as it stands in the example.
+pub const JOIN: &str = "insert into MoniteSink\n\
+    select a.JobName, a.UsedGB * 1.0 / a.TotalGB as UsedRatio, b.Value as UsedThreshold\n\
+    from MoniteDataSource_1 as a, Threshold as b where a.Type = b.Type";
+
+/// Rows of the table of thresholds.
+pub fn table(rows: &[(i64, f64)]) -> Vec<TableRow> {
+    rows.iter().map(|(kind, value)| vec![Value::Integer(*kind), Value::Real(*value)]).collect()
+}
+
 /// A statement with the parts of most others.
 pub const RATIO: &str = "insert into MoniteSink\n\
     select a.JobName, a.UsedGB * 1.0 / a.TotalGB as UsedRatio, a.Type + 0 as Kind\n\
@@ -53,7 +79,8 @@ pub const RATIO: &str = "insert into MoniteSink\n\
 /// A job, its queue and its store.
 pub struct Stage {
     pub queue: Memory,
-    pub store: Box<dyn JobStore>,
+    pub store: Arc<dyn JobStore>,
+    pub tables: Arc<Tables>,
     pub job: Job,
     pub kind: StatementKind,
     pub settings: Settings,
@@ -61,17 +88,24 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(definition: Definition, store: Box<dyn JobStore>) -> Stage {
+        let store: Arc<dyn JobStore> = store.into();
+        let tables = Arc::new(Tables::new(Arc::clone(&store)));
         let queue = Memory::new();
         let input = queue.create(&definition.input.topic, PARTITIONS).unwrap();
-        let kind = StatementKind::new(definition).unwrap();
+        let job_has_tables = !definition.dimensions.is_empty();
+        let kind = StatementKind::new(definition).unwrap().with_tables(Arc::clone(&tables));
         let job = kind.job("ratios", input, "ratios-dead");
+        if job_has_tables {
+            // So that there is a store for what is read of them.
+            drop(store.acquire(&job).unwrap());
+        }
         let settings = Settings {
             idle_timeout: Duration::ZERO,
             finish: Finish::CaughtUp,
             commit_every: Duration::ZERO,
             ..Settings::default()
         };
-        Stage { queue, store, job, kind, settings }
+        Stage { queue, store, tables, job, kind, settings }
     }
 
     pub fn of(sql: &str) -> Stage {
@@ -119,7 +153,13 @@ impl Stage {
     }
 
     pub fn report(&self) -> Report {
-        verify(&self.queue, &*self.store, &StatementKind::reader(), false, &mut |_| {}).unwrap()
+        self.proof().unwrap()
+    }
+
+    pub fn proof(&self) -> seismic_pipeline::Result<Report> {
+        let tables = Arc::new(Tables::new(Arc::clone(&self.store)));
+        let kind = StatementKind::reader().with_tables(tables);
+        verify(&self.queue, &*self.store, &kind, false, &mut |_| {})
     }
 
     pub fn differences(&self) -> Vec<String> {

@@ -30,7 +30,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     // The file of a server alone is about its connections; a job is examined when one is meant.
     if server.config.is_none() || args.target.file.job.is_some() {
         let (location, topic) = (args.target.location()?, args.topic.name());
-        let of_job = doctor::examine(&Subject { location, topic, sinks: args.sinks });
+        let file = args.target.file.read()?;
+        let dimensions = file.statement.map(|definition| definition.dimensions);
+        let tables = dimensions.unwrap_or_default().into_iter().zip(file.tables).collect();
+        let of_job = doctor::examine(&Subject { location, topic, sinks: args.sinks, tables });
         report.sections.extend(of_job.sections);
     }
     match args.json {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use seismic_derived::TableEntry;
 use seismic_pipeline::Entry;
 use seismic_queue::Partition;
 use seismic_sql::{Batch, Cell, Column, Kind, Scan, ScanError, Table};
@@ -98,6 +99,16 @@ impl Scan for JournalScan {
     }
 }
 
+/// What an entry of the kind's own says: that a version of a table is in force.
+fn of_own(bytes: &[u8]) -> String {
+    match TableEntry::decode(bytes) {
+        Ok(TableEntry { table, sha256, rows, .. }) => {
+            format!("table {table} version {sha256}, {rows} rows")
+        }
+        Err(_) => format!("{} bytes", bytes.len()),
+    }
+}
+
 /// Appends what an entry says: kind, input, offsets, and the rest in words.
 fn push(entry: &Entry, into: &mut Batch) {
     let (kind, input, from, to, detail) = match entry {
@@ -120,7 +131,7 @@ fn push(entry: &Entry, into: &mut Batch) {
             ("rescaled", None, None, None, format!("from {before} to {partitions} partitions"))
         }
         Entry::Run { input, until } => ("run", Some(*input), None, Some(until.0), String::new()),
-        Entry::Own(bytes) => ("own", None, None, None, format!("{} bytes", bytes.len())),
+        Entry::Own(bytes) => ("own", None, None, None, of_own(bytes)),
     };
     into.push(Cell::Text(kind));
     into.push(input.map_or(Cell::Null, |place| integer(place as u64)));

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use seismic_derived::{DimensionDefinition, TextFormat};
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use crate::dimension::TableSpec;
+use crate::dimension::source::TableSource;
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::file::service_keys::{self, ServiceKey};
@@ -13,6 +16,7 @@ use crate::job::options::JobOptions;
 use crate::job::origin::Once;
 use crate::job::service::restart::Rerun;
 use crate::job::service::{RestartPolicy, Service};
+use crate::job::time_span::TimeSpan;
 
 /// A job, and the source of each value.
 #[derive(Clone, Debug)]
@@ -146,14 +150,15 @@ fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
 }
 
 /// What the file says of a statement.
-fn statement_values(spec: &JobSpec, sources: &[String; 3]) -> Vec<ResolvedValue> {
+fn statement_values(spec: &JobSpec, sources: &[String; 4]) -> Vec<ResolvedValue> {
     let Some(definition) = &spec.statement else { return Vec::new() };
     let columns = |columns: &[seismic_derived::Column]| {
         columns.iter().map(|column| json!(format!("{} {}", column.name, column.kind))).collect()
     };
     let (input, output) = (&definition.input, &definition.output);
-    let [sql, of_input, of_output] = sources;
-    let all: [(_, Value, _); 9] = [
+    let [sql, of_input, of_output, of_tables] = sources;
+    let all: [(_, Value, _); 10] = [
+        ("dimension", tables(spec), of_tables),
         ("sql", json!(definition.sql), sql),
         ("input.name", json!(input.name), of_input),
         ("input.topic", json!(input.topic), of_input),
@@ -178,6 +183,35 @@ fn statement_values(spec: &JobSpec, sources: &[String; 3]) -> Vec<ResolvedValue>
             default: None,
         })
         .collect()
+}
+
+/// The tables that a statement looks things up in, as a file has them; null without any.
+fn tables(spec: &JobSpec) -> Value {
+    let dimensions = spec.statement.iter().flat_map(|definition| &definition.dimensions);
+    let one = |(table, from): (&DimensionDefinition, &TableSpec)| {
+        let columns: Vec<String> =
+            table.columns.iter().map(|it| format!("{} {}", it.name, it.kind)).collect();
+        let on: Map<_, _> =
+            table.key.iter().cloned().zip(table.on.iter().cloned().map(Value::String)).collect();
+        let TableSource::File { format, .. } = &from.source;
+        let format = match format {
+            TextFormat::Csv => "csv",
+            TextFormat::Json => "json",
+        };
+        let value = json!({
+            "source": from.source.to_string(),
+            "format": format,
+            "columns": columns,
+            "key": table.key,
+            "on": on,
+            "unique": table.unique,
+            "missing": table.missing,
+            "ttl": TimeSpan::from_ms(from.ttl.as_millis() as i64).to_string(),
+        });
+        (table.name.clone(), value)
+    };
+    let all: Map<_, _> = dimensions.zip(&spec.tables).map(one).collect();
+    if all.is_empty() { Value::Null } else { Value::Object(all) }
 }
 
 /// A job file that makes the same job, with the source of each value behind it.

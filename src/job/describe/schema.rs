@@ -56,6 +56,7 @@ pub fn schema() -> Value {
     {
         properties.insert(name.to_owned(), of_statement(name, keys));
     }
+    properties.insert("dimension".to_owned(), of_dimensions());
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
         let mut property = properties.get(name).cloned().unwrap_or_default();
@@ -105,14 +106,7 @@ fn of_statement(name: &str, keys: &[&str]) -> Value {
         };
         table["properties"][*key] = json!({ "type": "string", "description": help });
     }
-    let kind = json!({ "enum": ["int", "real", "text"] });
-    table["properties"]["columns"] = json!({
-        "description": "Name and type of each column, as `sensor_id text`; types are int, real and text",
-        "oneOf": [
-            { "type": "object", "additionalProperties": kind },
-            { "type": "array", "items": { "type": "string", "pattern": "^\\S+ (int|real|text)$" } },
-        ],
-    });
+    table["properties"]["columns"] = columns();
     if name == "input" {
         table["properties"]["format"] = json!({
             "enum": ["json", "windows"],
@@ -120,6 +114,65 @@ fn of_statement(name: &str, keys: &[&str]) -> Value {
         });
     }
     table
+}
+
+/// `[dimension.NAME]` of a statement.
+fn of_dimensions() -> Value {
+    let words = json!({ "type": "string" });
+    let mut key = one_or_more(&words);
+    key["description"] = json!("Column by which its rows are found, or several");
+    json!({
+        "type": "object",
+        "description": "Tables that the statement looks things up in, as [dimension.NAME]",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["source", "columns", "key"],
+            "properties": {
+                "source": { "type": "string", "description": "Where its rows are: file:PATH" },
+                "format": {
+                    "enum": ["csv", "json"],
+                    "description": "What is in a file whose name does not say it",
+                },
+                "columns": columns(),
+                "key": key,
+                "on": {
+                    "type": "object",
+                    "additionalProperties": words,
+                    "description": "Column of the input that is equal to each of the key",
+                },
+                "unique": {
+                    "type": "boolean",
+                    "description": "Whether a key has one row at most",
+                    "$comment": "default: true",
+                },
+                "missing": {
+                    "enum": ["dead-letter", "null", "drop", "stop"],
+                    "description": "What becomes of a row of the input that finds none",
+                    "$comment": "default: dead-letter",
+                },
+                "cache": { "enum": ["all"], "description": "What of it is in memory" },
+                "ttl": {
+                    "type": "string",
+                    "pattern": DURATION,
+                    "description": "How long what was read is good",
+                    "$comment": "default: 1m",
+                },
+            },
+        },
+    })
+}
+
+/// Columns with their types.
+fn columns() -> Value {
+    let kind = json!({ "enum": ["int", "real", "text"] });
+    json!({
+        "description": "Name and type of each column, as `sensor_id text`; types are int, real and text",
+        "oneOf": [
+            { "type": "object", "additionalProperties": kind },
+            { "type": "array", "items": { "type": "string", "pattern": "^\\S+ (int|real|text)$" } },
+        ],
+    })
 }
 
 fn table_of(name: &str) -> Value {

@@ -30,6 +30,8 @@
 //! inspects a job accepts the file too, and reads the location of the job from it: queue, store,
 //! group and Kafka settings. Every command reports all errors of a file at once.
 
+mod columns;
+mod dimension;
 pub mod edit;
 pub mod envs;
 mod instance;
@@ -59,6 +61,7 @@ use self::nearest::nearest;
 use self::statement::StatementKeys;
 use self::variables::{FilledTexts, Given};
 pub use self::without_secrets::without_secrets;
+use crate::dimension::TableSpec;
 use crate::error::Usage;
 use crate::job::options::JobOptions;
 use crate::job::service::Service;
@@ -76,6 +79,8 @@ pub struct JobFile {
     pub service: Service,
     /// The statement that makes its results, if it has one; its topics are among the options.
     pub statement: Option<Definition>,
+    /// Where the tables of the statement come from.
+    pub tables: Vec<TableSpec>,
     /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
     pub faults: Vec<String>,
     /// Where each key is set.
@@ -320,7 +325,12 @@ impl JobFile {
         }
         let begun = statement::KEYS.iter().find_map(|key| self.places.get(key));
         let at = begun.map_or(1, |place| place.line);
-        self.statement = self.statement_keys.definition().map_err(|why| (at, why))?;
+        let statement = self.statement_keys.definition().map_err(|why| (at, why))?;
+        let at = self.places.get("dimension").map_or(at, |place| place.line);
+        let tables = self.statement_keys.tables().map_err(|why| (at, why))?;
+        let (definitions, specs) = tables.into_iter().unzip();
+        self.statement = statement.map(|it| it.with_dimensions(definitions));
+        self.tables = specs;
         Ok(())
     }
 

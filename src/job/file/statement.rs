@@ -1,4 +1,5 @@
-//! Keys of a job whose results a statement in SQL makes: `sql`, `[input]` and `[output]`.
+//! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]` and
+//! `[dimension.NAME]`.
 //!
 //! ```toml
 //! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
@@ -16,23 +17,27 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use seismic_derived::{Column, Definition, InputDefinition, InputFormat, OutputDefinition};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use seismic_derived::{
+    Column, Definition, DimensionDefinition, InputDefinition, InputFormat, OutputDefinition,
+};
+use toml::de::DeValue;
 
+use super::columns::columns;
+use super::dimension::DimensionKeys;
 use super::nearest::nearest;
 use super::value::text;
+use crate::dimension::TableSpec;
 use crate::job::options::JobOptions;
 
 /// The keys.
-pub const KEYS: [&str; 3] = ["sql", "input", "output"];
+pub const KEYS: [&str; 4] = ["sql", "input", "output", "dimension"];
 
 /// Keys of the tables, for both.
 const OF_INPUT: [&str; 5] = ["name", "topic", "of", "format", "columns"];
 const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
 
 /// Tables that such jobs will have.
-const LATER: [&str; 3] = ["dimension", "function", "join"];
+const LATER: [&str; 2] = ["function", "join"];
 
 /// Options that mean something to windows alone.
 const OF_WINDOWS: [&str; 18] = [
@@ -62,6 +67,7 @@ pub struct StatementKeys {
     sql: Option<String>,
     input: Option<TableKeys>,
     output: Option<TableKeys>,
+    dimensions: Vec<DimensionKeys>,
 }
 
 /// What `[input]` or `[output]` says.
@@ -86,7 +92,8 @@ pub fn key(written: &str) -> Option<&'static str> {
 pub fn later(written: &str) -> Option<String> {
     LATER.contains(&written).then(|| {
         format!(
-            "this version has no [{written}]: a job with sql reads one input and no other table"
+            "this version has no [{written}]: a job with sql reads one input, and looks things up in \
+             [dimension.NAME]"
         )
     })
 }
@@ -136,7 +143,8 @@ impl StatementKeys {
     /// Whether the file has one of the keys.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.sql.is_some() || self.input.is_some() || self.output.is_some()
+        let has_table = self.input.is_some() || self.output.is_some();
+        self.sql.is_some() || has_table || !self.dimensions.is_empty()
     }
 
     /// Sets a key in line `at`.
@@ -149,6 +157,7 @@ impl StatementKeys {
     ) {
         let outcome = match (key, value) {
             ("sql", value) => text(value).map(|sql| self.sql = Some(sql)),
+            ("dimension", value) => return self.set_dimensions((at, line), value, fault),
             ("input", DeValue::Array(all)) if all.len() == 1 => {
                 return self.set((at, line), key, all[0].get_ref(), fault);
             }
@@ -175,6 +184,47 @@ impl StatementKeys {
         }
     }
 
+    /// Sets the tables of `[dimension.NAME]`, which begin in line `at`.
+    fn set_dimensions(
+        &mut self,
+        (at, line): (usize, &dyn Fn(Range<usize>) -> usize),
+        value: &DeValue<'_>,
+        fault: &mut dyn FnMut(usize, String),
+    ) {
+        let DeValue::Table(tables) = value else {
+            return fault(at, "dimension: write a table, as in [dimension.NAME]".to_owned());
+        };
+        let mut tables: Vec<_> = tables.iter().collect();
+        tables.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in tables {
+            let (at, name) = (line(name.span()), name.get_ref().as_ref());
+            let DeValue::Table(pairs) = value.get_ref() else {
+                fault(at, format!("dimension.{name}: write a table, as in [dimension.NAME]"));
+                continue;
+            };
+            let mut table = DimensionKeys::named(name);
+            for (key, value) in pairs {
+                let written = key.get_ref().as_ref();
+                if let Err(why) = table.set(written, value.get_ref()) {
+                    fault(line(key.span()), format!("dimension.{name}.{written}: {why}"));
+                }
+            }
+            self.dimensions.push(table);
+        }
+    }
+
+    /// The tables that it looks things up in, and where they come from.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn tables(&self) -> Result<Vec<(DimensionDefinition, TableSpec)>, String> {
+        let mut all: Vec<_> =
+            self.dimensions.iter().map(DimensionKeys::table).collect::<Result<_, _>>()?;
+        // In whatever order they stand, it is the same job.
+        all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
     /// Input and output topic, as far as they are said.
     #[must_use]
     pub fn topics(&self) -> [Option<String>; 2] {
@@ -188,7 +238,7 @@ impl StatementKeys {
     /// What is missing.
     pub fn definition(&self) -> Result<Option<Definition>, String> {
         let (sql, input, output) = match (&self.sql, &self.input, &self.output) {
-            (None, None, None) => return Ok(None),
+            (None, None, None) if self.dimensions.is_empty() => return Ok(None),
             (Some(sql), Some(input), Some(output)) => (sql, input, output),
             (sql, input, _) => {
                 let missing = match (sql, input) {
@@ -247,39 +297,4 @@ impl TableKeys {
         }
         Ok(())
     }
-}
-
-/// Columns in the order of the file: `{ name = "type" }`, or `["name type"]`.
-fn columns(value: &DeValue<'_>) -> Result<Vec<Column>, String> {
-    let column = |name: &str, kind: &str| {
-        let kind = kind.parse().map_err(|why| format!("{name}: {why}"))?;
-        Ok(Column { name: name.to_owned(), kind })
-    };
-    match value {
-        DeValue::Table(pairs) => of_table(pairs)
-            .into_iter()
-            .map(|(name, value)| {
-                let kind = text(value).map_err(|why| format!("{name}: {why}"))?;
-                column(name, &kind)
-            })
-            .collect(),
-        DeValue::Array(all) => all
-            .iter()
-            .map(Spanned::get_ref)
-            .map(|value| {
-                let both = text(value)?;
-                let (name, kind) = both.split_once(' ').ok_or_else(|| {
-                    format!("{both:?}: write name and type, as in \"sensor_id text\"")
-                })?;
-                column(name, kind.trim())
-            })
-            .collect(),
-        _ => Err("write a table, as in { sensor_id = \"text\" }".to_owned()),
-    }
-}
-
-fn of_table<'t>(pairs: &'t DeTable<'_>) -> Vec<(&'t str, &'t DeValue<'t>)> {
-    let mut pairs: Vec<_> = pairs.iter().collect();
-    pairs.sort_by_key(|(name, _)| name.span().start);
-    pairs.into_iter().map(|(name, value)| (name.get_ref().as_ref(), value.get_ref())).collect()
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 use seismic_pipeline::{Finish, JobContext, OperatorKind};
 use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, patiently_by, sleep};
@@ -28,7 +29,7 @@ use crate::remedy::{in_one_line, notice_with_remedy};
 use crate::time::{now_ms, show_ms};
 
 /// How often a job looks for its topic while there is none.
-const TOPIC_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+const TOPIC_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the job until it is stopped or its bounded work is done; `false` when it was stopped before
 /// it had begun.
@@ -84,6 +85,8 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         false => spec.once.open(&location, stop)?,
     };
     let parent = origin.as_ref().and_then(Origin::parent);
+    let tables = statement::tables(&store, origin.as_ref());
+    let statement = statement.map(|kind| kind.with_tables(Arc::clone(&tables)));
     if statement.is_none() {
         version::keep((&mut rules, &mut job), &*store, parent, stop);
     }
@@ -94,6 +97,10 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store, stop)? {
         // It has begun there when it was started the same way before.
         settings.from = None;
+    }
+    let keeper = statement::keep_tables(spec, (&tables, &store), shared, notify)?;
+    if !spec.tables.is_empty() && keeper.is_none() {
+        return Ok(false);
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = JobContext {
@@ -126,14 +133,9 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         None => seismic_pipeline::run(run_job, stop, &shared.metrics),
     };
     shared.set(JobState::Draining);
+    drop(keeper);
     if let Some(rest) = rest {
-        let until_ms = now_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX));
-        notify(&format_args!(
-            "without workers the brokers keep the offsets of group {} until {} \
-             (offsets.retention.minutes); later, seismic group repair puts them back",
-            spec.location().group,
-            show_ms(until_ms),
-        ));
+        tell_rest(rest, &spec.group, notify);
     }
     let is_done = ran.is_ok() && !shared.stop.is_stopped();
     // All that is committed is shown when the work is done, else as much as a stop has time for.
@@ -149,6 +151,16 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     })?;
     ordered?;
     Ok(true)
+}
+
+/// Tells how long the offsets of a group are kept on which no one works.
+fn tell_rest(rest: Duration, group: &str, notify: &Notify) {
+    let until_ms = now_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX));
+    notify(&format_args!(
+        "without workers the brokers keep the offsets of group {group} until {} \
+         (offsets.retention.minutes); later, seismic group repair puts them back",
+        show_ms(until_ms),
+    ));
 }
 
 fn has_progress(store: &dyn JobStore, stop: &AtomicBool) -> seismic_queue::Result<bool> {

@@ -1,11 +1,18 @@
-//! A job with a statement in SQL: its kind, and where its input is.
+//! A job with a statement in SQL: its kind, where its input is, and its tables.
 
-use seismic_derived::StatementKind;
+use std::sync::Arc;
 
+use seismic_derived::{StatementKind, Tables};
+use seismic_queue::JobStore;
+
+use crate::dimension::keeper::{TableKeeper, TableKeeping};
 use crate::error::Usage;
 use crate::job::location::Location;
+use crate::job::notify::Notify;
+use crate::job::origin::Origin;
 use crate::job::repartition::InputQueue;
 use crate::job::spec::JobSpec;
+use crate::job::state::Shared;
 
 /// The kind of the job; `None` for one that makes windows.
 ///
@@ -31,4 +38,34 @@ pub fn open_input(location: &Location, spec: &JobSpec) -> seismic_queue::Result<
         None if spec.is_bounded() => location.open_queue_of(&spec.topic).map(InputQueue::Queue),
         None => location.open_queue().map(InputQueue::Queue),
     }
+}
+
+/// The tables of a job, whose versions are in its store; a fork takes over those of its origin.
+pub fn tables(store: &Arc<dyn JobStore>, origin: Option<&Origin<'_>>) -> Arc<Tables> {
+    let tables = Tables::new(Arc::clone(store));
+    Arc::new(match origin.and_then(Origin::shared_parent) {
+        Some(parent) => tables.forked_from(parent),
+        None => tables,
+    })
+}
+
+/// Reads the tables that the job looks things up in, and keeps them up to date; `None` when it has
+/// none, or was stopped while it waited for one.
+///
+/// # Errors
+/// Of a bounded run, why a table has no version.
+pub fn keep_tables(
+    spec: &JobSpec,
+    (tables, store): (&Arc<Tables>, &Arc<dyn JobStore>),
+    shared: &Shared,
+    notify: &Notify,
+) -> anyhow::Result<Option<TableKeeper>> {
+    let dimensions = spec.statement.iter().flat_map(|definition| &definition.dimensions);
+    let all: Vec<_> = dimensions.cloned().zip(spec.tables.iter().cloned()).collect();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let (tables, store) = (Arc::clone(tables), Arc::clone(store));
+    let keeping = TableKeeping { all, tables, store, notes: shared.tables.clone() };
+    keeping.start(spec.is_bounded(), shared.stop.flag(), &|text| notify(text))
 }

@@ -15,6 +15,7 @@ use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::backends::Url;
+use crate::dimension::TableSpec;
 use crate::http::HttpSettings;
 use crate::job::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use crate::job::location::Location;
@@ -126,6 +127,9 @@ pub struct JobSpec {
     /// The statement in SQL that makes its results; `None`: it makes windows.
     #[serde(skip)]
     pub statement: Option<Definition>,
+    /// Where the tables of the statement come from.
+    #[serde(skip)]
+    pub tables: Vec<TableSpec>,
     /// Decisions for this start alone, which are never kept.
     #[serde(skip)]
     pub once: Once,
@@ -173,6 +177,7 @@ impl Default for JobSpec {
             http: None,
             max_parallelism: None,
             statement: None,
+            tables: Vec::new(),
             once: Once::default(),
         }
     }

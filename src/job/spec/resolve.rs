@@ -29,6 +29,7 @@ impl JobSpec {
             definition.input.topic.clone_from(&spec.topic);
             definition.output.topic.clone_from(&spec.result_topic);
             spec.statement = Some(definition);
+            spec.tables = std::mem::take(&mut file.tables);
             spec.sink.clear();
             strange.extend(statement::strange(&set).map(|(key, why)| Fault { key, why }));
         }
@@ -94,6 +95,7 @@ impl JobSpec {
             http: options.http,
             max_parallelism: None,
             statement: None,
+            tables: Vec::new(),
             once: default.once,
         }
     }

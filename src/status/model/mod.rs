@@ -32,6 +32,7 @@ use self::rollup::RollupStatus;
 use self::sensor_partitions::SensorPartitions;
 use super::repartition::RepartitionStatus;
 use super::sensors::SensorStatus;
+use crate::dimension::note::TableNote;
 use crate::job::kinds;
 
 /// A job: what it has counted, how far it is, and who waits for what.
@@ -82,6 +83,9 @@ pub struct JobStatus {
     pub pinned: Vec<PinnedStatus>,
     /// Sinks that keep a position.
     pub sinks: Vec<SinkStatus>,
+    /// Tables that it looks things up in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableNote>,
     /// Members of the group; `None` where no group shares the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<MemberStatus>>,
@@ -156,6 +160,7 @@ impl JobStatus {
             rejecting: Vec::new(),
             pinned: pinned.iter().map(PinnedStatus::of).collect(),
             sinks: sinks(view),
+            tables: Vec::new(),
             members: members.map(|members| members.iter().map(MemberStatus::of).collect()),
             by_sensor: None,
             without_sensor: 0,

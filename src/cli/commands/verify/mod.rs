@@ -5,12 +5,14 @@ mod statement;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_derived::SQL;
 use seismic_pipeline::Entry;
 use seismic_pipeline::verify::{Difference, LostRange, Proved, Report, SpreadRows, verify};
+use seismic_queue::JobStore;
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
@@ -58,7 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         None => args.target.location()?,
     };
-    let store = location.open_store()?;
+    let store: Arc<dyn JobStore> = location.open_store()?.into();
     let view = store.view()?;
     let kind = kinds::of(&view)?;
     let opened = InputQueue::open(&location, &view)?;
@@ -67,7 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let bar = progress_bar();
     let began = Instant::now();
     let mut report =
-        verify(queue, &*store, &*kind.operators(), args.complete, &mut |it| bar.inc(it))?;
+        verify(queue, &*store, &*kind.proof(Arc::clone(&store)), args.complete, &mut |it| {
+            bar.inc(it);
+        })?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
         sinks.push((spec, compare(spec, &location.queue, &*store, &mut report)?));

@@ -19,6 +19,7 @@ pub use self::partition::PartitionNumbers;
 pub use self::sink::SinkNumbers;
 use super::JobStatus;
 use super::counts::RecordCounts;
+use crate::dimension::note::TableNote;
 use crate::job::JobMetrics;
 use crate::job::kinds;
 use crate::time::now_ms;
@@ -70,6 +71,8 @@ pub struct JobNumbers {
     pub partitions: Vec<PartitionNumbers>,
     /// Sinks.
     pub sinks: Vec<SinkNumbers>,
+    /// Tables that the job looks things up in.
+    pub tables: Vec<TableNote>,
     /// Resident memory of the processes, bytes.
     pub memory_bytes: u64,
     /// Processor time of the processes, ms.
@@ -83,7 +86,7 @@ impl JobNumbers {
     /// Those of a job in this process, with the notes beside its committed positions
     /// ([`Metrics::notes`]).
     #[must_use]
-    pub fn of(JobMetrics { run, sinks }: &JobMetrics, metrics: &Metrics) -> JobNumbers {
+    pub fn of(JobMetrics { run, sinks, tables }: &JobMetrics, metrics: &Metrics) -> JobNumbers {
         let now_ms = now_ms();
         let held = || run.partitions.iter().filter(|it| it.is_held);
         let mut noted = counts_of_each(metrics);
@@ -117,6 +120,7 @@ impl JobNumbers {
             open_windows: held().map(|it| it.open_windows).sum(),
             partitions,
             sinks: sinks.iter().map(|(_, of_it)| SinkNumbers::of(of_it)).collect(),
+            tables: tables.clone(),
             memory_bytes,
             cpu_ms,
             waited_ms: Some(run.waited_us / 1_000),
@@ -186,6 +190,13 @@ impl JobNumbers {
             match self.sinks.iter_mut().find(|ours| ours.sink == theirs.sink) {
                 Some(ours) => ours.add(theirs),
                 None => self.sinks.push(theirs.clone()),
+            }
+        }
+        for theirs in &other.tables {
+            match self.tables.iter_mut().find(|ours| ours.table == theirs.table) {
+                Some(ours) if ours.checked_ms >= theirs.checked_ms => {}
+                Some(ours) => ours.clone_from(theirs),
+                None => self.tables.push(theirs.clone()),
             }
         }
         self.memory_bytes += other.memory_bytes;

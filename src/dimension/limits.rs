@@ -1,0 +1,19 @@
+//! Bounds of reading tables, each with its reason.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// How long what was read of a table is good, unless the job says otherwise.
+pub const TTL: Duration = Duration::from_secs(60);
+
+/// What a job may say instead. Each reading may be a new version, which is stored and an entry in the
+/// journal of every partition.
+pub const TTLS: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 3600);
+
+/// First pause after a reading that failed; the following ones are twice as long each, up to the
+/// time that a reading is good.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// Bytes of what is told of a failure.
+pub const WORDS: usize = 1_000;
