@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::connection::{BrokerConnection, RequestInFlight};
 use super::cursor::Cursor;
+use super::eligibility::FetchSettings;
 use super::request::FetchPosition;
 use super::{Fetch, Unreadable, request, response};
 use crate::security::Opened;
@@ -15,15 +16,17 @@ use crate::wire::{is_fetch_spoken, versions};
 /// Why brokers that do not know our version of `Fetch` are left to librdkafka.
 pub(super) const OLD_BROKER: &str = "a broker older than Kafka 3.1";
 
-impl Fetch {
+impl FetchSettings {
     /// A new link, which asks first what the broker speaks.
     pub(super) fn handshake(&self, opened: Opened) -> BrokerConnection {
         let mut link = BrokerConnection::new(opened);
         let number = link.number();
-        link.send(&versions(number, &self.settings.client));
+        link.send(&versions(number, &self.client));
         link
     }
+}
 
+impl Fetch {
     /// Asks, and takes what was answered.
     pub(super) fn serve(
         &mut self,
@@ -79,7 +82,7 @@ impl Fetch {
         match link.renewal.as_ref().map(Receiver::try_recv) {
             Some(Ok(Ok(opened))) => {
                 tracing::debug!("a login was renewed, by another connection");
-                *link = self.handshake(opened);
+                *link = self.settings.handshake(opened);
             }
             None | Some(Err(TryRecvError::Empty)) => {}
             // The broker ends the connection when the login is over, and then there is a new one.

@@ -3,13 +3,13 @@
 
 use super::aborted::Aborted;
 use super::record_batch::{Next, next, scan};
-use super::{compression, response};
+use super::{compression, log_ends, response};
 use crate::limits;
 use crate::wire::is_fetch_spoken;
 
 /// An answer is none, or its parts lie within it.
 pub fn answer(bytes: &[u8]) {
-    let _ = is_fetch_spoken(bytes);
+    let _ = (is_fetch_spoken(bytes), log_ends::parse(bytes));
     // It begins with the topic that is asked for, so that any is found.
     let Some((topic, frame)) = bytes.split_first_chunk() else { return };
     for part in response::parse(frame, topic).map_or(Vec::new(), |answer| answer.parts) {

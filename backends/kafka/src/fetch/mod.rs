@@ -4,6 +4,7 @@
 //! ```text
 //!  leaders ──► broker ──► connection ──► exchange ──► response_handler ──► pending ──► the reader
 //!  eligibility: whether this client may fetch   request, response, error_code: the calls
+//!  log_ends: where the leaders' logs end
 //!  record_batch, compression, unpacking, aborted: their content   cursor, backoff: one partition, one retry
 //! ```
 //!
@@ -29,6 +30,7 @@ mod exchange;
 pub mod fuzz;
 pub(crate) mod idle;
 mod leaders;
+mod log_ends;
 mod pending;
 mod record_batch;
 mod request;
@@ -45,10 +47,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rustix::event::Timespec;
 
 use self::backoff::Backoff;
-use self::broker::{Broker, ConnectionState};
+use self::broker::{Broker, ConnectionState, wait};
 use self::cursor::Cursor;
 use self::eligibility::FetchSettings;
 use self::pending::{PendingResponse, Step};
@@ -86,6 +87,8 @@ pub(crate) struct Fetch {
     /// How often something came of some partition.
     turns: u64,
     brokers: BTreeMap<i32, Broker>,
+    /// Ways to the same brokers for questions where their logs end.
+    asked: BTreeMap<i32, Broker>,
     /// At most one of each broker.
     pending: Vec<PendingResponse>,
     /// Memory of answers that were given.
@@ -125,6 +128,7 @@ impl Fetch {
             cursors: BTreeMap::new(),
             turns: 0,
             brokers: BTreeMap::new(),
+            asked: BTreeMap::new(),
             pending: Vec::new(),
             spare: Vec::new(),
             unpacked: Vec::new(),
@@ -243,24 +247,16 @@ impl Fetch {
 
     /// Waits for sockets, and for what threads look for.
     fn wait(&self, most: Duration, now: Instant) {
-        let is_opening = |broker: &Broker| matches!(broker.connection, ConnectionState::Opening(_));
         let is_open = |leader| matches!(self.brokers.get(&leader), Some(it) if it.is_open());
         let is_asked = |it: &Cursor| it.leader.is_some_and(is_open) && it.backoff.is_over(now);
-        let most = if self.leader_lookup.is_some() || self.brokers.values().any(is_opening) {
+        let most = if self.leader_lookup.is_some() {
             most.min(seismic_queue::limits::READ_PAUSE_MIN)
         } else if !self.cursors.values().all(is_asked) {
             most.min(*seismic_queue::limits::BACKOFF.start())
         } else {
             most.min(*seismic_queue::limits::BACKOFF.end())
         };
-        let links = self.brokers.values().filter_map(|broker| match &broker.connection {
-            ConnectionState::Open(link) => link.poll(),
-            _ => None,
-        });
-        let mut polled: Vec<_> = links.collect();
-        let Ok(timeout) = Timespec::try_from(most) else { return };
-        // One that was interrupted has waited less.
-        let _ = rustix::event::poll(&mut polled, Some(&timeout));
+        wait(self.brokers.values(), most);
     }
 
     /// Does what every link has to do.
@@ -276,7 +272,7 @@ impl Fetch {
                         broker.connection = ConnectionState::Opening(opened);
                         continue;
                     }
-                    Ok(Ok(opened)) => Ok(self.handshake(opened)),
+                    Ok(Ok(opened)) => Ok(self.settings.handshake(opened)),
                     Ok(Err(error)) => Err(self.not_opened(id, error)?),
                     Err(TryRecvError::Disconnected) => Err(io::ErrorKind::NotConnected.into()),
                 },
@@ -304,7 +300,8 @@ impl Fetch {
 /// Its connections are the next reader's.
 impl Drop for Fetch {
     fn drop(&mut self) {
-        for broker in std::mem::take(&mut self.brokers).into_values() {
+        let brokers = [std::mem::take(&mut self.brokers), std::mem::take(&mut self.asked)];
+        for broker in brokers.into_iter().flat_map(BTreeMap::into_values) {
             if let ConnectionState::Open(connection) = broker.connection {
                 self.cluster.idle.keep(broker.address, connection);
             }

@@ -7,7 +7,6 @@ use std::time::Instant;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::aborted::Aborted;
-use super::broker::ConnectionState;
 use super::connection::RequestInFlight;
 use super::error_code::{code, is_moved, is_reported};
 use super::exchange::{OLD_BROKER, invalid};
@@ -122,8 +121,7 @@ impl Fetch {
     pub(super) fn broker_lost(&mut self, id: i32, why: &io::Error, now: Instant) {
         tracing::debug!("broker {id} is lost: {why}");
         if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.connection = ConnectionState::Closed;
-            broker.backoff.start(now);
+            broker.lose(now);
             // Those that rest are to the same broker.
             self.cluster.idle.forget(&broker.address);
         }

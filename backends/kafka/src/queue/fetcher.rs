@@ -318,7 +318,11 @@ impl AssignableReader for Fetcher {
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        self.cluster.ends(&self.topic.name, partitions)
+        match &mut self.source {
+            MessageSource::Ours(fetch) => fetch.ends(partitions),
+            // It asks only for what can be read.
+            MessageSource::Librdkafka(_) => self.cluster.ends(&self.topic.name, partitions),
+        }
     }
 
     /// A broker shows a message at the moment of its time.
@@ -403,3 +407,5 @@ impl Filling<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unreplicated;

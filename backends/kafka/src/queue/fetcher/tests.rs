@@ -19,7 +19,7 @@ use crate::client::native::topic_id;
 use crate::error_kind::{NotAllowed, Resource};
 use crate::tests::{OnKafka, address};
 
-const P0: Partition = Partition(0);
+pub(super) const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A setting of librdkafka's own reading, which has it read.
 const THEIRS: (&str, &str) = ("queued.min.messages", "50000");
@@ -34,13 +34,13 @@ struct Both {
     theirs: Cluster,
 }
 
-fn cluster(brokers: &str, options: &[(&str, &str)]) -> Cluster {
+pub(super) fn cluster(brokers: &str, options: &[(&str, &str)]) -> Cluster {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let address = ClusterAddress { options: options.collect(), ..address(brokers) };
     KafkaQueue::open(&address).unwrap().cluster
 }
 
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub(super) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         assert!(began.elapsed() < PATIENCE, "{what}");

@@ -1,0 +1,45 @@
+//! The end of a log that idle detection goes by, on three brokers of which one is frozen.
+
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use seismic_brokers::Kafka;
+
+use super::tests::{P0, cluster, until};
+use super::*;
+use crate::client::admin::{Admin, INPUT, KEPT};
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn the_end_of_a_kafka_log_counts_what_a_frozen_replica_does_not_have_yet() {
+    let Some(kafka) = Kafka::three() else { return };
+    let cluster = cluster(&kafka.address(), &[]);
+    let settings: Vec<_> = KEPT.iter().chain(&INPUT[1..]).copied().collect();
+    let topic = Admin::new(&cluster).unwrap().create("in", 1, &settings).unwrap();
+    let leader = until("a leader", || cluster.leaders("in").ok()?.of.get(&P0).copied());
+    let mut fetcher = Fetcher::at(&cluster, &topic, &[(P0, Offset(0))]).unwrap();
+    let mut next = || fetcher.read(Duration::from_millis(20), &mut Vec::new()).unwrap();
+    until("an empty log", || matches!(next(), Event::CaughtUp(P0, Offset(0))).then_some(()));
+    let mut end = || fetcher.ends(&[P0]).remove(0);
+    assert_eq!(until("an end", || end().ok()), Offset(0));
+
+    // Any but the leader, with the number that follows its own.
+    let follower = &kafka.nodes[leader as usize % 3];
+    follower.freeze();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", kafka.address()).set("acks", "1");
+    let producer: BaseProducer = config.create().unwrap();
+    for number in 0..3 {
+        let record = BaseRecord::<(), _>::to("in").partition(0).payload("a record");
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(20)).unwrap();
+        // Its answer may come a moment later than it is asked for.
+        assert_eq!(until("an end", || end().ok()), Offset(number + 1), "the leader has it");
+    }
+    let readable = cluster.ends("in", &[P0]).remove(0).unwrap();
+    assert_eq!(readable, Offset(0), "no one can read it");
+    let mut next = || fetcher.read(Duration::from_millis(20), &mut Vec::new()).unwrap();
+    assert!(!matches!(next(), Event::Batch(_)), "no one reads it");
+
+    follower.thaw();
+    until("all of it", || matches!(next(), Event::CaughtUp(P0, Offset(3))).then_some(()));
+    assert_eq!(fetcher.ends(&[P0]).remove(0).unwrap(), Offset(3));
+}
