@@ -30,6 +30,10 @@ impl Broker {
     pub(super) fn is_open(&self) -> bool {
         matches!(self.connection, ConnectionState::Open(_))
     }
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.connection, ConnectionState::Closed)
+    }
+
     /// Its connection is of no more use; another one is tried later.
     pub(super) fn lose(&mut self, now: Instant) {
         self.connection = ConnectionState::Closed;

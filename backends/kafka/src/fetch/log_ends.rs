@@ -67,14 +67,18 @@ impl Fetch {
 
     /// What leaders answer in time, each about all that it leads.
     fn ask_leaders(&mut self, partitions: &[Partition]) -> Ends {
+        let began = Instant::now();
+        // Who reads nothing meanwhile, since it wants to know the ends first, asks again.
+        self.refresh_leaders(began);
         let mut asked: BTreeMap<i32, Vec<Partition>> = BTreeMap::new();
         for partition in partitions {
             if let Some(leader) = self.cursors.get(partition).and_then(|cursor| cursor.leader) {
                 asked.entry(leader).or_default().push(*partition);
             }
         }
-        let began = Instant::now();
         self.connect(&asked, began);
+        // One that has failed has its rest first.
+        asked.retain(|id, _| self.asked.get(id).is_some_and(|broker| !broker.is_closed()));
         let mut ends = Ends::new();
         loop {
             let mut is_awaited = false;
@@ -82,7 +86,7 @@ impl Fetch {
                 let Some(partitions) = asked.get(id) else { continue };
                 let answer = match self.settings.ask(broker, &self.topic.name, partitions) {
                     Ok(None) => {
-                        is_awaited |= !matches!(broker.connection, ConnectionState::Closed);
+                        is_awaited |= !broker.is_closed();
                         continue;
                     }
                     Ok(Some(answer)) => {
@@ -91,7 +95,7 @@ impl Fetch {
                     }
                     Err(error) => {
                         tracing::debug!("broker {id} does not say where logs end: {error}");
-                        broker.lose(began);
+                        broker.connection = ConnectionState::Closed;
                         continue;
                     }
                 };
@@ -104,13 +108,15 @@ impl Fetch {
             }
             wait(self.asked.values(), limits::END_WAIT - waited);
         }
-        // An answer that is late is to an old question.
-        let late = self.asked.iter_mut().filter(|(id, _)| asked.contains_key(id));
-        late.for_each(|(_, broker)| {
-            if !matches!(broker.connection, ConnectionState::Closed) {
+        // An answer that is late is to an old question, and someone else may lead by now.
+        for id in asked.keys() {
+            if let Some(broker) = self.asked.get_mut(id) {
                 broker.lose(began);
             }
-        });
+            for cursor in self.cursors.values_mut().filter(|cursor| cursor.leader == Some(*id)) {
+                cursor.leader = None;
+            }
+        }
         ends
     }
 
@@ -129,7 +135,7 @@ impl Fetch {
             } else if is_over {
                 broker.connection = ConnectionState::Closed;
             }
-            if matches!(broker.connection, ConnectionState::Closed) && broker.backoff.is_over(now) {
+            if broker.is_closed() && broker.backoff.is_over(now) {
                 broker.connection = match self.cluster.idle.take(address) {
                     Some(connection) => ConnectionState::Open(connection),
                     None => {

@@ -11,9 +11,7 @@ use crate::client::admin::{Admin, INPUT, KEPT};
 #[ignore = "more on brokers: .ci/run"]
 fn the_end_of_a_kafka_log_counts_what_a_frozen_replica_does_not_have_yet() {
     let Some(kafka) = Kafka::three() else { return };
-    let cluster = cluster(&kafka.address(), &[]);
-    let settings: Vec<_> = KEPT.iter().chain(&INPUT[1..]).copied().collect();
-    let topic = Admin::new(&cluster).unwrap().create("in", 1, &settings).unwrap();
+    let (cluster, topic) = of_one_partition(&kafka);
     let leader = until("a leader", || cluster.leaders("in").ok()?.of.get(&P0).copied());
     let mut fetcher = Fetcher::at(&cluster, &topic, &[(P0, Offset(0))]).unwrap();
     let mut next = || fetcher.read(Duration::from_millis(20), &mut Vec::new()).unwrap();
@@ -42,4 +40,32 @@ fn the_end_of_a_kafka_log_counts_what_a_frozen_replica_does_not_have_yet() {
     follower.thaw();
     until("all of it", || matches!(next(), Event::CaughtUp(P0, Offset(3))).then_some(()));
     assert_eq!(fetcher.ends(&[P0]).remove(0).unwrap(), Offset(3));
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn the_end_of_a_kafka_log_is_asked_of_its_next_leader_also_by_who_reads_nothing_meanwhile() {
+    let Some(mut kafka) = Kafka::three() else { return };
+    let (cluster, topic) = of_one_partition(&kafka);
+    let mut fetcher = Fetcher::at(&cluster, &topic, &[(P0, Offset(0))]).unwrap();
+    let mut next = || fetcher.read(Duration::from_millis(20), &mut Vec::new()).unwrap();
+    until("an empty log", || matches!(next(), Event::CaughtUp(P0, Offset(0))).then_some(()));
+    let mut end = || fetcher.ends(&[P0]).remove(0);
+    until("an end", || end().ok());
+    let leader = || cluster.leaders("in").ok()?.of.get(&P0).copied();
+    let first = until("a leader", leader);
+    kafka.nodes[first as usize - 1].kill();
+    until("another leader", || leader().filter(|next| *next != first));
+    // The first answer may be one of before; the lost connection is noticed by the next.
+    for _ in 0..3 {
+        assert_eq!(until("an end", || end().ok()), Offset(0));
+    }
+}
+
+/// A topic with one partition, which all brokers have.
+fn of_one_partition(kafka: &Kafka) -> (Cluster, Topic) {
+    let cluster = cluster(&kafka.address(), &[]);
+    let settings: Vec<_> = KEPT.iter().chain(&INPUT[1..]).copied().collect();
+    let topic = Admin::new(&cluster).unwrap().create("in", 1, &settings).unwrap();
+    (cluster, topic)
 }
