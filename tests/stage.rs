@@ -233,6 +233,17 @@ impl Running {
         wait_until(&format!("the end of {}", self.what), || !self.is_running());
     }
 
+    /// Waits until it does something of its own at a signal: before that, the system ends it.
+    pub fn wait_until_it_catches(&mut self, signal: Signal) {
+        let status = format!("/proc/{}/status", self.pid());
+        wait_until("a signal is caught", || {
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            caught.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1) || !self.is_running()
+        });
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

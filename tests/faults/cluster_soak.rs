@@ -114,7 +114,9 @@ impl Worker {
     /// Its end, after a signal: one that was stopped has done its work, or was fenced after a
     /// sleep.
     fn end(self, signal: Signal) -> Memory {
-        let Worker { running, memory, was_suspended } = self;
+        let Worker { mut running, memory, was_suspended } = self;
+        // It may have been started a moment ago.
+        running.wait_until_it_catches(Signal::TERM);
         running.signal(signal);
         let done = running.wait();
         if signal == Signal::TERM {
