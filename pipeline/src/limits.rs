@@ -106,6 +106,14 @@ pub const PINNED_AGE_MS: u64 = 3_600_000;
 /// How often the same hold is logged again.
 pub const PINNED_TOLD_EVERY: Duration = Duration::from_secs(600);
 
+/// Partitions that `verify` proves at once. Much of a proof waits for answers of brokers or a disk;
+/// each has the state of a partition in memory, as the slots of a job have that of all.
+pub const PROVED_AT_ONCE: usize = 4;
+
+/// What its threads may have told before it is heard: few, since each says how far it is once a
+/// batch.
+pub const PROVED_TOLD: usize = 64;
+
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 

@@ -66,7 +66,7 @@ impl<'a> DifferenceReporter<'a> {
 
     /// The partition has rows of the key.
     pub fn key(&mut self, key: &CompactString) {
-        self.report.keys.see(key, self.partition);
+        self.report.found_keys.push((key.clone(), self.partition));
     }
 
     /// A row of a key and number that a row of the partition `first` has, too.

@@ -19,10 +19,10 @@ pub(super) struct KeyPartitions {
 
 impl KeyPartitions {
     /// A partition has rows of the key.
-    pub fn see(&mut self, key: &CompactString, partition: Partition) {
-        let hash = FixedState::default().hash_one(key);
+    pub fn see(&mut self, key: CompactString, partition: Partition) {
+        let hash = FixedState::default().hash_one(&key);
         if *self.homes.entry(hash).or_insert(partition) != partition {
-            self.several.insert(key.clone());
+            self.several.insert(key);
         }
     }
 }

@@ -117,6 +117,10 @@ impl<'a> PartitionProof<'a> {
         }))
     }
 
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
     pub fn is_complete(&self) -> bool {
         let from = total(&self.from);
         self.began.is_some_and(|began| from <= began)

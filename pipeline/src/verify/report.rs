@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use compact_str::CompactString;
 use seismic_queue::{Offset, Partition};
 
 use super::key_partitions::KeyPartitions;
@@ -191,13 +192,26 @@ pub struct Report {
     pub moved: BTreeMap<String, SpreadRows>,
     /// How many there are.
     pub moved_total: u64,
-    /// Keys of the rows found.
+    /// Keys of the rows found, of the partitions that were added.
     pub(super) keys: KeyPartitions,
+    /// Those of a partition that is still to be added.
+    pub(super) found_keys: Vec<(CompactString, Partition)>,
 }
 
 impl Report {
     /// Differences kept per partition; all are counted.
     pub const SHOWN: usize = 10;
+
+    /// Adds what was found in a partition.
+    pub(super) fn add(&mut self, partition: Report) {
+        let Report { partitions, differences, total, found_keys, .. } = partition;
+        self.partitions.extend(partitions);
+        self.differences.extend(differences);
+        self.total += total;
+        for (key, partition) in found_keys {
+            self.keys.see(key, partition);
+        }
+    }
 
     /// Takes what was found of sensors that have rows in several partitions.
     pub(super) fn set_spread(&mut self, of_sensors: BTreeMap<String, SpreadRows>) {

@@ -1,10 +1,12 @@
 //! The proof finds and names every planted fault.
 
-use seismic_pipeline::Note;
+use std::collections::BTreeSet;
+
 use seismic_pipeline::verify::DifferenceKind::{self, *};
-use seismic_pipeline::verify::Report;
+use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::{Note, Rules};
 use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter, state};
-use seismic_queue::{Block, Commit, PartitionCommit};
+use seismic_queue::{Block, Commit, Partition, PartitionCommit, Policy, Retention as _};
 
 use crate::faulty::{Fate, FaultyStore};
 use crate::stage::Stage;
@@ -259,4 +261,48 @@ fn counters_of_a_roll_up_that_were_changed_are_found() {
         is_last
     };
     assert_found(&report_of(lie), &[Count, Count]);
+}
+
+#[test]
+fn partitions_that_are_proved_at_once_are_reported_in_their_order() {
+    let mut planted = BTreeSet::new();
+    let mut lose_a_row = plant_in_rows(|rows| drop(rows.remove(0)));
+    let change = move |commit: &mut Commit| {
+        for part in &mut commit.partitions {
+            if !planted.contains(&part.partition) && lose_a_row(part) {
+                planted.insert(part.partition);
+            }
+        }
+        Fate::Made
+    };
+    let stage = Stage::with_store(Box::new(FaultyStore::new(change)));
+    stage.run().unwrap();
+    for _ in 0..10 {
+        let mut folded = 0;
+        let mut progress = |count| folded += count;
+        let report =
+            verify(&stage.queue, &*stage.store, &Rules::default(), true, &mut progress).unwrap();
+        let of_each: Vec<_> =
+            (0..4).map(Partition).flat_map(|it| [(it, RowMissing), (it, Count)]).collect();
+        let found = report.differences.iter().map(|it| (it.partition, it.kind));
+        assert_eq!(found.collect::<Vec<_>>(), of_each);
+        assert_eq!(report.total, 8);
+        let proved: Vec<_> = report.partitions.iter().map(|proved| proved.partition).collect();
+        assert_eq!(proved, [0, 1, 2, 3].map(Partition));
+        assert_eq!(folded, report.partitions.iter().map(|proved| proved.messages).sum::<u64>());
+    }
+}
+
+#[test]
+fn of_several_partitions_that_cannot_be_proved_the_first_is_named() {
+    let stage = Stage::new();
+    stage.run().unwrap();
+    let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
+    stage.queue.set_policy(stage.job.input(), policy).unwrap();
+    stage.queue.retain(stage.job.input(), true).unwrap();
+    for _ in 0..10 {
+        let (mut ignored, rules) = (|_| {}, Rules::default());
+        let error = verify(&stage.queue, &*stage.store, &rules, true, &mut ignored).unwrap_err();
+        assert!(error.to_string().contains("partition 0"), "{error}");
+    }
 }
