@@ -9,6 +9,8 @@
 //! says the end of a log only where it did not say it before, and leads what it reads back to its
 //! own queue.
 
+mod filling;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,15 +20,16 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use self::filling::Filling;
 use crate::client::cluster::Cluster;
-use crate::client::connection::{Quiet, is_without_brokers, make_with, number, partition};
-use crate::client::native::{Inbox, Item};
+use crate::client::connection::{Quiet, is_without_brokers, make_with, number};
+use crate::client::native::Inbox;
 use crate::error_kind::{is_unknown, on_topic};
 use crate::fetch::Fetch;
 use crate::limits;
 use seismic_queue::backend::assigned_source::AssignableReader;
 use seismic_queue::backend::validate;
-use seismic_queue::{Batch, Error, Event, Kind, Message, Offset, Partition, Reader, Result, Topic};
+use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result, Topic};
 
 /// Reads what it was started on.
 pub(crate) struct Fetcher {
@@ -328,80 +331,6 @@ impl AssignableReader for Fetcher {
     /// A broker shows a message at the moment of its time.
     fn in_flight(&mut self) -> Result<Duration> {
         Ok(Duration::ZERO)
-    }
-}
-
-/// Batches that are filled with what comes.
-struct Filling<'a> {
-    next: &'a mut BTreeMap<Partition, Offset>,
-    ready: &'a mut VecDeque<Ready>,
-    brokers: &'a mut BTreeSet<i32>,
-    spare: &'a mut Vec<Batch>,
-    batch: Option<Batch>,
-    /// Who gave the message before, if it matters.
-    broker: Option<i32>,
-}
-
-impl Filling<'_> {
-    fn add(&mut self, item: Item<'_>) {
-        match item {
-            Item::Message { partition: number, offset, append_ms, key, value, broker } => {
-                let message = Message { offset: Offset(offset as u64), append_ms, key, value };
-                self.note(broker);
-                self.push(partition(number), message);
-            }
-            Item::End { partition: number, offset, broker } => {
-                self.note(broker);
-                self.close();
-                let (partition, offset) = (partition(number), Offset(offset as u64));
-                if let Some(next) = self.next.get_mut(&partition) {
-                    *next = offset.max(*next);
-                    self.ready.push_back(Ready::End(partition, *next));
-                }
-            }
-            Item::Error { partition: number, code } => {
-                self.close();
-                self.ready.push_back(Ready::Failed(partition(number), code));
-            }
-        }
-    }
-
-    fn note(&mut self, broker: Option<i32>) {
-        if self.broker != broker {
-            self.broker = broker;
-            self.brokers.extend(broker);
-        }
-    }
-
-    fn push(&mut self, partition: Partition, message: Message<'_>) {
-        let long = message.key.len() + message.value.len();
-        let fits = |batch: &Batch| {
-            batch.partition() == partition
-                && (batch.is_empty() || batch.size() + long <= seismic_queue::limits::BATCH_BYTES)
-        };
-        if !self.batch.as_ref().is_some_and(fits) {
-            self.close();
-            let Some(&next) = self.next.get(&partition) else { return };
-            let mut batch = self.spare.pop().unwrap_or_default();
-            batch.reset(partition, next);
-            self.batch = Some(batch);
-        }
-        // What was given before is passed over.
-        if let Some(batch) = self.batch.as_mut().filter(|batch| message.offset >= batch.next()) {
-            batch.push(message);
-        }
-    }
-
-    /// Gives the batch that is being filled.
-    fn close(&mut self) {
-        let Some(batch) = self.batch.take() else { return };
-        if batch.is_empty() {
-            return self.spare.push(batch);
-        }
-        if let Some(next) = self.next.get_mut(&batch.partition()) {
-            *next = batch.next();
-        }
-        self.ready.push_back(Ready::Batch(batch));
     }
 }
 

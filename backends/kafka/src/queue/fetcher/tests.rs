@@ -18,6 +18,7 @@ use crate::client::admin::{Admin, INPUT, KEPT};
 use crate::client::native::topic_id;
 use crate::error_kind::{NotAllowed, Resource};
 use crate::tests::{OnKafka, address};
+use seismic_queue::Message;
 
 pub(super) const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(60);
