@@ -60,7 +60,10 @@ impl Batch {
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         let end = self.size + bytes;
         if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
+            // Not resized: that would write what lies behind `size`, which nobody reads.
+            let mut bytes = vec![0; end.max(2 * self.bytes.len())];
+            bytes[..self.size].copy_from_slice(&self.bytes[..self.size]);
+            self.bytes = bytes;
         }
         &mut self.bytes[self.size..end]
     }
