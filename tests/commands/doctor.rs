@@ -116,7 +116,7 @@ fn a_kafka_topic_that_may_lose_messages_is_named() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_kafka_cluster_that_misses_a_broker_is_well_and_what_it_misses_is_named() {
     let Some(mut kafka) = Kafka::three() else { return };
     let mut stage = Stage::new();

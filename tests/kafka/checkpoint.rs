@@ -124,7 +124,7 @@ fn a_save_is_all_or_nothing_when_a_worker_stands_still_and_is_completed_when_one
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_save_whose_command_is_killed_is_answered_all_the_same() {
     let Some(mut trial) = Trial::new() else { return };
     let [left, right] = two_workers(&mut trial);

@@ -87,7 +87,7 @@ fn an_import_that_is_killed_goes_on_exactly_behind_what_is_in() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_file_that_grew_or_was_mended_gives_what_is_not_in_yet() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;
@@ -109,7 +109,7 @@ fn a_file_that_grew_or_was_mended_gives_what_is_not_in_yet() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn two_imports_at_once_take_turns_and_the_same_file_comes_once() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;
@@ -136,7 +136,7 @@ fn two_imports_at_once_take_turns_and_the_same_file_comes_once() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn messages_of_devices_are_there_once_however_their_files_are_split() {
     let Some(trial) = Trial::new() else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/openeew-2020");

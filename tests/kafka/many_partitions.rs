@@ -26,7 +26,7 @@ fn counted(trial: &Trial, args: &[&str]) -> (Done, u32) {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn two_hundred_and_fifty_six_partitions_cost_no_connection_each() {
     let Some(trial) = Trial::new() else { return };
     let partitions = PARTITIONS.to_string();

@@ -31,7 +31,7 @@ fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn recordings_imported_twice_are_there_once() {
     let Some(trial) = Trial::new() else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/openeew-2020");

@@ -99,7 +99,7 @@ fn an_hour_of_backlog_has_no_late_record_though_runs_die_in_it() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn an_hour_of_backlog_has_no_late_record_though_one_of_two_workers_is_killed() {
     let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
     publish_an_hour(&stage);
@@ -129,7 +129,7 @@ fn a_service_of_two_steps_is_killed_and_closes_for_silence_what_has_come_through
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_worker_that_reads_all_partitions_and_sleeps_leaves_them_to_another_one_and_is_fenced() {
     let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
     let what = "SIGSTOP of the worker that does the first step of --repartition, then SIGCONT";
@@ -161,7 +161,7 @@ fn a_worker_that_reads_all_partitions_and_sleeps_leaves_them_to_another_one_and_
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_transaction_that_hangs_in_the_input_holds_the_first_step_back_and_is_said() {
     let Some(Trial { stage, kafka, .. }) = Trial::new() else { return };
     let mut publisher = Publisher::new(&stage);
@@ -191,7 +191,7 @@ fn a_transaction_that_hangs_in_the_input_holds_the_first_step_back_and_is_said()
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn what_no_checkpoint_of_the_windows_needs_goes_from_the_internal_topic() {
     let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
     let mut publisher = Publisher::new(&stage);

@@ -176,7 +176,7 @@ fn a_login_that_is_refused_for_a_while_ends_neither_the_producer_nor_the_job() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_password_without_tls_and_a_certificate_without_a_password_let_a_job_in() {
     let Some(secured) = Secured::new() else { return };
     secured.grant_all("User:alice");

@@ -63,7 +63,7 @@ fn partitions_of_a_broker_go_on_while_another_one_is_dead() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_job_goes_on_and_begins_again_when_the_first_of_two_nameservers_is_dead() {
     let Some(mut rocketmq) = RocketMq::two() else { return };
     let mut trial = trial(&rocketmq, 5, "the first of two nameservers is killed, then the worker");

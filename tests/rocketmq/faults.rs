@@ -58,7 +58,7 @@ fn event_times_of_any_value_touch_no_other_sensor() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn payloads_of_any_kind_are_dead_letters_once() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "payloads: truncated, wrong wire type, 3.9 MB, not UTF-8, empty, random";
@@ -74,7 +74,7 @@ fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn silent_sensors_are_closed_within_the_idle_bound_and_a_burst_after_silence_is_counted() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     silence::fall_silent(trial(

@@ -59,7 +59,7 @@ fn a_file_is_there_once_one_that_grew_goes_on_and_one_that_was_changed_is_refuse
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_file_is_refused_that_may_lie_before_what_is_read_back() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);
@@ -75,7 +75,7 @@ fn a_file_is_refused_that_may_lie_before_what_is_read_back() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);
@@ -105,7 +105,7 @@ fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_file_is_followed_once_a_process_when_that_is_asked_for_and_a_pipe_without() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);

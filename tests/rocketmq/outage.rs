@@ -75,7 +75,7 @@ fn a_stop_while_the_broker_is_down_takes_seconds() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_stop_while_broker_and_nameserver_are_down_takes_seconds() {
     stopped_without_broker(true, "SIGTERM while the only broker and its nameserver are gone");
 }

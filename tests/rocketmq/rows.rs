@@ -110,7 +110,7 @@ fn a_sink_ahead_of_a_store_that_was_put_back_waits_compares_and_goes_on() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
     let Some(cluster) = Cluster::new() else { return };
     cluster.generate(&["--records", "4000", "--partitions", "2"]);

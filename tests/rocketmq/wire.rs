@@ -53,7 +53,7 @@ fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() 
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_job_that_begins_while_its_broker_cannot_be_reached_waits_for_it() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let what = "the job begins while the network to its broker is cut";

@@ -65,7 +65,7 @@ fn open(trial: &Trial, partition: &str, id: &str, again: &[&str]) {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn transactions_that_hang_at_once_are_all_named_and_each_is_ended_as_it_is_said() {
     let what = "three transactions left open at once, two of them in one partition";
     let Some(mut trial) = Trial::of(17, what) else { return };

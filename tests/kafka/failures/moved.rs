@@ -37,14 +37,14 @@ fn moved_one_after_the_other(reading: &str, what: &str) {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn three_brokers_that_come_back_elsewhere_one_after_the_other_are_followed() {
     let what = "each of three brokers, one after the other, started again at another address";
     moved_one_after_the_other("", what);
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn three_brokers_that_come_back_elsewhere_are_followed_where_librdkafka_reads() {
     let what = "each of three brokers started again at another address, where librdkafka reads";
     moved_one_after_the_other(LIBRDKAFKA, what);
@@ -84,7 +84,7 @@ fn a_coordinator_that_comes_back_elsewhere_is_followed() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_coordinator_that_comes_back_elsewhere_is_followed_by_named_slots_and_librdkafka() {
     let what =
         "the only broker started again at another given address; named slots, librdkafka reads";

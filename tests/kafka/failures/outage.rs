@@ -35,7 +35,7 @@ fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn one_of_three_brokers_is_killed_under_load() {
     let Some(kafka) = Kafka::three() else { return };
     let mut trial = Trial::on(kafka).for_fault(5, "one of three brokers is killed under load");
@@ -110,7 +110,7 @@ fn a_stop_while_all_brokers_are_down_takes_seconds() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_stop_of_two_steps_while_all_brokers_are_down_takes_seconds() {
     let what = "SIGTERM of --repartition while the only broker is gone";
     stopped_without_brokers(&["--repartition", "--sink", "csv:csv"], what);

@@ -98,7 +98,7 @@ fn messages_lost_before_they_were_read_are_named_accepted_on_demand_and_shown() 
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_lost_replay_range_is_refused_with_the_flag_too() {
     let what = "messages deleted that the replay of a killed worker needs";
     let Some(mut trial) = Trial::of(19, what) else { return };
@@ -191,7 +191,7 @@ fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work(
 
 /// Our own fetcher asks for a topic by its id; here only the commits can tell.
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn an_input_that_was_made_again_is_refused_also_where_librdkafka_reads_it_by_its_name() {
     let what = "an input topic deleted and made again under a worker, where librdkafka reads";
     refused_when_made_again(what, &["--kafka", "queued.min.messages=50000"]);
@@ -284,7 +284,7 @@ fn topics_whose_settings_lose_or_cut_messages_are_refused() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewhere() {
     let what = "messages of 16 MiB and 1 MiB where brokers take 20 kB elsewhere";
     let Some(mut trial) = Trial::of(15, what) else { return };
@@ -345,7 +345,7 @@ fn a_result_topic_that_was_deleted_and_made_again_is_refused_whatever_is_in_it()
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_result_topic_that_is_deleted_and_made_again_under_a_worker_ends_it() {
     let what = "the result topic deleted and made again under a worker";
     let Some(mut trial) = of_records(what) else { return };

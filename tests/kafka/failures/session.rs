@@ -51,7 +51,7 @@ fn a_killed_worker_without_a_name_is_missed_only_after_its_session() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_stopped_worker_without_a_name_leaves_its_partitions_to_others_at_once() {
     let Some(mut trial) = Trial::of(3, "SIGTERM to one of two workers without names") else {
         return;

@@ -14,7 +14,7 @@ const WORKER: &str =
     "run --quiet --slots 1 --window-ms 200 --lateness-ms 100 --idle-timeout-ms 500 --sink console";
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn windows_of_silent_sensors_are_closed_and_a_burst_after_the_silence_is_counted() {
     let what = "all sensors silent until every window is closed, then a burst";
     let Some(mut trial) = Trial::of(17, what) else { return };

@@ -72,7 +72,7 @@ fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_named_checkpoint_keeps_what_it_needs_until_its_name_is_deleted() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;
@@ -95,7 +95,7 @@ fn a_named_checkpoint_keeps_what_it_needs_until_its_name_is_deleted() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_group_whose_offsets_are_forgotten_keeps_what_tells_of_it() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;
@@ -140,7 +140,7 @@ fn a_group_is_over_for_good_but_not_while_it_has_members() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn nobody_can_set_a_policy_that_cuts_into_checkpoints() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;

@@ -91,7 +91,7 @@ fn requests_that_arrive_30_s_late_change_nothing_for_the_transactions_of_that_ti
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_worker_that_is_killed_while_it_waits_for_the_end_of_a_transaction_is_followed_by_the_next() {
     let what = "kill -9 of the worker when the end of its transaction was sent and not answered";
     let Some(mut trial) = Trial::of(1, what) else { return };
