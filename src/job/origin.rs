@@ -1,5 +1,6 @@
 //! Decisions for one start of a job: the checkpoint that it starts from, and losses that it
-//! accepts. A job file cannot contain them, since they would be repeated at every start.
+//! accepts. A job file cannot contain them, since they would be repeated at every start; only a fork,
+//! which a group without progress alone can be, stands in its table `[fork]`.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -43,6 +44,10 @@ pub struct Once {
     /// start, since no one may have seen its end: what is done already is not done again then.
     #[arg(skip)]
     pub begun: Option<PathBuf>,
+    /// Whether the checkpoint is of a job file, which is there at every start: it counts for the first
+    /// one only, as long as the group has no progress.
+    #[arg(skip)]
+    pub only_first: bool,
 }
 
 /// A checkpoint to start from.
@@ -73,7 +78,8 @@ impl Once {
         let Some(checkpoint) = &self.from_checkpoint else {
             return Ok(None);
         };
-        let may_be_done = self.begun.is_some();
+        // Another worker may be first.
+        let may_be_done = self.begun.is_some() || self.only_first;
         if self.rewind {
             return Ok(Some(Origin { checkpoint, parent: None, may_be_done }));
         }

@@ -2,12 +2,21 @@
 
 use std::fs;
 
-use crate::stage::{ROWS, Stage, csv_files};
+use serde_json::Value;
+
+use crate::stage::{ROWS, Stage, csv_files, parse};
 use crate::truth::int;
 
 const FORK: [&str; 8] =
     ["run", "--drain", "--group", "child", "--from-checkpoint", "half", "--of-group", "seismic"];
 const REWIND: [&str; 5] = ["run", "--drain", "--from-checkpoint", "half", "--rewind"];
+
+impl Stage {
+    /// Rows of a group that is not the default one.
+    fn read_of(&self, group: &str) -> Vec<Value> {
+        parse(&self.ok(&["read", ROWS, "--group", group, "--format", "json"]))
+    }
+}
 
 /// A job that has read 3,000 records, with the checkpoint `half` there, and then drained 1,000 more
 /// into a CSV folder too.
@@ -40,6 +49,50 @@ fn a_fork_goes_on_from_a_checkpoint_of_another_group_in_a_store_of_its_own() {
     let again = stage.refused(&FORK, 2);
     assert!(again.contains("omit --from-checkpoint") || again.contains("Leave"), "{again}");
     stage.ok(&["run", "--drain", "--group", "child"]);
+}
+
+#[test]
+fn a_job_file_begins_as_a_fork_once_and_goes_on_from_there_at_each_further_start() {
+    let stage = parent();
+    let fork = "[fork]\ncheckpoint = 'half'\nof_group = 'seismic'\n";
+    fs::write(stage.path("child.toml"), format!("group = 'child'\ndrain = true\n{fork}")).unwrap();
+    stage.ok(&["run", "--job", "child.toml"]);
+    let rows = stage.read_of("child").len();
+    let forked = stage.ok(&["verify", "--complete", "--group", "child"]);
+    assert!(forked.contains("forked from checkpoint 1 of group seismic at offset "), "{forked}");
+    // The checkpoint need not be there any more.
+    stage.ok(&["checkpoint", "delete", "half"]);
+    stage.generate(&["--records", "1000", "--seed", "3"]);
+    stage.ok(&["run", "--job", "child.toml"]);
+    let status = stage.json(&["status", "--group", "child", "--json"]);
+    assert_eq!((int(&status, "read"), int(&status, "lag")), (5_000, 0));
+    assert!(stage.read_of("child").len() > rows);
+    stage.ok(&["verify", "--complete", "--group", "child"]);
+
+    // What is decided for a start counts before the file.
+    stage.ok(&["run", "--job", "child.toml", "--group", "other", "--from", "earliest"]);
+    let whole = stage.ok(&["verify", "--complete", "--group", "other"]);
+    assert!(!whole.contains("forked"), "{whole}");
+}
+
+#[test]
+fn a_fork_in_a_job_file_says_of_which_checkpoint_of_which_job() {
+    let stage = Stage::new();
+    for (text, fault) in [
+        ("[fork]\ncheckpoint = 'half'\n", "job.toml:2: fork.checkpoint: whose is it?"),
+        ("[fork]\nof_group = 'seismic'\n", "job.toml:2: fork.of_group: of which checkpoint?"),
+        (
+            "from = 'latest'\n[fork]\ncheckpoint = 1\nof_group = 'seismic'\n",
+            "job.toml:1: from: [fork] says already where the job begins",
+        ),
+        ("from_checkpoint = 'half'\n", "job.toml:1: from_checkpoint: "),
+    ] {
+        fs::write(stage.path("job.toml"), text).unwrap();
+        for command in [&["run", "--job", "job.toml"][..], &["job", "check", "job.toml"]] {
+            let said = stage.refused(command, 2);
+            assert!(said.contains(fault), "{fault}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -109,7 +109,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn find(written: &str) -> Result<Key, String> {
     if ONCE.contains(&written) {
         let option = written.replace('_', "-");
-        return Err(format!("this is decided at each start; pass --{option} on the command line"));
+        let fork = match written {
+            "from_checkpoint" | "of_group" | "of_store" => {
+                "; the checkpoint of another job that a job begins with stands in the table [fork]"
+            }
+            _ => "",
+        };
+        let what = "this is decided at each start; pass";
+        return Err(format!("{what} --{option} on the command line{fork}"));
     }
     if let Some(why) = statement::later(written) {
         return Err(why);

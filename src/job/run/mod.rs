@@ -80,10 +80,11 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         Some(kind) => kind.job(&spec.group, input, &spec.dead_topic),
         None => build::job(spec, input),
     };
-    let origin = match spec.once.was_begun() {
-        true => None,
-        false => spec.once.open(&location, stop)?,
+    let has_begun = match spec.once.only_first {
+        true => has_progress(&*store, stop)?,
+        false => spec.once.was_begun(),
     };
+    let origin = if has_begun { None } else { spec.once.open(&location, stop)? };
     let parent = origin.as_ref().and_then(Origin::parent);
     let tables = statement::tables(&store, origin.as_ref());
     let statement = statement.map(|kind| kind.with_tables(Arc::clone(&tables)));

@@ -1,8 +1,9 @@
 //! Settings of a job file for a service: name, description, tags, restarts, alarms. None of them
-//! changes results.
+//! changes results, but for the checkpoint of another job that it begins with.
 
 pub mod alarms;
 pub mod elastic;
+pub mod fork;
 pub mod logs;
 pub mod name;
 pub mod resources;
@@ -12,6 +13,7 @@ pub mod tags;
 
 pub use self::alarms::Alarms;
 pub use self::elastic::Elastic;
+pub use self::fork::Fork;
 pub use self::logs::Logs;
 pub use self::name::JobName;
 pub use self::resources::Resources;
@@ -44,6 +46,8 @@ pub struct Service {
     pub priority: u8,
     /// What each of its workers may take.
     pub resources: Resources,
+    /// Whose checkpoint it begins with.
+    pub fork: Fork,
     /// When it is restarted.
     pub restart: RestartPolicy,
     /// Where and how much it logs.
@@ -66,6 +70,7 @@ impl Default for Service {
             max_parallelism: None,
             priority: 5,
             resources: Resources::default(),
+            fork: Fork::default(),
             restart: RestartPolicy::default(),
             logs: Logs::default(),
             alarms: Alarms::default(),

@@ -16,10 +16,25 @@ impl JobSpec {
     /// Everything that is wrong with it, each with the option, or the file and line, to correct.
     pub fn resolve(line: JobOptions, mut file: JobFile, once: Once) -> Result<JobSpec, Usage> {
         let mut faults = std::mem::take(&mut file.faults);
-        if once.sets_position() {
-            // A decision for this start overrides the position in the file.
-            file.options.from = None;
-        }
+        let once = match file.service.fork.once() {
+            // A decision for this start overrides where the file has the job begin.
+            _ if once.sets_position() => {
+                file.options.from = None;
+                once
+            }
+            Ok(Some(fork)) if line.from.is_none() => {
+                if let Some(place) = file.place_of("from") {
+                    faults.push(format!("{place}: [fork] says already where the job begins"));
+                }
+                Once { accept_loss: once.accept_loss, begun: once.begun, ..fork }
+            }
+            Ok(_) => once,
+            Err((key, why)) => {
+                let place = file.place_of(key).unwrap_or_else(|| key.to_owned());
+                faults.push(format!("{place}: {why}"));
+                once
+            }
+        };
         let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));
         let max_parallelism = file.service.max_parallelism;
         let set = options.set_keys();

@@ -128,6 +128,7 @@ impl Begin {
     pub fn apply(&self, spec: &mut JobSpec) -> Result<(), Usage> {
         if let Some(from) = &self.from {
             spec.from = Some(parse_from(from).map_err(|why| Usage(format!("from: {why}")))?);
+            spec.once = Once::default();
         }
         if let Some(checkpoint) = &self.from_checkpoint {
             if self.from.is_some() {

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod elastic;
+mod fork;
 mod job;
 mod logs;
 mod restart;
@@ -78,7 +79,9 @@ impl ServiceKey {
 
 /// Every key, those of a table behind each other.
 pub fn all() -> impl Iterator<Item = &'static ServiceKey> {
-    [job::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS, elastic::KEYS].into_iter().flatten()
+    [job::KEYS, fork::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS, elastic::KEYS]
+        .into_iter()
+        .flatten()
 }
 
 /// The key of this name.
