@@ -29,7 +29,7 @@ use crate::fetch::Fetch;
 use crate::limits;
 use seismic_queue::backend::assigned_source::AssignableReader;
 use seismic_queue::backend::validate;
-use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result, Topic};
+use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result, Span, Topic};
 
 /// Reads what it was started on.
 pub(crate) struct Fetcher {
@@ -44,6 +44,8 @@ pub(crate) struct Fetcher {
     brokers: BTreeSet<i32>,
     /// Since when the topic is said not to be there.
     missing: Option<Instant>,
+    /// Offsets beyond the ends of their logs, and since when they are.
+    beyond: BTreeMap<Partition, (Offset, Instant)>,
 }
 
 /// Who gives messages.
@@ -106,8 +108,8 @@ impl Fetcher {
             }
         };
         let (cluster, topic) = (cluster.clone(), topic.clone());
-        let (next, ready, brokers) = Default::default();
-        Fetcher { cluster, topic, config, source, next, ready, brokers, missing: None }
+        let (next, ready, brokers, beyond) = Default::default();
+        Fetcher { cluster, topic, config, source, next, ready, brokers, missing: None, beyond }
     }
 
     /// Has librdkafka read everything from where it was read up to.
@@ -201,14 +203,7 @@ impl Fetcher {
         let Some(&wanted) = self.next.get(&partition) else { return Ok(()) };
         let topic = self.topic.name.clone();
         match code {
-            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
-                let span = self.cluster.spans(&self.topic)?[partition.0 as usize];
-                let (first, end) = (span.first, span.end);
-                if wanted < first {
-                    return Err(Error::OffsetGone { topic, partition, wanted, first });
-                }
-                Err(Error::OffsetBeyond { topic, partition, wanted, end })
-            }
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => self.out_of_range(partition, wanted),
             Code::BadCompression => {
                 let longest = self.config.get("receive.message.max.bytes").unwrap_or_default();
                 let (at, longest) = (self.cluster.at.clone(), longest.to_owned());
@@ -223,6 +218,29 @@ impl Fetcher {
                 let failed = self.cluster.failed_on("reading", vec![on_topic("Read", &topic)]);
                 Err(failed(KafkaError::MessageConsumption(code)))
             }
+        }
+    }
+
+    /// A leader has no such offset. One that has just become the leader, or is still to be given the end
+    /// of a transaction, has it a moment later.
+    fn out_of_range(&mut self, partition: Partition, wanted: Offset) -> Result<()> {
+        let topic = self.topic.name.clone();
+        let Span { first, end } = self.cluster.spans(&self.topic)?[partition.0 as usize];
+        if wanted < first {
+            return Err(Error::OffsetGone { topic, partition, wanted, first });
+        }
+        if wanted > end {
+            let (at, since) = self.beyond.entry(partition).or_insert((wanted, Instant::now()));
+            if *at != wanted {
+                (*at, *since) = (wanted, Instant::now());
+            } else if since.elapsed() >= limits::END_WAIT {
+                return Err(Error::OffsetBeyond { topic, partition, wanted, end });
+            }
+        }
+        match self.source {
+            MessageSource::Ours(_) => Ok(()),
+            // It has given the partition up.
+            MessageSource::Librdkafka(_) => self.switch_to_librdkafka(),
         }
     }
 
@@ -286,6 +304,7 @@ impl AssignableReader for Fetcher {
         for &(partition, offset) in at {
             validate::partition(&self.topic, partition)?;
             self.ready.retain(|ready| ready.partition() != partition);
+            self.beyond.remove(&partition);
             self.next.insert(partition, offset);
         }
         if self.next.len() == at.len() {

@@ -451,6 +451,8 @@ fn errors_that_pass_are_passed_over() {
         RespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         RespErr::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
         RespErr::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+        // Of a leader that lacks a moment's messages; by the time one looks the offset is there.
+        RespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
         RespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
     ] {
         mock.request_errors(RDKafkaApiKey::Fetch, &[error, error]);
