@@ -186,6 +186,17 @@ fn numbers() -> Value {
         ("lag_rows", optional("integer")),
         ("last_error", optional("string")),
     ]);
+    let table = object(&[
+        ("table", text()),
+        ("source", text()),
+        ("version", text()),
+        ("rows", count()),
+        ("read_ms", time()),
+        ("checked_ms", time()),
+        ("stale_since_ms", optional("integer")),
+        ("error", optional("string")),
+        ("failures", count()),
+    ]);
     object(&[
         ("at_ms", time()),
         ("counts", counts),
@@ -207,6 +218,7 @@ fn numbers() -> Value {
         ("open_windows", count()),
         ("partitions", list(partition)),
         ("sinks", list(sink)),
+        ("tables", list(table)),
         ("memory_bytes", count()),
         ("cpu_ms", count()),
         ("waited_ms", optional("integer")),

@@ -18,6 +18,7 @@ use seismic_sinks::{Context, SinkStart, SinkThreads};
 
 use self::two_steps::{FirstJob, check_choice};
 use super::build;
+use super::location::Location;
 use super::notify::Notify;
 use super::origin::Origin;
 use super::sinks;
@@ -80,11 +81,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         Some(kind) => kind.job(&spec.group, input, &spec.dead_topic),
         None => build::job(spec, input),
     };
-    let has_begun = match spec.once.only_first {
-        true => has_progress(&*store, stop)?,
-        false => spec.once.was_begun(),
-    };
-    let origin = if has_begun { None } else { spec.once.open(&location, stop)? };
+    let origin = origin(spec, &*store, &location, stop)?;
     let parent = origin.as_ref().and_then(Origin::parent);
     let tables = statement::tables(&store, origin.as_ref());
     let statement = statement.map(|kind| kind.with_tables(Arc::clone(&tables)));
@@ -164,8 +161,26 @@ fn tell_rest(rest: Duration, group: &str, notify: &Notify) {
     ));
 }
 
+/// The checkpoint that the job is set to at this start, if it is.
+fn origin<'a>(
+    spec: &'a JobSpec,
+    store: &dyn JobStore,
+    location: &Location,
+    stop: &AtomicBool,
+) -> anyhow::Result<Option<Origin<'a>>> {
+    let has_begun = match spec.once.only_first {
+        true => has_progress(store, stop)?,
+        false => spec.once.was_begun(),
+    };
+    if has_begun { Ok(None) } else { spec.once.open(location, stop) }
+}
+
 fn has_progress(store: &dyn JobStore, stop: &AtomicBool) -> seismic_queue::Result<bool> {
-    Ok(patiently(stop, || store.view())?.partitions.iter().any(|part| part.progress.is_some()))
+    match patiently(stop, || store.view()) {
+        Ok(view) => Ok(view.partitions.iter().any(|part| part.progress.is_some())),
+        Err(seismic_queue::Error::StoreMissing { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens the sinks of this worker.
