@@ -22,6 +22,8 @@ pub struct JobsFolder {
     path: PathBuf,
     /// Text of each file when it was taken in last.
     seen: BTreeMap<String, String>,
+    /// The job that each file describes: one that it described before is forgotten.
+    described: BTreeMap<String, String>,
     /// Jobs that were stopped because their file was gone, by file: one that comes back starts.
     gone: BTreeMap<String, String>,
     /// What is wrong with files, by file.
@@ -34,7 +36,8 @@ impl JobsFolder {
     pub fn new(path: PathBuf) -> Self {
         // Jobs are known by their file: the folder spelled another way has the same ones.
         let path = path.canonicalize().unwrap_or(path);
-        JobsFolder { path, seen: BTreeMap::new(), gone: BTreeMap::new(), problems: BTreeMap::new() }
+        let (seen, described) = (BTreeMap::new(), BTreeMap::new());
+        JobsFolder { path, seen, described, gone: BTreeMap::new(), problems: BTreeMap::new() }
     }
 
     /// Has the server do what the files say.
@@ -63,17 +66,23 @@ impl JobsFolder {
             }
         }
         self.seen.retain(|name, _| present.contains(name));
+        self.described.retain(|name, _| present.contains(name));
         self.problems
             .retain(|name, _| present.contains(name) || *name == self.path.display().to_string());
         let gone = server.jobs().filter_map(|job| {
             let source = job.stored.source.as_ref()?;
-            let is_there =
-                present.contains(source) || present.iter().any(|file| is_same_file(source, file));
-            (!is_there).then(|| (job.name().to_owned(), source.clone()))
+            let is_it = |file: &&String| *file == source || is_same_file(source, file);
+            let Some(file) = present.iter().find(is_it) else {
+                return Some((job.name().to_owned(), source.clone(), true));
+            };
+            let is_of_another = self.described.get(file).is_some_and(|now| now != job.name());
+            is_of_another.then(|| (job.name().to_owned(), source.clone(), false))
         });
-        for (name, source) in gone.collect::<Vec<_>>() {
+        for (name, source, is_gone) in gone.collect::<Vec<_>>() {
             forget(server, &name, &source);
-            self.gone.insert(source, name);
+            if is_gone {
+                self.gone.insert(source, name);
+            }
         }
         self.gone.retain(|_, job| server.job(job).is_some());
     }
@@ -97,6 +106,7 @@ impl JobsFolder {
             // As an earlier server left it, which may have died before it could start it.
             let is_new = job.life.standing().state == State::Created;
             let job = job.name().to_owned();
+            self.described.insert(name.to_owned(), job.clone());
             if is_new || was_gone.is_some_and(|gone| gone == job) {
                 ask(server, &job, Input::Start);
             }
@@ -116,6 +126,7 @@ impl JobsFolder {
             }
         };
         self.problems.remove(name);
+        self.described.insert(name.to_owned(), job.clone());
         let Some((old, spec, service)) = before else {
             ask(server, &job, Input::Start);
             return true;
