@@ -73,11 +73,15 @@ fn usable<'a>(
     if state.last_sample_ms.replace(sample.at_ms) == Some(sample.at_ms) {
         return Err(Reason::Repeated);
     }
+    // What was gathered before a worker was missing, or before partitions moved, says nothing of what
+    // runs then, whatever else the sample says.
+    if sample.missing > 0 || sample.activity != Activity::Reading {
+        state.evidence.clear();
+    }
     if let Some(what) = sample.absurdity() {
         return Err(Reason::Absurd(what));
     }
     if sample.missing > 0 {
-        state.evidence.clear();
         let of = sample.missing.saturating_add(sample.workers.len() as u32);
         return Err(Reason::MissingWorkers { missing: sample.missing, of });
     }
@@ -113,7 +117,6 @@ fn weigh(
 ) -> Result<(Shape, Reason), Reason> {
     let seen = shape_of(sample);
     if sample.activity != Activity::Reading {
-        state.evidence.clear();
         let unsettled = Reason::Unsettled(sample.activity);
         return Err(expire(state, settings, Some(seen), alerts).unwrap_or(unsettled));
     }

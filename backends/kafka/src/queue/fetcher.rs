@@ -20,7 +20,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use self::filling::Filling;
+use self::filling::{Filling, Ready};
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, is_without_brokers, make_with, number};
 use crate::client::native::Inbox;
@@ -53,22 +53,6 @@ enum MessageSource {
     Ours(Box<Fetch>),
     /// Nothing is read without a client.
     Librdkafka(Option<Inbox<Quiet>>),
-}
-
-/// What was taken and not yet given.
-enum Ready {
-    Batch(Batch),
-    End(Partition, Offset),
-    Failed(Partition, Code),
-}
-
-impl Ready {
-    fn partition(&self) -> Partition {
-        match self {
-            Ready::Batch(batch) => batch.partition(),
-            Ready::End(partition, _) | Ready::Failed(partition, _) => *partition,
-        }
-    }
 }
 
 impl Fetcher {

@@ -2,10 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Ready;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
 use crate::client::connection::partition;
 use crate::client::native::Item;
 use seismic_queue::{Batch, Message, Offset, Partition};
+
+/// What was taken and not yet given.
+pub(super) enum Ready {
+    Batch(Batch),
+    End(Partition, Offset),
+    Failed(Partition, Code),
+}
+
+impl Ready {
+    pub(super) fn partition(&self) -> Partition {
+        match self {
+            Ready::Batch(batch) => batch.partition(),
+            Ready::End(partition, _) | Ready::Failed(partition, _) => *partition,
+        }
+    }
+}
 
 /// Batches that are filled with what comes.
 pub(super) struct Filling<'a> {
