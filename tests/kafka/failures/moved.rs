@@ -76,7 +76,7 @@ fn moved_there_and_back(options: &str, what: &str) {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_coordinator_that_comes_back_elsewhere_is_followed() {
     let what =
         "the only broker, which coordinates the group, started again at another given address";
