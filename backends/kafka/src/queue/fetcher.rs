@@ -339,5 +339,3 @@ impl AssignableReader for Fetcher {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod unreplicated;

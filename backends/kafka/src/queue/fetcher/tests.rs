@@ -1,6 +1,8 @@
 //! Our fetcher reads the same messages as librdkafka on a real broker, and handles faulty brokers,
 //! on the mock cluster of librdkafka.
 
+mod unreplicated;
+
 use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use crate::error_kind::{NotAllowed, Resource};
 use crate::tests::{OnKafka, address};
 use seismic_queue::Message;
 
-pub(super) const P0: Partition = Partition(0);
+const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A setting of librdkafka's own reading, which has it read.
 const THEIRS: (&str, &str) = ("queued.min.messages", "50000");
@@ -35,13 +37,13 @@ struct Both {
     theirs: Cluster,
 }
 
-pub(super) fn cluster(brokers: &str, options: &[(&str, &str)]) -> Cluster {
+fn cluster(brokers: &str, options: &[(&str, &str)]) -> Cluster {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let address = ClusterAddress { options: options.collect(), ..address(brokers) };
     KafkaQueue::open(&address).unwrap().cluster
 }
 
-pub(super) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         assert!(began.elapsed() < PATIENCE, "{what}");

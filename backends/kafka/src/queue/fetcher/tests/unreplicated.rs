@@ -1,11 +1,8 @@
 //! The end of a log that idle detection goes by, on three brokers of which one is frozen.
 
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use seismic_brokers::Kafka;
 
-use super::tests::{P0, cluster, until};
 use super::*;
-use crate::client::admin::{Admin, INPUT, KEPT};
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
