@@ -15,5 +15,5 @@ pub const TTLS: RangeInclusive<Duration> =
 /// time that a reading is good.
 pub const RETRY: Duration = Duration::from_secs(1);
 
-/// Bytes of what is told of a failure.
+/// Longest message of a failure that is kept, bytes.
 pub const WORDS: usize = 1_000;

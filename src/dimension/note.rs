@@ -1,4 +1,4 @@
-//! What is told of a table: in the store for `status`, in the process for metrics.
+//! The state of a table, for people: in the store for `status`, in the process for metrics.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

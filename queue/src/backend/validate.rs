@@ -80,7 +80,7 @@ pub fn sink_state(at: &str, sink: &str, key: &str, state: &[u8]) -> Result<()> {
     Err(Error::SinkStateTooLarge { at, sink, key, bytes, limit })
 }
 
-/// What may be stored of a table, as a version or as what people are told of it.
+/// What may be stored of a table, as a version or as its note.
 ///
 /// # Errors
 /// [`Error::TableTooLarge`] beyond [`limits::TABLE_BYTES`].

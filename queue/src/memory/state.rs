@@ -34,7 +34,7 @@ pub(super) struct StoreState {
     pub(super) sink_states: BTreeMap<(String, String), Vec<u8>>,
     /// Versions of tables, in the order in which they were stored.
     pub(super) tables: Vec<(TableVersion, Vec<u8>)>,
-    /// What people are told of tables.
+    /// Notes of tables, which `status` shows.
     pub(super) table_notes: BTreeMap<String, Vec<u8>>,
 }
 

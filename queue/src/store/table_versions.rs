@@ -41,7 +41,7 @@ pub trait TableVersions {
     /// Forgets a version that nothing names any more.
     fn forget_table(&self, table: &str, hash: &str) -> Result<()>;
 
-    /// Stores what people are told of a table, in place of what was there.
+    /// Stores the note of a table, which `status` shows, in place of the one before.
     ///
     /// # Errors
     /// As [`TableVersions::put_table`].

@@ -288,12 +288,12 @@ impl TableVersions for SqliteStore {
 
     fn put_table_note(&self, table: &str, note: &[u8]) -> Result<()> {
         validate::table(&self.name(), table, note)?;
-        self.change("noting what is told of a table", |db, _, _| {
+        self.change("storing the note of a table", |db, _, _| {
             table_versions::put_note(db, table, note)
         })
     }
 
     fn table_note(&self, table: &str) -> Result<Option<Vec<u8>>> {
-        self.look("reading what is told of a table", |db, _| table_versions::note(db, table))
+        self.look("reading the note of a table", |db, _| table_versions::note(db, table))
     }
 }

@@ -1,4 +1,4 @@
-//! Versions of tables that the job looks things up in, and what people are told of them.
+//! Versions of tables that the job looks things up in, and the notes of those tables.
 //!
 //! The tables are created when the first one is stored, so other stores keep their old layout.
 //! `place` rises: what is stored last is the newest.
@@ -57,7 +57,7 @@ pub(crate) fn forget(db: &Connection, table: &str, hash: &str) -> Sql<()> {
     Ok(())
 }
 
-/// Stores what people are told of a table.
+/// Stores the note of a table, which `status` shows.
 pub(crate) fn put_note(db: &Connection, table: &str, note: &[u8]) -> Sql<()> {
     db.execute_batch(TABLES)?;
     db.execute("INSERT OR REPLACE INTO table_note VALUES (?1, ?2)", params![table, note])?;
