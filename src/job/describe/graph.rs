@@ -4,27 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::job::JobSpec;
+use crate::job::file::keys::OF_WINDOWS;
 use crate::job::repartition::first_group;
-
-/// Keys that say what windows are like.
-const OF_WINDOWS: [&str; 16] = [
-    "window",
-    "lateness",
-    "allowed_lateness",
-    "idle_timeout",
-    "max_ahead",
-    "max_jump",
-    "time",
-    "dedupe",
-    "amplitude",
-    "region",
-    "earliest_event",
-    "latest_event",
-    "phases",
-    "max_sensors",
-    "spread",
-    "slots",
-];
 
 /// Nodes and edges, as they are made.
 #[derive(Default)]
@@ -85,10 +66,10 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         from = internal;
     }
     let (title, keys): (&str, &[&str]) = match spec.statement {
-        Some(_) => ("SQL statement", &["sql"]),
+        Some(_) => ("SQL statement", &["sql", "dimension"]),
         None => ("Windows", &OF_WINDOWS),
     };
-    graph.node(&operator, "operator", (title, &detail), keys);
+    graph.node(&operator, "operator", (title, &detail), &[keys, &["slots", "fork"]].concat());
     graph.edge(&from, &operator, "read", None);
     let result = topic(&store, &spec.result_topic);
     graph.node(&result, "topic", (&spec.result_topic, &store), &["result_topic", "output"]);

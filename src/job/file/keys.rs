@@ -86,6 +86,27 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("quiet", &[], |job, value| flag(&mut job.quiet, value)),
 ];
 
+/// Options that say what windows are, and which records count in them.
+pub const OF_WINDOWS: [&str; 17] = [
+    "window",
+    "lateness",
+    "allowed_lateness",
+    "idle_timeout",
+    "max_ahead",
+    "max_jump",
+    "time",
+    "dedupe",
+    "amplitude",
+    "region",
+    "earliest_event",
+    "latest_event",
+    "phases",
+    "rollup",
+    "max_sensors",
+    "spread",
+    "repartition",
+];
+
 /// Options that are decisions for one start: a file that stays must not repeat them.
 const ONCE: [&str; 7] = [
     "accept_loss",
@@ -96,6 +117,18 @@ const ONCE: [&str; 7] = [
     "of_home",
     "rewind",
 ];
+
+/// Whether a key changes what is computed; all others change where and how the job runs.
+#[must_use]
+pub fn is_semantic(key: &str) -> bool {
+    let table = key.split_once('.').map_or(key, |(table, _)| table);
+    match key {
+        "topic" | "from" => true,
+        // Whether a job ends at such sensors, and where rows go.
+        "spread" | "output.topic" => false,
+        _ => OF_WINDOWS.contains(&key) || table == "fork" || statement::KEYS.contains(&table),
+    }
+}
 
 /// The names of all keys, without those that keys had before.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -214,6 +247,18 @@ mod tests {
         // Of the command that runs the job.
         expected.insert("quiet".to_owned());
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_is_computed_is_changed_by_windows_statements_and_where_a_job_begins_and_by_nothing_else()
+     {
+        assert!(OF_WINDOWS.iter().all(|key| find(key).is_ok()));
+        for key in ["window", "topic", "sql", "input.columns", "dimension", "fork.checkpoint"] {
+            assert!(is_semantic(key), "{key}");
+        }
+        for key in ["sink", "spread", "slots", "output.topic", "result_topic", "restart.retry"] {
+            assert!(!is_semantic(key), "{key}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use toml::de::DeValue;
 
 use super::columns::columns;
 use super::dimension::DimensionKeys;
+use super::keys::OF_WINDOWS;
 use super::nearest::nearest;
 use super::value::text;
 use crate::dimension::TableSpec;
@@ -38,28 +39,6 @@ const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
 
 /// Tables that such jobs will have.
 const LATER: [&str; 2] = ["function", "join"];
-
-/// Options that mean something to windows alone.
-const OF_WINDOWS: [&str; 18] = [
-    "window",
-    "lateness",
-    "allowed_lateness",
-    "idle_timeout",
-    "max_ahead",
-    "max_jump",
-    "time",
-    "dedupe",
-    "amplitude",
-    "region",
-    "earliest_event",
-    "latest_event",
-    "phases",
-    "rollup",
-    "max_sensors",
-    "spread",
-    "repartition",
-    "sink",
-];
 
 /// What a file says of a statement.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +81,7 @@ pub fn later(written: &str) -> Option<String> {
 pub fn strange<'a>(
     set: &'a BTreeSet<&'static str>,
 ) -> impl Iterator<Item = (&'static str, String)> + 'a {
-    let strange = set.iter().filter(|key| OF_WINDOWS.contains(key));
+    let strange = set.iter().filter(|key| is_of_windows(key));
     strange.map(|key| match *key {
         "sink" => {
             let why = "sinks take rows of windows; the rows of a job with sql are in its output topic, \
@@ -116,7 +95,12 @@ pub fn strange<'a>(
 /// Whether a value of a job is shown for one that has a statement.
 #[must_use]
 pub fn is_shown(key: &str) -> bool {
-    !OF_WINDOWS.contains(&key) && !matches!(key, "topic" | "result_topic")
+    !is_of_windows(key) && !matches!(key, "topic" | "result_topic")
+}
+
+/// Whether an option means something to windows alone.
+fn is_of_windows(key: &str) -> bool {
+    key == "sink" || OF_WINDOWS.contains(&key)
 }
 
 /// Options of windows left out, as defaults of a server have them.
