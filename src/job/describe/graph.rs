@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::job::JobSpec;
-use crate::job::file::keys::OF_WINDOWS;
+use crate::job::file::statement::OF_WINDOWS;
 use crate::job::repartition::first_group;
 
 /// Nodes and edges, as they are made.

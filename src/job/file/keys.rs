@@ -86,27 +86,6 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("quiet", &[], |job, value| flag(&mut job.quiet, value)),
 ];
 
-/// Options that say what windows are, and which records count in them.
-pub const OF_WINDOWS: [&str; 17] = [
-    "window",
-    "lateness",
-    "allowed_lateness",
-    "idle_timeout",
-    "max_ahead",
-    "max_jump",
-    "time",
-    "dedupe",
-    "amplitude",
-    "region",
-    "earliest_event",
-    "latest_event",
-    "phases",
-    "rollup",
-    "max_sensors",
-    "spread",
-    "repartition",
-];
-
 /// Options that are decisions for one start: a file that stays must not repeat them.
 const ONCE: [&str; 7] = [
     "accept_loss",
@@ -126,7 +105,11 @@ pub fn is_semantic(key: &str) -> bool {
         "topic" | "from" => true,
         // Whether a job ends at such sensors, and where rows go.
         "spread" | "output.topic" => false,
-        _ => OF_WINDOWS.contains(&key) || table == "fork" || statement::KEYS.contains(&table),
+        _ => {
+            statement::OF_WINDOWS.contains(&key)
+                || table == "fork"
+                || statement::KEYS.contains(&table)
+        }
     }
 }
 
@@ -252,7 +235,7 @@ mod tests {
     #[test]
     fn what_is_computed_is_changed_by_windows_statements_and_where_a_job_begins_and_by_nothing_else()
      {
-        assert!(OF_WINDOWS.iter().all(|key| find(key).is_ok()));
+        assert!(statement::OF_WINDOWS.iter().all(|key| find(key).is_ok()));
         for key in ["window", "topic", "sql", "input.columns", "dimension", "fork.checkpoint"] {
             assert!(is_semantic(key), "{key}");
         }

@@ -24,7 +24,6 @@ use toml::de::DeValue;
 
 use super::columns::columns;
 use super::dimension::DimensionKeys;
-use super::keys::OF_WINDOWS;
 use super::nearest::nearest;
 use super::value::text;
 use crate::dimension::TableSpec;
@@ -39,6 +38,28 @@ const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
 
 /// Tables that such jobs will have.
 const LATER: [&str; 2] = ["function", "join"];
+
+/// Options that say what windows are, and which records count in them: a job with a statement has
+/// none.
+pub const OF_WINDOWS: [&str; 17] = [
+    "window",
+    "lateness",
+    "allowed_lateness",
+    "idle_timeout",
+    "max_ahead",
+    "max_jump",
+    "time",
+    "dedupe",
+    "amplitude",
+    "region",
+    "earliest_event",
+    "latest_event",
+    "phases",
+    "rollup",
+    "max_sensors",
+    "spread",
+    "repartition",
+];
 
 /// What a file says of a statement.
 #[derive(Clone, Debug, Default)]

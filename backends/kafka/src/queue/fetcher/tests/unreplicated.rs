@@ -1,4 +1,6 @@
 //! The end of a log that idle detection goes by, on three brokers of which one is frozen.
+//! They are run apart from the tests that keep a broker until the process ends (`--ignored`): three
+//! more are above what runs at once.
 
 use seismic_brokers::Kafka;
 
