@@ -83,6 +83,8 @@ function editor(job) {
   };
 
   const changed = () => {
+    // An answer that is under way is of the keys before.
+    asked++;
     isChecked = false;
     draw();
     clearTimeout(timer);

@@ -146,6 +146,23 @@ impl Chromium {
         result["result"]["value"] == true
     }
 
+    /// What a person sees of the page: its place, its text and any dialog; none of a browser that is gone.
+    fn text(&mut self) -> Option<String> {
+        let text = "location.href + '\\n' + document.body.innerText";
+        self.last_id += 1;
+        let message = json!({
+            "id": self.last_id, "method": "Runtime.evaluate", "sessionId": self.session,
+            "params": { "expression": text, "returnByValue": true },
+        });
+        self.input.write_all(format!("{message}\0").as_bytes()).ok()?;
+        loop {
+            let answer = self.messages.recv_timeout(PATIENCE).ok()?;
+            if answer["id"] == self.last_id {
+                return answer["result"]["result"]["value"].as_str().map(str::to_owned);
+            }
+        }
+    }
+
     /// Presses a key and lets it go.
     pub fn press(&mut self, key: &str) {
         let code = match key {
@@ -174,6 +191,9 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the page\n{}", self.text().unwrap_or_default());
+        }
         // Its helpers end with it.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -93,6 +93,17 @@ fn shows(text: &str) -> String {
     format!("document.querySelector('main')?.textContent.includes({text}) === true")
 }
 
+/// From here on the server's answers to what is typed wait until they are let go.
+const HELD_ANSWERS: &str = "
+    globalThis.held = [];
+    globalThis.unheld = fetch;
+    globalThis.fetch = async (url, options) => {
+        const answer = await unheld(url, options);
+        if (String(url).endsWith('/check')) await new Promise((go) => held.push(go));
+        return answer;
+    };
+";
+
 #[test]
 fn a_job_is_built_from_nothing_by_mouse_and_keyboard_and_its_rows_arrive() {
     if !is_there() {
@@ -137,10 +148,20 @@ fn a_job_is_built_from_nothing_by_mouse_and_keyboard_and_its_rows_arrive() {
     type_into(&mut browser, "window", "1 second");
     until(&mut browser, "it is wrong", &shows("This is wrong with it"));
     until(&mut browser, "where", &format!("{}.dataset.fault === 'yes'", node("Windows")));
+
+    // An answer to what was typed before is none to what has been typed since.
+    browser.value(HELD_ANSWERS);
     type_into(&mut browser, "window", "2s");
+    until(&mut browser, "an answer is under way", "held.length === 1");
     browser.value(&format!("{}.click()", tool("Job …")));
     type_into(&mut browser, "name", "built");
+    browser.value("(async () => { held[0](); await new Promise((done) => setTimeout(done)); })()");
+    assert_eq!(browser.value(&shows("It is valid")), false);
+    until(&mut browser, "the next answer is under way", "held.length === 2");
+    browser.value("held[1]()");
     until(&mut browser, "it is valid", &shows("It is valid"));
+    assert_eq!(browser.value(&shows("name = \"built\"")), true);
+    browser.value("fetch = unheld");
     press(&mut browser, "Submit …");
     until(&mut browser, "it asks why", "document.querySelector('dialog input') !== null");
     browser.call("Input.insertText", json!({ "text": "made by hand" }));
