@@ -76,6 +76,14 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long one call of a transaction waits for its answer.
 pub const TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 
+/// How long a commit waits for the call of librdkafka that may pass over that, before it gives the
+/// client up: a little longer, so that an error of the call is heard.
+pub const OFFSETS_WAIT: Duration = Duration::from_secs(9);
+
+/// Clients of a slot that were given up in the middle of a commit and have not ended it. Each has
+/// threads and buffers of its own; with more of them the process ends, and another one goes on.
+pub const GIVEN_UP: usize = 8;
+
 /// A member that says nothing for that long is taken for gone and its partitions go to others.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -17,6 +17,7 @@
 //! partitions is not made. The first commit of a fork has no token: see [`JobStart`].
 
 mod begin;
+mod bounded;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use std::time::Instant;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer};
 
+use self::bounded::GivenUp;
 use super::checkpoint_log::LogContents;
 use super::delivery::DeliveryReports;
 use super::job_context::{JobContext, of_each};
@@ -54,7 +56,8 @@ pub(crate) struct KafkaCommitter {
     member: Member,
     offsets: Arc<GroupOffsets>,
     /// `None` before the first load, and after anything went wrong.
-    client: Option<BaseProducer<DeliveryReports>>,
+    client: Option<Arc<BaseProducer<DeliveryReports>>>,
+    given_up: GivenUp<DeliveryReports>,
     states: BTreeMap<Partition, PartitionState>,
     /// How often in a row the client was fenced.
     fenced: u32,
@@ -82,7 +85,16 @@ impl KafkaCommitter {
     ) -> KafkaCommitter {
         let member = member.clone();
         let (states, beginning) = (BTreeMap::new(), None);
-        KafkaCommitter { context, member, offsets, client: None, states, fenced: 0, beginning }
+        KafkaCommitter {
+            context,
+            member,
+            offsets,
+            client: None,
+            given_up: GivenUp::none(),
+            states,
+            fenced: 0,
+            beginning,
+        }
     }
 
     fn cluster(&self) -> &Cluster {
@@ -119,7 +131,7 @@ impl KafkaCommitter {
                 _ => error,
             });
         }
-        self.client = Some(client);
+        self.client = Some(Arc::new(client));
         Ok(())
     }
 
@@ -196,8 +208,19 @@ impl KafkaCommitter {
 
     /// Ends the client and says what the slot must do.
     fn fail(&mut self, error: Error) -> CommitError {
-        self.client = None;
+        let given_up = self.client.take().and_then(|client| self.given_up.close(client));
         self.states.clear();
+        if let Some(count) = given_up {
+            let slot = &self.member.slot;
+            tracing::warn!(
+                slot,
+                count,
+                "a commit does not end: the slot goes on with another client"
+            );
+            if count > limits::GIVEN_UP {
+                return CommitError::Fatal(error);
+            }
+        }
         if error.of_backend::<NotAllowed>().is_some() {
             return CommitError::Fatal(error);
         }

@@ -1,12 +1,14 @@
 //! The transaction of a commit, and the messages in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::bounded::within;
 use super::{COMMITTING, KafkaCommitter};
 use crate::client::connection::{listen, number, send};
 use crate::error_kind::on_topic;
@@ -79,7 +81,11 @@ impl KafkaCommitter {
         }
         pass(at, COMMIT_SENT)?;
         let wait = limits::TRANSACTION_WAIT;
-        client.send_offsets_to_transaction(&offsets, &token.metadata, wait).map_err(&failed)?;
+        let place = Arc::clone(&token.metadata);
+        within(client, limits::OFFSETS_WAIT, move |client| {
+            client.send_offsets_to_transaction(&offsets, &place, wait)
+        })
+        .map_err(&failed)?;
         pass(at, COMMIT_IN_TRANSACTION)?;
         let noted = begun.elapsed();
         client.commit_transaction(wait).map_err(failed)?;
