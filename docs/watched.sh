@@ -3,60 +3,23 @@
 # second; and with 1,000 requests a second and 100 idle connections. Prints one line a run, and the
 # medians of each.
 #
-#   docs/watched.sh [RECORDS] [ROUNDS]        needs cargo build --release, on a quiet machine
+#   docs/watched.sh [RECORDS] [ROUNDS]        on a quiet machine, after
+#   cargo build --release && cargo build --release -p seismic-benches --example requests
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seismic=$PWD/target/release/seismic records=${1:-20000000} rounds=${2:-5} port=${PORT:-9199}
+seismic=$PWD/target/release/seismic requests=$PWD/target/release/examples/requests
+records=${1:-20000000} rounds=${2:-5} port=${PORT:-9199}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "$seismic" generate --records "$records" --quiet >/dev/null 2>&1 || "$seismic" generate --records "$records" >/dev/null
 
-# watch MODE PID: asks for as long as the job lives.
+# watch MODE: asks for as long as the job lives.
 watch() {
-    python3 - "$1" "$2" "$port" <<'PY'
-import os, socket, sys, time
-mode, pid, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-idle, answers, refused, link = [], 0, 0, None
-every = {"scraped": 1.0, "stormed": 0.001}[mode]
-question = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-
-# As little as can be, since it shares the cores with what is measured: one connection, kept, as
-# Prometheus keeps it.
-def ask():
-    link.sendall(question)
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += link.recv(1 << 20) or no_answer()
-    head, body = answer.split(b"\r\n\r\n", 1)
-    size = head.lower().split(b"content-length: ", 1)[1]
-    missing = int(size.split(b"\r\n", 1)[0]) - len(body)
-    while missing > 0:
-        missing -= len(link.recv(1 << 20) or no_answer())
-    return int(head.split(b" ", 2)[1])
-
-def no_answer():
-    raise OSError("the connection was closed")
-
-deadline, due = time.monotonic() + 600, time.monotonic()
-while time.monotonic() < deadline:
-    try:
-        os.kill(pid, 0)
-        if mode == "stormed" and len(idle) < 100:
-            idle.append(socket.create_connection(("127.0.0.1", port)))
-        link = link or socket.create_connection(("127.0.0.1", port))
-        status = ask()
-        answers, refused = answers + (status == 200), refused + (status == 429)
-    except ProcessLookupError:
-        break
-    except OSError:
-        link = None
-        time.sleep(0.01)
-    due = max(due + every, time.monotonic() - 1)
-    time.sleep(max(0.0, due - time.monotonic()))
-spent = sum(os.times()[:2])
-print(f"{answers} answers, {refused} refused, {len(idle)} idle connections; asking took {spent:.2f} s of CPU", file=sys.stderr)
-PY
+    case $1 in
+        scraped) "$requests" "127.0.0.1:$port" /metrics 1 0 ;;
+        stormed) "$requests" "127.0.0.1:$port" /metrics 1000 100 ;;
+    esac
 }
 
 # drain MODE NUMBER
@@ -67,7 +30,7 @@ drain() {
     "$seismic" run --drain --group "$1-$2" --store "sqlite:$1-$2.db" --sink "csv:$1-$2" \
         --result-topic "rows-$1-$2" --dead-topic "dead-$1-$2" --quiet "${options[@]}" 2>warnings &
     local job=$!
-    if [ "$1" != alone ]; then watch "$1" "$job" & watched=$!; fi
+    if [ "$1" != alone ]; then watch "$1" & watched=$!; fi
     local peak=0 ticks=0 now
     while kill -0 "$job" 2>/dev/null; do
         now=$(awk '/VmHWM/ {print $2}' "/proc/$job/status" 2>/dev/null || true)

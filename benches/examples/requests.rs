@@ -1,0 +1,111 @@
+//! Makes requests at a steady rate, for as long as somebody listens, and computes as little as it can: it shares the
+//! cores with what `docs/watched.sh` measures.
+//!
+//!     requests ADDRESS PATH PER_SECOND IDLE
+//!
+//! One connection, kept as Prometheus keeps it, and IDLE others on which nothing is asked. In the end it says how
+//! many answers there were, and what it computed for them.
+
+#![allow(clippy::print_stderr, reason = "an example prints")]
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// How long it waits for somebody to listen, at the beginning and after a connection was closed.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
+/// Pause between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Longest answer.
+const BYTES: usize = 4 << 20;
+
+#[derive(Default)]
+struct Answers {
+    good: u64,
+    refused: u64,
+    other: u64,
+}
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [address, path, per_second, idle] = &arguments[..] else {
+        return Err(io::Error::other("say ADDRESS PATH PER_SECOND IDLE"));
+    };
+    let number = |text: &str| text.parse::<u32>().map_err(io::Error::other);
+    let (per_second, idle) = (number(per_second)?.max(1), number(idle)?);
+    let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let every = Duration::from_secs(1) / per_second;
+
+    let mut link = connect(address, PATIENCE.0)?;
+    let others: Vec<TcpStream> =
+        (0..idle).map(|_| TcpStream::connect(address)).collect::<io::Result<_>>()?;
+    let mut answers = Answers::default();
+    let mut buffer = vec![0; BYTES];
+    let mut due = Instant::now();
+    loop {
+        match ask(&mut link, &question, &mut buffer) {
+            Ok(200) => answers.good += 1,
+            Ok(429) => answers.refused += 1,
+            Ok(_) => answers.other += 1,
+            Err(_) => match connect(address, PATIENCE.1) {
+                Ok(another) => link = another,
+                // Nobody listens any more.
+                Err(_) => break,
+            },
+        }
+        // One that fell behind does not make up for more than a second.
+        let now = Instant::now();
+        due = (due + every).max(now.checked_sub(Duration::from_secs(1)).unwrap_or(now));
+        thread::sleep(due.saturating_duration_since(now));
+    }
+    let spent = fs::read_to_string("/proc/self/schedstat")?;
+    let spent_ns: f64 = spent.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN);
+    let Answers { good, refused, other } = answers;
+    eprintln!(
+        "{good} answers, {refused} refused, {other} others, {} idle connections; asking took {:.2} s of CPU",
+        others.len(),
+        spent_ns / 1e9
+    );
+    Ok(())
+}
+
+fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
+    let began = Instant::now();
+    loop {
+        match TcpStream::connect(address) {
+            Ok(link) => {
+                link.set_nodelay(true)?;
+                return Ok(link);
+            }
+            Err(error) if began.elapsed() > patience => return Err(error),
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Status of the answer, which is read to its end.
+fn ask(link: &mut TcpStream, question: &str, buffer: &mut [u8]) -> io::Result<u16> {
+    link.write_all(question.as_bytes())?;
+    let (mut there, mut whole) = (0, usize::MAX);
+    while there < whole {
+        let read = link.read(buffer.get_mut(there..).unwrap_or_default())?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        there += read;
+        if whole == usize::MAX {
+            let head = buffer[..there].windows(4).position(|it| it == b"\r\n\r\n");
+            whole = head.map_or(whole, |head| head + 4 + body_bytes(&buffer[..head]));
+        }
+    }
+    let status = buffer.get(9..12).and_then(|it| str::from_utf8(it).ok()?.parse().ok());
+    status.ok_or_else(|| io::Error::other("this is no answer of HTTP/1.1"))
+}
+
+/// What a head says of the length of its body.
+fn body_bytes(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.and_then(|it| it.trim().parse().ok()).unwrap_or(0)
+}
