@@ -1,10 +1,11 @@
 //! Sinks without a server: a map of stations, and lines for InfluxDB.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, csv_files};
 
 #[test]
 fn a_map_and_lines_are_written_beside_each_other_and_verify_knows_the_map() {
@@ -30,4 +31,26 @@ fn a_map_and_lines_are_written_beside_each_other_and_verify_knows_the_map() {
     assert_eq!(stage.run(&["verify", "--sink", "geojson:maps/now.geojson"]).code, Some(3));
     // Lines hold no position to compare with.
     stage.refused(&["verify", "--sink", "influx:lines/windows.lp"], 2);
+}
+
+#[test]
+fn a_folder_that_lacks_every_row_is_compared_without_a_wait_for_each() {
+    let stage = Stage::with_records(&["--records", "60000", "--sensors", "200", "--seed", "1"]);
+    stage.ok(&["run", "--drain", "--sink", "csv:rows"]);
+    let compared = |code| {
+        let began = Instant::now();
+        let done = stage.run(&["verify", "--sink", "csv:rows"]);
+        assert_eq!(done.code, Some(code), "{done}");
+        (began.elapsed(), done.stdout)
+    };
+    let (whole, _) = compared(0);
+    let rows = stage.read("seismic-agg-topic").len() as u64;
+    assert!(rows > 2_000, "{rows}");
+    for file in csv_files(&stage.path("rows")) {
+        fs::remove_file(file).unwrap();
+    }
+    let (empty, said) = compared(3);
+    assert!(said.contains("row_missing"), "{said}");
+    // A wait of 10 ms for each would take 20 s.
+    assert!(empty < whole * 10 + Duration::from_secs(10), "{empty:?} without rows, {whole:?} with");
 }
