@@ -67,7 +67,7 @@ function askForToken() {
 async function showMe() {
   if (!hasToken()) return;
   const { who, roles } = await whoami();
-  const leave = el("button", { type: "button", class: "quiet", title: `${roles.join(", ")}: forget the token of this tab`,
+  const leave = el("button", { class: "quiet", title: `${roles.join(", ")}: forget the token of this tab`,
     onclick: () => { dropToken(); location.reload(); } }, `Sign out ${who}`);
   document.getElementById("theme").before(leave);
 }

@@ -2,6 +2,8 @@
 
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  // It sends no form unless it says so.
+  if (tag === "button") node.type = tag;
   set(node, attributes);
   node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return node;
@@ -67,7 +69,7 @@ export function copyButton(title, text) {
     }
     say("Copied");
   };
-  return el("button", { type: "button", class: "quiet copy", onclick: copied }, title);
+  return el("button", { class: "quiet copy", onclick: copied }, title);
 }
 
 // Calls `work` now and then every `ms`, one call at a time, while the page is seen; returns its end.

@@ -34,7 +34,7 @@ export function themeButton(button) {
   const show = (theme) => {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    button.textContent = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[theme];
+    button.textContent = `Theme: ${theme}`;
     recolor();
   };
   let theme = localStorage.getItem("seismic-theme");

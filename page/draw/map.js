@@ -49,7 +49,7 @@ export class SensorMap {
     this.canvas = new Canvas("Map of the sensors", (context, width, height) => this.draw(context, width, height));
     coast ??= coastlines().catch(() => []);
     coast.then((rings) => { this.rings = rings; this.canvas.redraw(); });
-    const button = (text, label, onclick) => el("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick }, text);
+    const button = (text, label, onclick) => el("button", { class: "quiet", "aria-label": label, title: label, onclick }, text);
     this.node = el("div", { class: "map" }, this.canvas.node,
       el("div", { class: "map-buttons" }, button("+", "Nearer", () => this.zoom(1.6)), button("−", "Further", () => this.zoom(1 / 1.6)),
         button("⤢", "All sensors", () => { this.isMoved = false; this.canvas.redraw(); })));

@@ -43,7 +43,7 @@ class Strip {
     this.now = el("span", { class: "num muted" });
     this.node = el("figure", { class: "strip" },
       el("figcaption", {}, el("strong", { title: sensor }, sensor), this.now,
-        el("button", { type: "button", class: "quiet", "aria-label": `Hide the strip of ${sensor}`, onclick: remove }, "×")),
+        el("button", { class: "quiet", "aria-label": `Hide the strip of ${sensor}`, onclick: remove }, "×")),
       this.canvas.node);
   }
 

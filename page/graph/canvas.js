@@ -59,8 +59,8 @@ export class GraphCanvas {
 
   make({ id, kind, ports }, place) {
     const parts = ["node-kind", "node-title", "node-detail"].map((name) => el("span", { class: name }));
-    const button = el("button", { type: "button", class: "node", "data-id": id, "data-kind": kind, onclick: () => this.press(id) }, parts);
-    const port = ports && this.connect ? el("button", { type: "button", class: "port", onclick: () => this.begin(id) }, "+") : null;
+    const button = el("button", { class: "node", "data-id": id, "data-kind": kind, onclick: () => this.press(id) }, parts);
+    const port = ports && this.connect ? el("button", { class: "port", onclick: () => this.begin(id) }, "+") : null;
     const box = el("div", { class: "node-box" }, button, port);
     Object.assign(box.style, { left: `${place.x}px`, top: `${place.y}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` });
     port?.addEventListener("pointerdown", (event) => this.drag(event, id));

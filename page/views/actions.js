@@ -18,12 +18,12 @@ const ALL = [
 ];
 
 export function actions(job) {
-  const buttons = ALL.map((action) => el("button", { type: "button", hidden: true, onclick: () => run(job, action) }, action.title));
+  const buttons = ALL.map((action) => el("button", { hidden: true, onclick: () => run(job, action) }, action.title));
   const known = ALL.map(() => false);
   let saves = false;
   ALL.forEach((action, at) => may("post", action.route).then((is) => { known[at] = is; }, () => {}));
   may("post", SAVEPOINTS).then((is) => { saves = is; }, () => {});
-  const save = el("button", { type: "button", hidden: true, onclick: () => savepoint(job) }, "Savepoint");
+  const save = el("button", { hidden: true, onclick: () => savepoint(job) }, "Savepoint");
   return {
     node: el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons, save),
     update(entry) {
@@ -56,7 +56,7 @@ export async function savepoint(job) {
 
 // Asks in a dialog; whether the answer is yes.
 export function confirmed(title, text, yes, input = null) {
-  const no = el("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const no = el("button", { onclick: () => dialog.close() }, "Cancel");
   const form = el("form", { onsubmit: (event) => { event.preventDefault(); dialog.close("yes"); } },
     el("h2", { id: "asked" }, title), el("p", {}, text), input,
     el("div", { class: "dialog-buttons" }, no, el("button", { class: "primary", type: "submit" }, yes)));

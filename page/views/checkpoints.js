@@ -9,7 +9,7 @@ const SHOWN = 100;
 
 export function checkpoints(job) {
   const [named, all, states] = [el("div", {}), el("div", {}), el("div", {})];
-  const make = el("button", { type: "button", hidden: true, onclick: () => savepoint(job) }, "New savepoint");
+  const make = el("button", { hidden: true, onclick: () => savepoint(job) }, "New savepoint");
   may("post", SAVEPOINTS).then((is) => { make.hidden = !is; }, () => {});
   const parts = el("div", {},
     section("Savepoints", el("p", { class: "muted" }, "A checkpoint with a name. A job can go back to it, or a copy can begin there. ", make), named),

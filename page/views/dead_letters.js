@@ -49,7 +49,7 @@ export function deadLetters(job) {
 function bar(name, choose) {
   const fill = el("span", { class: "fill" });
   const shown = el("span", { class: "num" });
-  const node = el("button", { type: "button", class: "bar", "aria-pressed": "false", title: "Show only these", onclick: choose },
+  const node = el("button", { class: "bar", "aria-pressed": "false", title: "Show only these", onclick: choose },
     el("span", { class: "bar-name" }, words(name)), el("span", { class: "track" }, fill), shown);
   return { node, fill, shown };
 }

@@ -24,9 +24,9 @@ function editor(job) {
   const file = el("pre", { "aria-label": "Job file", tabindex: "0" });
   const sinks = el("select", { "aria-label": "Type of sink" });
   const palette = el("div", { class: "palette", role: "toolbar", "aria-label": "Palette" });
-  const save = el("button", { type: "button", hidden: !job, onclick: () => keep(false) }, "Save draft");
-  const submit = el("button", { type: "button", class: "primary", onclick: () => keep(true) }, "Submit …");
-  const discard = el("button", { type: "button", hidden: true, onclick: () => forget() }, "Discard draft");
+  const save = el("button", { hidden: !job, onclick: () => keep(false) }, "Save draft");
+  const submit = el("button", { class: "primary", onclick: () => keep(true) }, "Submit …");
+  const discard = el("button", { hidden: true, onclick: () => forget() }, "Discard draft");
   const state = el("span", { class: "muted", role: "status" });
   const node = el("div", { class: "editor" }, palette, hint, el("div", { class: "editor-two" },
     el("div", {}, el("section", { class: "panel", "aria-label": "Graph" }, canvas.node),
@@ -47,7 +47,7 @@ function editor(job) {
     save.disabled = !isChecked || !draft.edits.length;
   };
   const add = (kind, type) => { const id = draft.place(kind, type); changed(); choose(id); canvas.focus(id); };
-  const tool = (title, act) => el("button", { type: "button", onclick: act }, title);
+  const tool = (title, act) => el("button", { onclick: act }, title);
   const windows = tool("Windows", () => add("windows"));
   const sql = tool("SQL statement", () => add("sql"));
   palette.append(el("span", { class: "muted" }, "Add"), tool("Topic", () => add("topic")), windows, sql, sinks, tool("Sink", () => add("sink", sinks.value)), tool("Job …", () => choose(null)));

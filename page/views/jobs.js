@@ -12,15 +12,16 @@ export class JobList {
     this.links = new Map();
     Promise.all([has("get", "/graph"), may("post", "/check")]).then((known) => {
       [this.hasGraph, this.mayEdit] = known;
-      this.links.clear();
+      this.shown = null;
     }, () => {});
   }
 
   update(all, chosen) {
     // Those that are put away are in the table of all.
     const jobs = all.filter((job) => !job.is_archived || job.name === chosen);
-    const names = jobs.map((job) => job.name);
-    if (names.join("\n") !== [...this.links.keys()].join("\n")) {
+    const names = jobs.map((job) => job.name).join("\n");
+    if (names !== this.shown) {
+      this.shown = names;
       this.links = new Map(jobs.map((job) => [job.name, link(job.name)]));
       this.node.replaceChildren(
         el("a", { class: "all-jobs", href: "#/jobs" }, "All jobs"),

@@ -17,11 +17,11 @@ export function sensorList(job, choose) {
   let shown = [];
   const rows = new Map();
   const heads = COLUMNS.map(([key, title, kind]) =>
-    el("th", { scope: "col", class: kind || null }, el("button", { type: "button", class: "sort", onclick: () => { sort = key; offset = 0; load(); } }, title)));
+    el("th", { scope: "col", class: kind || null }, el("button", { class: "sort", onclick: () => { sort = key; offset = 0; load(); } }, title)));
   const body = el("tbody", {});
   const note = el("span", { class: "muted num" });
-  const back = el("button", { type: "button", onclick: () => { offset -= PAGE; load(); } }, "Previous");
-  const on = el("button", { type: "button", onclick: () => { offset += PAGE; load(); } }, "Next");
+  const back = el("button", { onclick: () => { offset -= PAGE; load(); } }, "Previous");
+  const on = el("button", { onclick: () => { offset += PAGE; load(); } }, "Next");
   const input = el("input", { type: "search", placeholder: "Search sensors", "aria-label": "Search sensors", autocomplete: "off", spellcheck: "false" });
   let typing = 0;
   input.addEventListener("input", () => {
@@ -72,7 +72,7 @@ export function sensorList(job, choose) {
 
 function row(id, choose) {
   const dot = el("span", { class: "dot" });
-  const button = el("button", { type: "button", class: "sensor", title: "Show or hide its strip", onclick: () => choose(id) }, dot, el("span", {}, id));
+  const button = el("button", { class: "sensor", title: "Show or hide its strip", onclick: () => choose(id) }, dot, el("span", {}, id));
   const cells = COLUMNS.slice(1).map(([, , kind]) => el("td", { class: kind }));
   const node = el("tr", {}, el("th", { scope: "row" }, button), cells);
   return {

@@ -75,13 +75,12 @@ const decided = (it) => (it ? `${it.decision} by ${it.by}${it.comment ? `: ${it.
 
 function buttons(it) {
   return el("div", { class: "row-buttons" }, it.can.map(({ name, title }) =>
-    el("button", { type: "button", "aria-label": `${title} version ${it.number} of ${it.job}`, onclick: () => decide(it, name, title) }, title)));
+    el("button", { "aria-label": `${title} version ${it.number} of ${it.job}`, onclick: () => decide(it, name, title) }, title)));
 }
 
 async function decide(it, name, title) {
   const isUntested = name === "approve" && !it.tested;
-  const text = isUntested ? "It has passed no test. What is said here stays with the version and in the audit log."
-    : "What is said here stays with the version and in the audit log.";
+  const text = `${isUntested ? "It has passed no test. " : ""}What is said here stays with the version and in the audit log.`;
   const input = el("input", { name: "comment", required: name !== "withdraw", maxlength: "1000", autocomplete: "off", "aria-label": "Why", placeholder: "Why" });
   if (!(await confirmed(`${title} version ${it.number} of ${it.job}?`, text, title, input))) return;
   const body = { version: it.number, comment: input.value.trim() };
