@@ -35,10 +35,11 @@ export function path(strings, ...parts) {
 }
 
 async function ask(method, where, body, tag) {
-  const more = method === "GET" ? {} : { "X-Seismic-Request": "1", "Content-Type": "application/json" };
+  const isFile = body instanceof Blob;
+  const more = method === "GET" ? {} : { "X-Seismic-Request": "1", "Content-Type": isFile ? "application/octet-stream" : "application/json" };
   if (tag) more["If-Match"] = `"${tag}"`;
   const options = { method, headers: { ...headers(), ...more }, cache: "no-store", credentials: "omit" };
-  if (body !== undefined) options.body = JSON.stringify(body);
+  if (body !== undefined) options.body = isFile ? body : JSON.stringify(body);
   let answer;
   try {
     answer = await fetch(`/api/v1${where}`, options);

@@ -5,6 +5,7 @@ import { themeButton } from "./draw/colors.js";
 import { el, empty, put } from "./dom.js";
 import { jobView } from "./views/job.js";
 import { JobList, jobsView } from "./views/jobs.js";
+import { resources } from "./views/resources.js";
 import { follow } from "./stream.js";
 import { graphView } from "./views/graph.js";
 import { newJob } from "./views/editor.js";
@@ -14,14 +15,14 @@ const connection = document.getElementById("connection");
 const list = new JobList(document.getElementById("jobs"));
 let [jobs, now, view, shown] = [null, 0, null, null];
 
-// `#/job/NAME/PART`, `#/jobs`, `#/graph`, `#/new`, or nothing.
+// `#/job/NAME/PART`, `#/jobs`, `#/graph`, `#/resources`, `#/new`, or nothing.
 function place() {
   const [kind, name, part] = location.hash.replace(/^#\//, "").split("/");
   if (kind !== "job" || !name) return { kind };
   try { return { kind, name: decodeURIComponent(name), part }; } catch { return { kind: "jobs" }; }
 }
 
-const OTHERS = { graph: graphView, new: newJob };
+const OTHERS = { graph: graphView, new: newJob, resources };
 
 function show() {
   if (!jobs) return;

@@ -21,6 +21,7 @@ mod faults;
 mod http;
 mod job;
 mod kafka;
+mod resources;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
 #[path = "../pipeline/tests/counts/mod.rs"]

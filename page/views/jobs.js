@@ -10,8 +10,8 @@ export class JobList {
   constructor(node) {
     this.node = node;
     this.links = new Map();
-    Promise.all([has("get", "/graph"), may("post", "/check")]).then((known) => {
-      [this.hasGraph, this.mayEdit] = known;
+    Promise.all([has("get", "/graph"), may("post", "/check"), has("get", "/resources")]).then((known) => {
+      [this.hasGraph, this.mayEdit, this.hasResources] = known;
       this.shown = null;
     }, () => {});
   }
@@ -26,6 +26,7 @@ export class JobList {
       this.node.replaceChildren(
         el("a", { class: "all-jobs", href: "#/jobs" }, "All jobs"),
         el("a", { class: "all-jobs", href: "#/graph", hidden: !this.hasGraph }, "Graph"),
+        el("a", { class: "all-jobs", href: "#/resources", hidden: !this.hasResources }, "Resources"),
         el("a", { class: "all-jobs", href: "#/new", hidden: !this.mayEdit }, "New job"),
         ...[...this.links.values()].map(({ node }) => node));
     }

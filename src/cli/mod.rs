@@ -5,6 +5,7 @@ mod confirm;
 mod csv_folder;
 mod event_range;
 pub mod exit;
+mod fetched;
 pub(crate) mod format;
 mod found_topic;
 pub(crate) mod json;
@@ -54,6 +55,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Make, list, rotate and revoke tokens: who may do what on a server
     Token(commands::serve::token::Args),
+    /// Keep files on a server for jobs and tests: tables, packs, expected rows
+    Resource(commands::serve::resource::Args),
     /// Make, check and show job files
     Job(commands::job::Args),
     /// Try a job with recorded records, in memory: its rows, dead letters and counts
@@ -107,6 +110,7 @@ impl Cli {
             Command::Run(args) => commands::run::run(*args),
             Command::Serve(args) => commands::serve::run(args),
             Command::Token(args) => commands::serve::token::run(&args),
+            Command::Resource(args) => commands::serve::resource::run(&args),
             Command::Job(args) => commands::job::run(args),
             Command::Test(args) => commands::test::run(&args),
             Command::Sink(args) => commands::sink::run(&args),

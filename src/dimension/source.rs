@@ -6,6 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use seismic_derived::{Column, TableRow, TextFormat, limits};
+use sha2::{Digest as _, Sha256};
+
+use crate::job::file::pinned::{self, PinnedFile, PinnedResources, ResourceName};
 
 /// A place with rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +20,93 @@ pub enum TableSource {
         /// Its form.
         format: TextFormat,
     },
+    /// A file that a server keeps.
+    Resource {
+        /// Its name.
+        name: ResourceName,
+        /// Its form.
+        format: TextFormat,
+        /// The content that the name had when the job was submitted; `None` where no server runs it.
+        pinned: Option<PinnedFile>,
+    },
 }
 
 impl TableSource {
-    /// That of a job file: `file:PATH`, with the form if the name of the file does not say it.
+    /// That of a job file: `file:PATH` or `resource:NAME`, with the form if the name does not say it.
     ///
     /// # Errors
     /// What to write instead.
     pub fn new(text: &str, format: Option<TextFormat>) -> Result<TableSource, String> {
-        let Some(path) = text.strip_prefix("file:").filter(|path| !path.is_empty()) else {
-            return Err(format!("{text:?} is no source of a table: write file:PATH"));
+        let (place, is_resource) = match (
+            text.strip_prefix("file:"),
+            text.strip_prefix(pinned::PREFIX),
+        ) {
+            (Some(path), _) if !path.is_empty() => (path, false),
+            (_, Some(name)) => (name, true),
+            _ => {
+                return Err(format!(
+                    "{text:?} is no source of a table: write file:PATH, or resource:NAME for a file that a \
+                     server keeps"
+                ));
+            }
         };
-        let format = format.or_else(|| TextFormat::of_name(path)).ok_or_else(|| {
+        let format = format.or_else(|| TextFormat::of_name(place)).ok_or_else(|| {
             format!(
-                "the name of {path} does not say what is in it: add format = \"csv\" or format = \"json\""
+                "the name of {place} does not say what is in it: add format = \"csv\" or format = \"json\""
             )
-        })?;
-        Ok(TableSource::File { path: PathBuf::from(path), format })
+        });
+        match is_resource {
+            true => {
+                Ok(TableSource::Resource { name: place.parse()?, format: format?, pinned: None })
+            }
+            false => Ok(TableSource::File { path: PathBuf::from(place), format: format? }),
+        }
+    }
+
+    /// Its form.
+    #[must_use]
+    pub fn format(&self) -> TextFormat {
+        let (TableSource::File { format, .. } | TableSource::Resource { format, .. }) = self;
+        *format
+    }
+
+    /// The file that a job file names; `None` of a resource.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            TableSource::File { path, .. } => Some(path),
+            TableSource::Resource { .. } => None,
+        }
+    }
+
+    /// The name of the resource that it is.
+    #[must_use]
+    pub fn resource(&self) -> Option<&ResourceName> {
+        match self {
+            TableSource::Resource { name, .. } => Some(name),
+            TableSource::File { .. } => None,
+        }
+    }
+
+    /// Takes the content to which its name is pinned.
+    pub fn pin(&mut self, resources: &PinnedResources) {
+        if let TableSource::Resource { name, pinned, .. } = self {
+            *pinned = resources.file(name);
+        }
+    }
+
+    /// Whether it can be read here at all.
+    ///
+    /// # Errors
+    /// For a resource of a job that no server runs.
+    pub fn check_pinned(&self) -> Result<(), String> {
+        match self {
+            TableSource::Resource { name, pinned: None, .. } => Err(format!(
+                "the resource {name} is kept by a server, and no server runs this job: submit it with \
+                 `seismic job submit`, or write file:PATH"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Reads all rows.
@@ -41,8 +114,29 @@ impl TableSource {
     /// # Errors
     /// What happened there, as text for people.
     pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, String> {
-        let TableSource::File { path, format } = self;
-        format.rows(&text_of(path)?, columns)
+        self.check_pinned()?;
+        let bytes = match self {
+            TableSource::File { path, .. } => text_of(path)?,
+            TableSource::Resource { pinned, .. } => match pinned {
+                Some(pinned) => pinned_text(pinned)?,
+                None => Vec::new(),
+            },
+        };
+        self.format().rows(&bytes, columns)
+    }
+}
+
+/// A content, if it is still the one that was pinned.
+fn pinned_text(pinned: &PinnedFile) -> Result<Vec<u8>, String> {
+    let bytes = text_of(&pinned.path)?;
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    match hash == pinned.hash {
+        true => Ok(bytes),
+        false => Err(format!(
+            "{} has another content than the one with that hash: put the resource again, from where it \
+             came from",
+            pinned.path.display()
+        )),
     }
 }
 
@@ -60,7 +154,36 @@ fn text_of(path: &Path) -> Result<Vec<u8>, String> {
 
 impl fmt::Display for TableSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TableSource::File { path, .. } = self;
-        write!(f, "file:{}", path.display())
+        match self {
+            TableSource::File { path, .. } => write!(f, "file:{}", path.display()),
+            TableSource::Resource { name, .. } => write!(f, "{}{name}", pinned::PREFIX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_read_as_it_was_pinned_and_not_without_a_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut source = TableSource::new("resource:names.csv", None).unwrap();
+        assert_eq!((source.to_string().as_str(), source.file()), ("resource:names.csv", None));
+        let why = source.read(&[]).unwrap_err();
+        assert!(why.contains("no server runs this job"), "{why}");
+        let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned();
+        let hashes = [("names.csv".to_owned(), hash.clone())].into();
+        source.pin(&PinnedResources { folder: folder.path().to_owned(), hashes });
+        std::fs::write(folder.path().join(&hash), "").unwrap();
+        assert!(source.check_pinned().is_ok());
+        // An empty file has no header, and is what was pinned.
+        assert!(!source.read(&[]).is_err_and(|why| why.contains("another content")));
+        std::fs::write(folder.path().join(hash), "Type\n").unwrap();
+        let why = source.read(&[]).unwrap_err();
+        assert!(why.contains("another content"), "{why}");
+        for wrong in ["resource:", "resource:../x.csv", "resource:a/b.csv", "names.csv", "file:"] {
+            assert!(TableSource::new(wrong, None).is_err(), "{wrong}");
+        }
     }
 }

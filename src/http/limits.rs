@@ -32,6 +32,15 @@ pub const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Longest time from a request's head to the answer.
 pub const ANSWER_TIME: Duration = Duration::from_secs(15);
 
+/// Longest time in which a file comes that is uploaded: the largest one at 2 Mbit/s.
+pub const UPLOAD_TIME: Duration = Duration::from_secs(270);
+
+/// Files that come at a time: a developer who sends slowly keeps out only those who upload.
+pub const UPLOADS: usize = 4;
+
+/// Bytes of a file that are written, or read and sent, at a time.
+pub const FILE_PIECE: usize = 256 << 10;
+
 /// Longest life of a connection: no one keeps a place by reading slowly.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(600);
 

@@ -50,6 +50,7 @@ mod schemas;
 mod security;
 mod server;
 mod settings;
+mod upload;
 
 pub use api::routes;
 pub use api_error::ApiError;
@@ -63,3 +64,4 @@ pub use security::{
 };
 pub use server::{AccessSettings, Server, Team, TlsFiles};
 pub use settings::HttpSettings;
+pub use upload::{FileContent, Upload, UploadFile, Uploaded};

@@ -80,6 +80,10 @@ pub fn action(method: &axum::http::Method, path: &str) -> String {
         [.., "tokens"] if method == axum::http::Method::DELETE => return "revoke token".to_owned(),
         [.., "tokens"] if method == axum::http::Method::POST => return "create token".to_owned(),
         [.., "tokens", last] => return format!("{last} token"),
+        [.., "resources"] if method == axum::http::Method::DELETE => {
+            return "delete resource".to_owned();
+        }
+        [.., "resources"] if method == axum::http::Method::PUT => return "put resource".to_owned(),
         [.., "jobs"] => "",
         [.., before, last] if before != "jobs" && before != "v1" => &format!("{before} {last}"),
         [.., last] => last,
@@ -110,6 +114,8 @@ mod tests {
             (Method::POST, "/api/v1/tokens/{token}/rotate", "rotate token"),
             (Method::DELETE, "/api/v1/tokens/{token}", "revoke token"),
             (Method::GET, "/api/v1/tokens", "tokens"),
+            (Method::PUT, "/api/v1/resources/{resource}", "put resource"),
+            (Method::DELETE, "/api/v1/resources/{resource}", "delete resource"),
             (Method::POST, "/api/v1/jobs/{name}/start", "start"),
             (Method::DELETE, "/api/v1/jobs/{name}", "delete"),
             (Method::PUT, "/api/v1/jobs/{name}/draft", "save draft"),

@@ -105,6 +105,13 @@ fn operation(route: &Route) -> Value {
             "content": { "application/json": { "schema": reference(schema) } },
         });
     }
+    if let Some(upload) = &route.upload {
+        operation["requestBody"] = json!({
+            "required": true,
+            "description": format!("The file, {} bytes at most", upload.most_bytes),
+            "content": { "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } },
+        });
+    }
     if !route.is_open {
         operation["security"] = json!([{ "token": [] }, {}]);
         // A page shows a button only to those who may press it.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::events::Subscription;
 use super::security::{Caller, Right, Role};
+use super::upload::{FileContent, Upload, Uploaded};
 use super::{ApiError, mutation};
 
 /// What answers a call. It runs on a blocking thread of the server.
@@ -28,6 +29,8 @@ pub struct Route {
     pub query: Vec<Param>,
     /// Schema of the body that it takes.
     pub takes: Option<&'static str>,
+    /// A file that it takes instead, as it comes.
+    pub upload: Option<Upload>,
     /// Schema of what it gives; `None`: text.
     pub gives: Option<&'static str>,
     /// Media type of such a text.
@@ -68,6 +71,7 @@ pub struct Call {
     body: Value,
     caller: Caller,
     if_match: Option<String>,
+    uploaded: Option<Arc<Uploaded>>,
 }
 
 /// An answer.
@@ -79,6 +83,8 @@ pub enum Reply {
     Tagged(Value, String),
     /// Text, with its media type.
     Text(&'static str, String),
+    /// A file, as it is.
+    File(FileContent),
     /// Events, as they come.
     Events(Subscription),
 }
@@ -106,6 +112,7 @@ impl Route {
             summary,
             query: Vec::new(),
             takes: None,
+            upload: None,
             gives: None,
             text_type: "text/plain",
             status: StatusCode::OK,
@@ -136,6 +143,13 @@ impl Route {
     #[must_use]
     pub fn takes(mut self, schema: &'static str) -> Route {
         self.takes = Some(schema);
+        self
+    }
+
+    /// Its body is a file.
+    #[must_use]
+    pub fn takes_file(mut self, upload: Upload) -> Route {
+        self.upload = Some(upload);
         self
     }
 
@@ -276,7 +290,7 @@ impl Call {
         query: BTreeMap<String, String>,
         body: Value,
     ) -> Call {
-        Call { path, query, body, caller: Caller::local("local"), if_match: None }
+        Call { path, query, body, caller: Caller::local("local"), if_match: None, uploaded: None }
     }
 
     /// The same call of somebody.
@@ -289,6 +303,18 @@ impl Call {
     #[must_use]
     pub fn at(self, if_match: Option<String>) -> Call {
         Call { if_match, ..self }
+    }
+
+    /// The same call with a file that has come with it.
+    #[must_use]
+    pub fn with_file(self, uploaded: Uploaded) -> Call {
+        Call { uploaded: Some(Arc::new(uploaded)), ..self }
+    }
+
+    /// The file that has come with it.
+    #[must_use]
+    pub fn uploaded(&self) -> Option<&Uploaded> {
+        self.uploaded.as_deref()
     }
 
     /// What who asks is called.

@@ -1,9 +1,9 @@
 //! The HTTP client of commands.
 
-use std::fs;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fs, io};
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
@@ -15,6 +15,9 @@ use crate::error::Usage;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a file may take to come or go.
+const FILE_PATIENCE: Duration = Duration::from_secs(300);
 
 /// The variable with the token where no file is named.
 const TOKEN_VARIABLE: &str = "SEISMIC_TOKEN";
@@ -171,6 +174,45 @@ impl Client {
     /// As [`Client::get`].
     pub fn put_at(&self, path: &str, body: &Value, at: Option<&str>) -> anyhow::Result<Value> {
         self.send(self.agent.put(self.address(path)), body, at)
+    }
+
+    /// Has the server keep a file at a path.
+    ///
+    /// # Errors
+    /// As [`Client::get`], and when the file cannot be read.
+    pub fn put_file(&self, path: &str, file: fs::File) -> anyhow::Result<Value> {
+        let request = self.agent.put(self.address(path)).header("X-Seismic-Request", "1");
+        let mut request = request.header("X-Seismic-User", &self.user);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let bytes = file.metadata()?.len();
+        let request = request
+            .header("Content-Type", "application/octet-stream")
+            .header("Content-Length", bytes)
+            .config()
+            .timeout_global(Some(FILE_PATIENCE))
+            .build();
+        self.read(request.send(file))
+    }
+
+    /// Writes the file that the server keeps at a path.
+    ///
+    /// # Errors
+    /// As [`Client::get`], and when it cannot be written.
+    pub fn get_file(&self, path: &str, into: &mut dyn io::Write) -> anyhow::Result<()> {
+        let mut request = self.agent.get(self.address(path));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let request = request.config().timeout_global(Some(FILE_PATIENCE)).build();
+        match request.call() {
+            Ok(mut answer) if answer.status().is_success() => {
+                io::copy(&mut answer.body_mut().as_reader(), into)?;
+                Ok(())
+            }
+            answer => self.read(answer).map(drop),
+        }
     }
 
     fn send(

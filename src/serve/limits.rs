@@ -54,6 +54,18 @@ pub const TOKENS_USED_EVERY: Duration = Duration::from_secs(60);
 /// Longest comment, in bytes.
 pub const COMMENT_BYTES: usize = 1_000;
 
+/// Bytes of one resource: as long as a table may be.
+pub const RESOURCE_BYTES: u64 = 64 << 20;
+
+/// Resources of one server: each job has a few.
+pub const RESOURCES: u64 = 1_000;
+
+/// Bytes of all contents of resources, also those that only versions have: sixteen of the largest.
+pub const RESOURCES_BYTES: u64 = 1 << 30;
+
+/// Jobs that have pinned a resource which are named.
+pub const PINNED_BY: usize = 20;
+
 /// Jobs of one server: each is a process with threads for its partitions.
 pub const JOBS: usize = 200;
 

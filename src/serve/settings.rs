@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::pressure::look::PressureLimits;
+use super::state::resources::folder_beside;
 use super::worker::order::Description;
 use crate::http::{AccessSettings, HttpSettings};
 use crate::job::file::server_file::{Connections, Defaults};
@@ -58,6 +59,12 @@ impl ServeSettings {
         let mut folder = self.state.clone().into_os_string();
         folder.push(".elastic");
         PathBuf::from(folder).join(slug_of(job))
+    }
+
+    /// The folder with the contents of resources, beside the state.
+    #[must_use]
+    pub fn resources_folder(&self) -> PathBuf {
+        folder_beside(&self.state)
     }
 
     /// The folder of a worker of a job, beside the state.

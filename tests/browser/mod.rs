@@ -3,6 +3,7 @@
 mod access;
 mod devtools;
 mod graph;
+mod resources;
 mod screenshots;
 mod versions;
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::cli::commands::job::tested::{Passed, TellArgs};
 use crate::cli::exit::{self, Usage};
+use crate::cli::fetched::Fetched;
 use crate::cli::format::{self, count};
 use crate::cli::json::{self, Content, Value};
 use crate::cli::recordings::{Command, ReadArgs, SensorTableArg, assumptions, delimiter};
@@ -43,7 +44,8 @@ pub struct Args {
     #[command(flatten)]
     file: JobFileArg,
     /// Records to read: files, plain or gzipped (.csv, .tsv and .txt are CSV, others JSON lines; -
-    /// is standard input), or topic:NAME, a topic of the job's queue up to its present end
+    /// is standard input), resource:NAME for one that a server keeps, or topic:NAME, a topic of the
+    /// job's queue up to its present end
     #[arg(long, required = true, num_args = 1.., value_name = "PACK")]
     input: Vec<PathBuf>,
     /// Format of all files, whatever their names say
@@ -86,8 +88,8 @@ pub struct Args {
     /// What decides which messages these are: the same seed, the same ones
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Compare the rows with those of this file and print what differs: CSV with a header, JSON
-    /// lines, or the output of --json. Columns that it does not name are not compared
+    /// Compare the rows with those of this file, or of resource:NAME, and print what differs: CSV with
+    /// a header, JSON lines, or the output of --json. Columns that it does not name are not compared
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
     /// How far decimals may be from expected ones: absolutely up to 1, relatively above
@@ -116,13 +118,17 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
         return Err(exit::Usage(text.to_owned()).into());
     }
     let client = args.tell.client()?;
-    let expected = args.expect.as_deref().map(Expected::read).transpose()?;
+    let mut fetched = args.tell.fetched();
+    let expected = match &args.expect {
+        Some(file) => Some(Expected::read(&fetched.file(file)?)?),
+        None => None,
+    };
     if args.tolerance.is_nan() || args.tolerance < 0.0 {
         return Err(
             Usage(format!("--tolerance {}: it is no number from 0 on", args.tolerance)).into()
         );
     }
-    let loaded = load(args, &spec, &stop)?;
+    let loaded = load(args, &mut fetched, &spec, &stop)?;
     let LoadedInput { arrivals, partitions, summary, is_of_parts } = loaded;
     if stop.load(Ordering::Relaxed) {
         return Err(stopped());
@@ -170,7 +176,7 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
         let passed = Passed {
             file: &args.file,
             spec: &spec,
-            input: &args.input,
+            input: args.input.iter().map(|it| fetched.said(it)).collect(),
             disturbed: (report.disturbed != Disturbed::default())
                 .then(|| format!("({}, seed {})", report.disturbed, args.seed)),
             is_compared: report.comparison.is_some(),
@@ -187,12 +193,17 @@ fn stopped() -> anyhow::Error {
     anyhow::anyhow!("stopped before its end: nothing was compared")
 }
 
-fn load(args: &Args, spec: &JobSpec, stop: &AtomicBool) -> anyhow::Result<LoadedInput> {
+fn load(
+    args: &Args,
+    fetched: &mut Fetched<'_>,
+    spec: &JobSpec,
+    stop: &AtomicBool,
+) -> anyhow::Result<LoadedInput> {
     let topics: Vec<&str> =
         args.input.iter().filter_map(|input| input.to_str()?.strip_prefix(TOPIC)).collect();
     let queue: Box<dyn Queue>;
     let input = match topics[..] {
-        [] => Input::Files(files(args)),
+        [] => Input::Files(files(args, fetched)?),
         [topic] if args.input.len() == 1 => {
             queue = spec.location().open_queue_of(topic)?;
             Input::Topic(&*queue, topic.to_owned())
@@ -212,19 +223,21 @@ fn load(args: &Args, spec: &JobSpec, stop: &AtomicBool) -> anyhow::Result<Loaded
     })
 }
 
-fn files(args: &Args) -> FileInput {
-    FileInput {
-        files: args.input.clone(),
+fn files(args: &Args, fetched: &mut Fetched<'_>) -> anyhow::Result<FileInput> {
+    let mut one = |file: &Option<PathBuf>| file.as_ref().map(|it| fetched.file(it)).transpose();
+    let (sensors, locations) = (one(&args.table.sensors)?, one(&args.locations)?);
+    Ok(FileInput {
+        files: fetched.files(&args.input)?,
         format: args.format,
         read: args.read.options(args.delimiter.unwrap_or(b',')),
         has_delimiter: args.delimiter.is_some(),
-        sensors: args.table.sensors.clone(),
-        locations: args.locations.clone(),
+        sensors,
+        locations,
         component: args.component,
         pack: args.pack,
         strict: args.strict,
         partitions: args.partitions,
-    }
+    })
 }
 
 /// All that is told.

@@ -2,6 +2,7 @@
 
 mod autoscale;
 mod editor;
+mod resources;
 mod served;
 mod shape;
 mod stored;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use self::autoscale::{autoscale, entry, nothing, scaling_decision};
 use self::editor::{check, checked, graph, new_draft};
+use self::resources::{resource, resources};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
 use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
@@ -98,6 +100,8 @@ pub fn schemas() -> Map<String, Value> {
         ("Promotion", promotion()),
         ("Transitions", object(&[("transitions", list(transition()))])),
         ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
+        ("Resource", resource()),
+        ("Resources", resources()),
         ("Autoscale", autoscale()),
         ("ScalingDecision", scaling_decision()),
         ("AutoscaleHistory", object(&[("entries", list(entry()))])),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{count, either, flag, list, null, object, one_of, optional, text, time};
+use super::shape::{count, either, flag, list, null, object, one_of, optional, text, time, words};
 
 fn version_fields() -> Vec<(&'static str, Value)> {
     vec![
@@ -16,6 +16,7 @@ fn version_fields() -> Vec<(&'static str, Value)> {
         ("tested", either(tested(), null())),
         ("decided", either(decided(), null())),
         ("started_ms", optional("integer")),
+        ("resources", words()),
     ]
 }
 

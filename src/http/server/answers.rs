@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::audit::Audit;
+use super::file_body;
+use super::receive::{self, Uploads};
 use crate::http::security::{self, Caller, Guards, Refusals};
 use crate::http::{
     ApiError, Auditor, Call, Reply, Route, events, limits, metrics, openapi, page, probes,
@@ -26,6 +28,7 @@ pub struct Answers {
     routes: Vec<Arc<Route>>,
     audit: Audit,
     refusals: Arc<Refusals>,
+    uploads: Uploads,
 }
 
 /// What every request passes.
@@ -36,6 +39,7 @@ struct Guarded {
     open: Arc<BTreeSet<&'static str>>,
     audit: Audit,
     refusals: Arc<Refusals>,
+    uploads: Uploads,
 }
 
 impl Answers {
@@ -43,9 +47,10 @@ impl Answers {
         let open = routes.iter().filter(|route| route.is_open).map(|route| route.path).collect();
         let refusals = Arc::new(Refusals::default());
         let routes = metrics::with_refusals(openapi::described(routes), &refusals);
-        let routes = routes.into_iter().map(Arc::new).collect();
+        let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
         let audit = Audit::by(auditor);
-        Answers { guards: Arc::new(guards), open: Arc::new(open), routes, audit, refusals }
+        let (guards, open, uploads) = (Arc::new(guards), Arc::new(open), Uploads::of(&routes));
+        Answers { guards, open, routes, audit, refusals, uploads }
     }
 
     /// The routes behind their guards.
@@ -60,11 +65,12 @@ impl Answers {
             };
             let route = Arc::clone(route);
             let path = route.path;
-            let audit = self.audit.clone();
+            let (audit, uploads) = (self.audit.clone(), self.uploads.clone());
             let handler = move |Path(path): Path<BTreeMap<String, String>>,
                                 query: Result<Query<BTreeMap<String, String>>, _>,
                                 request: Request| {
                 let (route, audit) = (Arc::clone(&route), audit.clone());
+                let uploads = uploads.clone();
                 async move {
                     let query: Result<_, axum::extract::rejection::QueryRejection> = query;
                     let caller = caller_of(&request);
@@ -72,7 +78,7 @@ impl Answers {
                         audit.note_denial(&route, &caller, &path, &error);
                         return refusal(&error);
                     }
-                    match call_of(path, query.ok(), request).await {
+                    match call_of(path, query.ok(), request, &route, &uploads).await {
                         Ok(call) => answer(route, call.of(caller), audit).await,
                         Err(error) => refusal(&error),
                     }
@@ -99,6 +105,7 @@ impl Answers {
             open: Arc::clone(&self.open),
             audit: self.audit.clone(),
             refusals: Arc::clone(&self.refusals),
+            uploads: self.uploads.clone(),
         };
         router
             .fallback(missing)
@@ -109,16 +116,17 @@ impl Answers {
 
 /// Lets a request through, or says why not; and adds to every answer what browsers must know.
 async fn guard(State(guarded): State<Guarded>, mut request: Request, next: Next) -> Response {
-    let Guarded { guards, open, audit, refusals } = guarded;
+    let Guarded { guards, open, audit, refusals, uploads } = guarded;
     // The page says nothing that its source does not; what it shows it asks for with the token.
     let is_open = open.contains(request.uri().path()) || page::is_of_it(request.uri().path());
     let mut response = match guards.check(request.method(), request.headers(), is_open) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            match timeout(limits::ANSWER_TIME, next.run(request)).await {
+            let time = uploads.time_for(request.method(), request.uri().path());
+            match timeout(time, next.run(request)).await {
                 Ok(response) => response,
                 Err(_) => {
-                    let s = limits::ANSWER_TIME.as_secs();
+                    let s = time.as_secs();
                     let message =
                         format!("the request was not whole, or not answered, within {s} s");
                     refusal(&ApiError::new("request_timeout", message))
@@ -145,11 +153,17 @@ async fn call_of(
     path: BTreeMap<String, String>,
     query: Option<Query<BTreeMap<String, String>>>,
     request: Request,
+    route: &Route,
+    uploads: &Uploads,
 ) -> Result<Call, ApiError> {
     let Some(Query(query)) = query else {
         return Err(ApiError::bad_request("what stands behind the ? cannot be read"));
     };
     let if_match = if_match(request.headers())?;
+    if let Some(upload) = &route.upload {
+        let uploaded = receive::file(upload, request, uploads).await?;
+        return Ok(Call::new(path, query, Value::Null).at(if_match).with_file(uploaded));
+    }
     let bytes = to_bytes(request.into_body(), limits::BODY_BYTES).await.map_err(|_| {
         let kib = limits::BODY_BYTES >> 10;
         ApiError::new("too_large", format!("the body is not whole, or longer than {kib} KiB"))
@@ -202,6 +216,10 @@ async fn answer(route: Arc<Route>, call: Call, audit: Audit) -> Response {
             response.headers_mut().insert(header::CONTENT_TYPE, media_type);
             response
         }
+        Ok(Ok(Reply::File(content))) => match file_body::response(content).await {
+            Ok(response) => response,
+            Err(error) => refusal(&error),
+        },
         Ok(Ok(Reply::Events(subscription))) => events::response(subscription),
         Ok(Err(error)) => refusal(&error),
         // A panic was printed where it happened, or the server ends.

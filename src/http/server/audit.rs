@@ -92,6 +92,9 @@ fn refused(error: &ApiError) -> Mutation {
     }
 }
 
+/// What a path names that is no job.
+const NAMED: [&str; 2] = ["token", "resource"];
+
 /// What was wanted, and what became of it.
 fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -> Mutation {
     let job = Some(call.path("name").to_owned()).filter(|name| !name.is_empty());
@@ -102,17 +105,23 @@ fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -
         job,
         ..Mutation::default()
     };
-    let token = Some(call.path("token")).filter(|token| !token.is_empty());
-    let token = token.map(|token| format!("token: {token}"));
     let told = |text: String| {
-        let parts = token.iter().cloned().chain(Some(text).filter(|text| !text.is_empty()));
+        let named = NAMED.iter().map(|name| (*name, call.path(name)));
+        let named =
+            named.filter(|(_, it)| !it.is_empty()).map(|(name, it)| format!("{name}: {it}"));
+        let hash = call.uploaded().map(|file| format!("sha256: {}", file.sha256()));
+        let parts = named.chain(hash).chain(Some(text).filter(|text| !text.is_empty()));
         parts.collect::<Vec<_>>().join(", ")
     };
     match answered {
         Ok(Reply::Json(answer) | Reply::Tagged(answer, _)) => Mutation {
             result: "done".to_owned(),
             detail: told(mutation::told(call.body())),
-            answer: mutation::named(answer),
+            // The name of a resource is none of a job.
+            answer: match call.path("resource") {
+                "" => mutation::named(answer),
+                _ => serde_json::Value::Null,
+            },
             ..base
         },
         Ok(_) => Mutation { result: "done".to_owned(), detail: told(String::new()), ..base },

@@ -4,6 +4,8 @@ mod access;
 mod answers;
 mod audit;
 mod connection;
+mod file_body;
+mod receive;
 mod tls;
 
 use std::net::{SocketAddr, TcpListener};

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::keys;
 use crate::dimension::TableSpec;
-use crate::dimension::source::TableSource;
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::file::service_keys::{self, ServiceKey};
@@ -193,8 +192,7 @@ fn tables(spec: &JobSpec) -> Value {
             table.columns.iter().map(|it| format!("{} {}", it.name, it.kind)).collect();
         let on: Map<_, _> =
             table.key.iter().cloned().zip(table.on.iter().cloned().map(Value::String)).collect();
-        let TableSource::File { format, .. } = &from.source;
-        let format = match format {
+        let format = match from.source.format() {
             TextFormat::Csv => "csv",
             TextFormat::Json => "json",
         };

@@ -129,7 +129,7 @@ fn of_dimensions() -> Value {
             "additionalProperties": false,
             "required": ["source", "columns", "key"],
             "properties": {
-                "source": { "type": "string", "description": "Where its rows are: file:PATH" },
+                "source": { "type": "string", "description": "Where its rows are: file:PATH, or resource:NAME for a file that the server keeps" },
                 "format": {
                     "enum": ["csv", "json"],
                     "description": "What is in a file whose name does not say it",

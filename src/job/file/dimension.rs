@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [dimension.Threshold]
-//! source = "file:thresholds.csv"
+//! source = "file:thresholds.csv"      # or resource:thresholds.csv, a file that a server keeps
 //! key = "Type"
 //! columns = { Type = "int", Value = "real" }
 //! ttl = "60s"
@@ -114,7 +114,9 @@ impl DimensionKeys {
         let name = &self.name;
         let about = |why: String| format!("dimension.{name}: {why}");
         let Some(source) = &self.source else {
-            return Err(about("source is missing: where its rows are, as file:PATH".to_owned()));
+            return Err(about(
+                "source is missing: where its rows are, as file:PATH or resource:NAME".to_owned(),
+            ));
         };
         let source =
             TableSource::new(source, self.format).map_err(|why| about(format!("source: {why}")))?;

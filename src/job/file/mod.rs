@@ -37,6 +37,7 @@ pub mod envs;
 mod instance;
 pub mod keys;
 mod nearest;
+pub mod pinned;
 mod row_alarms;
 mod secret_words;
 pub mod server_file;
@@ -215,6 +216,7 @@ fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
         if let Err((at, why)) = file.take_statement() {
             faults.push((at, why));
         }
+        file.tables.iter_mut().for_each(|table| table.source.pin(&given.resources));
         file.take_options(&mut base);
         if let Some(env) = env {
             let places = file.places.clone();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
+use super::pinned::PinnedResources;
 use super::server_file::{self, Connections, Defaults};
 use super::value::text;
 
@@ -39,6 +40,8 @@ pub struct Given {
     pub connections: Connections,
     /// The environment of the file that counts, which is the variable `env`, too.
     pub env: Option<String>,
+    /// What a server has pinned `resource:NAME` to.
+    pub resources: PinnedResources,
 }
 
 impl Given {

@@ -20,6 +20,10 @@ use crate::job::state::Shared;
 /// [`Usage`] with what is wrong with the statement.
 pub fn kind(spec: &JobSpec) -> Result<Option<StatementKind>, Usage> {
     let Some(definition) = &spec.statement else { return Ok(None) };
+    for table in &spec.tables {
+        let checked = table.source.check_pinned();
+        checked.map_err(|why| Usage(format!("dimension.{}: {why}", table.table)))?;
+    }
     let kind = StatementKind::new(definition.clone()).map_err(|faults| {
         Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n       "))
     })?;

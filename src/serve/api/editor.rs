@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asking::{body, refusal, with};
-use super::{roots, topic_rights};
+use super::{resource_rights, roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::describe::{graph, schema};
 use crate::job::file::edit::{self, Edit, edited};
+use crate::job::file::pinned::PinnedResources;
 use crate::job::file::{envs, without_secrets};
 use crate::serve::handle::Handle;
 use crate::serve::state::drafts::Draft;
@@ -93,7 +94,10 @@ pub fn base(server: &Supervisor, name: &str, draft: Option<&Draft>) -> Result<Ba
     let newest = server.state().newest_version(name).map_err(failed)?;
     let version = server.state().version(name, newest).map_err(failed)?;
     let version = version.ok_or_else(|| ApiError::no_job(name))?;
-    Ok(Base { description: version.description, tag: newest.to_string(), is_draft: false })
+    // What is changed is submitted with what its resources are then.
+    let resources = PinnedResources::default();
+    let description = Description { resources, ..version.description };
+    Ok(Base { description, tag: newest.to_string(), is_draft: false })
 }
 
 /// The same with changes of its text.
@@ -199,6 +203,8 @@ fn look(call: &Call, server: &Supervisor, description: &Description, job: Option
         all.extend(server.rival_of(&name, &spec, &service, rerun).map(|why| why.to_string()));
         all.extend(call.caller().check_reach(&name).err().map(|error| error.message));
         all.extend(topic_rights::faults(call.caller(), &spec, &service));
+        all.extend(resource_rights::faults(call.caller(), &spec));
+        all.extend(server.missing_resources(&spec));
         all.extend(roots::faults(&spec, &service, &server.settings().roots));
     }
     all.dedup();

@@ -12,6 +12,8 @@ mod editor;
 mod jobs;
 mod looked;
 mod promotion;
+mod resource_rights;
+mod resources;
 mod roots;
 mod routes;
 mod submission;

@@ -26,6 +26,9 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
     add("queue", spec.queue.file());
     add("store", spec.location().store_url().file());
     add("alarms.secret_file", service.alarms.secret_file.as_deref());
+    for table in &spec.tables {
+        add(&format!("dimension.{}", table.table), table.source.file());
+    }
     for (key, value) in &spec.kafka {
         let is_file =
             ["location", "file", "path", "keytab", "librar"].iter().any(|it| key.contains(it));

@@ -1,6 +1,7 @@
 //! Routes of a server: submit, start, pause, copy and delete jobs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
@@ -11,8 +12,8 @@ use super::asking::{accepted, body, known, refusal, unavailable, with};
 use super::looked::{described, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
-    approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion, tokens,
-    versions,
+    approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion,
+    resources, tokens, versions,
 };
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::JobSpec;
@@ -51,9 +52,9 @@ struct Copy {
     set: BTreeMap<String, String>,
 }
 
-/// The routes.
+/// The routes; files that are uploaded come into this folder.
 #[must_use]
-pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
+pub fn routes(server: &Arc<Handle>, resources_folder: &Path) -> Vec<Route> {
     let route = |method: Method, path, summary| {
         Route::new(method, path, summary).gives("Accepted").with_status(StatusCode::ACCEPTED)
     };
@@ -135,6 +136,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     .chain(tokens::routes(server))
     .chain(autoscale::routes(server))
     .chain(editor::routes(server))
+    .chain(resources::routes(server, resources_folder))
     .collect()
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asking::refusal;
-use super::{roots, topic_rights};
+use super::{resource_rights, roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right};
 use crate::serve::limits;
 use crate::serve::state::versions::{Authorship, VersionHead};
@@ -90,6 +90,7 @@ pub fn add(
     }
     let mut faults = roots::faults(&spec, &service, &server.settings().roots);
     faults.extend(topic_rights::faults(call.caller(), &spec, &service));
+    faults.extend(resource_rights::faults(call.caller(), &spec));
     if !faults.is_empty() {
         return Err(ApiError::new("forbidden", faults.join("; ")));
     }

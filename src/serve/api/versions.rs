@@ -61,7 +61,7 @@ pub fn diff(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 
 /// What is known of a version of a job without its content.
 pub(super) fn head(server: &Supervisor, job: &str, version: &VersionHead) -> Value {
-    let VersionHead { number, at_ms, by, hash, marks } = version;
+    let VersionHead { number, at_ms, by, hash, marks, resources } = version;
     let decided = marks.decided.as_ref().map(|it| {
         json!({
             "decision": it.what.name(), "by": it.by, "at_ms": it.at_ms, "comment": it.comment,
@@ -78,6 +78,7 @@ pub(super) fn head(server: &Supervisor, job: &str, version: &VersionHead) -> Val
         "tested": marks.tested,
         "decided": decided,
         "started_ms": marks.started_ms,
+        "resources": resources,
     })
 }
 

@@ -169,7 +169,14 @@ mod tests {
 
     fn version(is_proved: bool, marks: Marks) -> VersionHead {
         let by = Authorship { is_proved, ..Authorship::of("anna") };
-        VersionHead { number: 3, at_ms: 1, by, hash: String::new(), marks }
+        VersionHead {
+            number: 3,
+            at_ms: 1,
+            by,
+            hash: String::new(),
+            marks,
+            resources: Default::default(),
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The stored state of a server: its jobs, their state changes, their history, and alarms.
+//! The stored state of a server: its jobs, their state changes, their history, alarms, and resources.
 //!
 //! One SQLite file in WAL mode. State that decides what the server does next is synced to disk
 //! before it acts (`synchronous=FULL`); history and alarms are written at once, so that they
@@ -11,6 +11,7 @@ pub mod drafts;
 pub mod elastic;
 pub mod history;
 pub mod jobs;
+pub mod resources;
 pub mod stages;
 pub mod tokens;
 pub mod transitions;
@@ -29,10 +30,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 8;
+const LAYOUT: i64 = 9;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 7] = [
+const UPGRADES: [&str; 8] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -48,6 +49,8 @@ const UPGRADES: [&str; 7] = [
     elastic::TABLES,
     // 7: tokens were for every topic.
     TOPICS,
+    // 8: nothing was kept for jobs.
+    resources::TABLES,
 ];
 
 /// Topics that a token may have read and written.
@@ -210,8 +213,9 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} PRAGMA user_version = {LAYOUT}; COMMIT;",
-                    elastic::TABLES
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} {} PRAGMA user_version = {LAYOUT}; COMMIT;",
+                    elastic::TABLES,
+                    resources::TABLES
                 );
                 db.execute_batch(&all).context("making the server's state")?;
             }
@@ -234,7 +238,9 @@ impl StateFile {
         }
         versions::add_missing(&db, now_ms())?;
         let hash_key = db.query_row("SELECT key FROM hash_key", [], |row| row.get(0))?;
-        Ok(StateFile { db, path: path.to_owned(), hash_key, _lock: lock })
+        let mut state = StateFile { db, path: path.to_owned(), hash_key, _lock: lock };
+        state.sweep_resources().context("sweeping resources")?;
+        Ok(state)
     }
 
     /// How many deliveries of alarms wait for a target.
@@ -335,6 +341,25 @@ mod tests {
         let known = StateFile::open(&path).unwrap().known_tokens().unwrap();
         assert_eq!(known[0].facts.topics, crate::http::TopicScope::all());
         assert!(!known[0].facts.scope.is_all());
+    }
+
+    #[test]
+    fn a_version_of_layout_8_has_pinned_nothing_and_its_state_keeps_resources_from_now_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(&format!(
+            "{TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} PRAGMA user_version = 8;
+             INSERT INTO versions (job, number, at_ms, author, comment, hash, description)
+             VALUES ('coast', 1, 1, 'anna', '', 'h', '{{\"text\":\"a\",\"file\":\"f\"}}');",
+            elastic::TABLES
+        ))
+        .unwrap();
+        drop(db);
+        let state = StateFile::open(&path).unwrap();
+        let version = state.version("coast", 1).unwrap().unwrap();
+        assert!(version.head.resources.is_empty() && version.description.resources.is_empty());
+        assert_eq!((state.resources().unwrap().len(), state.resource_bytes().unwrap()), (0, 0));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 //! what is submitted again as it is makes no further one. Numbers go on where a job of that name
 //! was forgotten.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
-use super::StateFile;
 use super::stages::{Decided, Marks};
+use super::{StateFile, resources};
 use crate::serve::limits;
 use crate::serve::worker::order::Description;
 
@@ -45,6 +47,8 @@ pub struct VersionHead {
     pub hash: String,
     /// What became of it.
     pub marks: Marks,
+    /// SHA-256 of the content of each resource that it has pinned, by name.
+    pub resources: BTreeMap<String, String>,
 }
 
 /// A version.
@@ -60,8 +64,12 @@ pub struct Version {
 /// again. Passwords are part of it, so it does not leave the server.
 fn content_hash(description: &Description) -> String {
     let Description { text, variables, server, defaults, connections, .. } = description;
-    let all = serde_json::json!([text, variables, server, defaults.text, connections]).to_string();
-    hexadecimal(Sha256::digest(all))
+    let mut all = serde_json::json!([text, variables, server, defaults.text, connections]);
+    // The hash of a version that names none is the same as before there were any.
+    if let (serde_json::Value::Array(all), false) = (&mut all, description.resources.is_empty()) {
+        all.push(serde_json::json!(description.resources.hashes));
+    }
+    hexadecimal(Sha256::digest(all.to_string()))
 }
 
 fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
@@ -108,6 +116,7 @@ pub(super) fn add(
             by.is_proved
         ],
     )?;
+    resources::pin(db, (job, number), description.resources.hashes.iter())?;
     db.execute(
         "INSERT INTO version_numbers (job, last) VALUES (?1, ?2)
          ON CONFLICT (job) DO UPDATE SET last = ?2",
@@ -158,7 +167,9 @@ fn add_missing_in(db: &Connection, at_ms: i64) -> anyhow::Result<()> {
 
 /// Columns of a head.
 pub(super) const HEAD: &str = "number, at_ms, author, comment, hash, is_proved, tested, decision, \
-                               decided_by, decided_ms, decided_why, started_ms";
+                               decided_by, decided_ms, decided_why, started_ms, \
+                               (SELECT json_group_object(name, pins.hash) FROM pins \
+                                WHERE pins.job = versions.job AND version = number) AS pinned";
 
 impl StateFile {
     /// A head from a row that begins with the columns of one.
@@ -179,7 +190,9 @@ impl StateFile {
             decided,
             started_ms: row.get(11)?,
         };
-        Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash), marks })
+        let pinned: String = row.get(12)?;
+        let resources = serde_json::from_str(&pinned).unwrap_or_default();
+        Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash), marks, resources })
     }
 
     fn shown_hash(&self, hash: &str) -> String {

@@ -8,6 +8,7 @@ mod apply;
 mod cgroups;
 mod known_tokens;
 pub mod manager;
+mod pins;
 mod processes;
 mod reload;
 mod stages;

@@ -26,8 +26,9 @@ const ORDER: u32 = 1;
 
 impl Supervisor {
     /// Takes in a job of an earlier server.
-    pub(super) fn restore(&mut self, stored: StoredJob) {
+    pub(super) fn restore(&mut self, mut stored: StoredJob) {
         let name = stored.name.clone();
+        self.find_resources(&mut stored.description);
         let resolved = stored.description.resolve();
         if let Err(error) = &resolved {
             tracing::error!("job {name}: its file is not understood any more: {error}");

@@ -43,7 +43,9 @@ impl Supervisor {
         let version = self.state.version(name, number)?;
         let version = version.with_context(|| format!("version {number} of job {name} is gone"))?;
         let rerun = job.stored.description.rerun;
-        Ok(Some((number, Description { rerun, ..version.description })))
+        let mut description = Description { rerun, ..version.description };
+        self.find_resources(&mut description);
+        Ok(Some((number, description)))
     }
 
     /// Has a job that does not run be the version with which it is to be started.

@@ -37,6 +37,8 @@ impl Supervisor {
         self.settings.complete(&mut description);
         // The same file may be spelled otherwise, and runs from scratch are counted here.
         (description.file, description.rerun) = (stored.file.clone(), stored.rerun);
+        // What its resources are by now is another version only where somebody submits it.
+        description.resources.clone_from(&stored.resources);
         description == *stored
     }
 
@@ -63,6 +65,7 @@ impl Supervisor {
         by: &Authorship,
     ) -> anyhow::Result<Submitted> {
         self.settings.complete(&mut description);
+        self.pin(&mut description)?;
         let (mut spec, mut service) = description.resolve()?;
         let known = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
         if let Some(job) = self.jobs.get(&known)

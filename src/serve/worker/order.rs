@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::describe::Resolved;
+use crate::job::file::pinned::PinnedResources;
 use crate::job::file::server_file::{Connections, Defaults};
 use crate::job::file::{self, JobFile, variables::Given};
 use crate::job::options::JobOptions;
@@ -19,6 +20,9 @@ use crate::time::parse_from;
 
 /// Variable with the number of times that the job has begun from scratch again.
 const RERUN: &str = "rerun";
+
+/// Stands among the values of a job for the hashes of its resources.
+const PINNED: &str = "pinned";
 
 /// A job file with all that it takes to understand it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +49,9 @@ pub struct Description {
     /// How often the job has begun from scratch with a group of its own, after the first time.
     #[serde(default)]
     pub rerun: u32,
+    /// The content of each resource that it names.
+    #[serde(default, skip_serializing_if = "PinnedResources::is_empty")]
+    pub resources: PinnedResources,
 }
 
 impl Description {
@@ -72,7 +79,11 @@ impl Description {
     /// Everything that is wrong with it.
     pub fn values(&self) -> Result<Value, Usage> {
         let file = self.read(self.rerun);
-        Ok(Resolved::of(JobOptions::default(), file)?.to_json())
+        let mut values = Resolved::of(JobOptions::default(), file)?.to_json();
+        if !self.resources.is_empty() {
+            values[PINNED] = json!({ "value": self.resources.hashes, "source": "when submitted" });
+        }
+        Ok(values)
     }
 
     /// What the file says in the run after that many from scratch.
@@ -84,6 +95,7 @@ impl Description {
             connections: self.connections.clone(),
             environment: BTreeMap::from([(RERUN.to_ascii_uppercase(), rerun.to_string())]),
             env: self.env.clone(),
+            resources: self.resources.clone(),
         };
         file::read_given(&self.text, Path::new(&self.file), &given)
     }

@@ -15,10 +15,11 @@ const ROLES: [(&str, &[&str]); 5] = [
     ("admin", &["read", "submit", "approve", "operate", "administer"]),
 ];
 
-/// Asks for a job and a token of that name.
+/// Asks for a job, a token and a resource of that name.
 fn ask(client: &Client, method: &str, path: &str, name: &str) -> Answer {
     let count = if path.ends_with("/events") { "?count=1" } else { "" };
-    let path = path.replace("{name}", name).replace("{token}", name) + count;
+    let path = path.replace("{name}", name).replace("{token}", name).replace("{resource}", name);
+    let path = path + count;
     let body = if method == "GET" { "" } else { "{}" };
     client.with("X-Seismic-Request", "1").ask(method, &path, body)
 }
@@ -27,7 +28,7 @@ fn ask(client: &Client, method: &str, path: &str, name: &str) -> Answer {
 fn each_route_with_each_role_is_as_the_table_says_and_every_route_says_its_right() {
     let guarded = Guarded::start();
     let operations = operations(&guarded);
-    assert!(operations.len() >= 52, "{}", operations.len());
+    assert!(operations.len() >= 57, "{}", operations.len());
     let open: Vec<&str> = operations
         .iter()
         .filter(|(_, _, said)| said["security"].is_null())
@@ -81,6 +82,10 @@ fn a_token_of_a_project_reaches_its_jobs_and_learns_of_no_other() {
     let dev = guarded.with(&guarded.token_for(&wanted));
     for (method, path, said) in &operations(&guarded) {
         if said["security"].is_null() {
+            continue;
+        }
+        if path.contains("{resource}") {
+            assert_eq!(ask(&dev, method, path, "northern").error(403), "forbidden");
             continue;
         }
         if path.contains("{name}") {

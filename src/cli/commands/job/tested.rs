@@ -1,6 +1,6 @@
 //! Tells a server that a version of a job has passed a test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use seismic_proto::SeismicAggRecord;
 use serde_json::json;
@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::server::path_of;
 use super::submit::text_and_variables;
 use crate::cli::exit::Usage;
+use crate::cli::fetched::Fetched;
 use crate::cli::json;
 use crate::cli::stdio::tell;
 use crate::cli::target::JobFileArg;
@@ -23,9 +24,16 @@ pub struct TellArgs {
     /// test, unless rows are not as expected
     #[arg(long, value_name = "URL", requires = "job")]
     pub server: Option<String>,
+    /// Server that keeps what is named as resource:NAME [default: that of --server, or
+    /// http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    resources: Option<String>,
     #[command(flatten)]
     credentials: Credentials,
 }
+
+/// Where a server listens by default.
+const LOCAL: &str = "http://127.0.0.1:8080";
 
 /// A test that passed.
 pub struct Passed<'a> {
@@ -34,7 +42,7 @@ pub struct Passed<'a> {
     /// The same as a job.
     pub spec: &'a JobSpec,
     /// What was read ...
-    pub input: &'a [PathBuf],
+    pub input: Vec<String>,
     /// ... and how that was disturbed.
     pub disturbed: Option<String>,
     /// Whether rows were compared with expected ones.
@@ -53,11 +61,18 @@ impl TellArgs {
     pub fn client(&self) -> anyhow::Result<Option<Client>> {
         match &self.server {
             Some(url) => Client::new(url, &self.credentials).map(Some),
+            None if self.resources.is_some() => Ok(None),
             None => {
                 self.credentials.check_unused()?;
                 Ok(None)
             }
         }
+    }
+
+    /// What fetches files that a server keeps.
+    pub fn fetched(&self) -> Fetched<'_> {
+        let url = self.resources.as_deref().or(self.server.as_deref()).unwrap_or(LOCAL);
+        Fetched::by(move || Client::new(url, &self.credentials))
     }
 }
 
@@ -73,7 +88,7 @@ impl Passed<'_> {
             Some(name) => name.to_string(),
             None => self.spec.group.clone(),
         };
-        let input = self.input.iter().map(|it| it.display().to_string());
+        let input = self.input.iter().cloned();
         let input: Vec<String> = input.chain(self.disturbed.clone()).collect();
         let Counts { read, late, rejected, rows, .. } = self.counts;
         let body = json!({

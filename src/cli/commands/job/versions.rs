@@ -87,6 +87,10 @@ pub fn list(args: &ListArgs) -> anyhow::Result<()> {
             Shown(word("comment")),
         ))?;
         print_marks(version)?;
+        for (name, hash) in version["resources"].as_object().into_iter().flatten() {
+            let hash = Shown(hash.as_str().unwrap_or_default()).to_string();
+            print_line(format_args!("         resource {} has sha256 {hash}", Shown(name)))?;
+        }
     }
     Ok(())
 }

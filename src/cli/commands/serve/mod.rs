@@ -1,5 +1,6 @@
 //! `seismic serve`: runs jobs as separate processes, and restarts them when they fail.
 
+pub mod resource;
 pub mod token;
 
 use std::path::{Path, PathBuf};
