@@ -27,6 +27,15 @@ pub type RowsIn = fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>;
 /// Opens the queue at this address as a reader of a sink's rows.
 pub type SendsBackTo = fn(&Url) -> Result<Option<Box<dyn Queue>>>;
 
+/// What a sink writes where it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// What has this name, as a topic or a table.
+    Named(String),
+    /// What has names that begin so, as keys.
+    Beginning(String),
+}
+
 /// A kind of sink: nothing outside its folder knows more of it than this.
 #[derive(Debug)]
 pub struct Entry {
@@ -54,6 +63,9 @@ pub struct Entry {
     pub shows_only: bool,
     /// The file or folder on this machine that it writes; `None` where it writes none.
     pub file: fn(&SinkSpec) -> Option<PathBuf>,
+    /// What it writes elsewhere: a topic, a table, a measurement, keys; `None` where it writes to this
+    /// machine alone.
+    pub writes: fn(&SinkSpec) -> Option<Written>,
     /// What is wrong with target and options beyond what each option says of its values. Looks at
     /// nothing but them.
     pub check: fn(&SinkSpec) -> Vec<String>,
@@ -247,5 +259,47 @@ impl Entry {
         let is_common =
             move |common: &&SinkOption| own.iter().all(|option| option.name != common.name);
         own.iter().chain(COMMON.iter().filter(is_common))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sink_writes_elsewhere_has_a_name_or_the_beginning_of_one() {
+        let of = |text: &str| {
+            let spec: SinkSpec = text.parse().unwrap();
+            (spec.entry().writes)(&spec)
+        };
+        for text in ["console", "csv:rows", "geojson:map.json"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+        let named = |name: &str| Some(Written::Named(name.to_owned()));
+        #[cfg(feature = "rocketmq")]
+        assert_eq!(of("rocketmq:coast-rows"), named("coast-rows"));
+        #[cfg(feature = "postgres")]
+        assert_eq!(of("postgres://u@h/d,table=coast.rows"), named("coast.rows"));
+        #[cfg(feature = "mysql")]
+        assert_eq!(of("mariadb://u@h/d,table=rows"), named("rows"));
+        #[cfg(feature = "influx")]
+        {
+            assert_eq!(of("influx:rows.lp,measurement=coast"), None);
+            let server = "influx:http://h/write?db=d&precision=ms,measurement=coast";
+            assert_eq!(of(server), named("coast"));
+        }
+        #[cfg(feature = "redis")]
+        for (key, beginning) in [
+            ("", "seismic:"),
+            (",key=coast:{sensor_id}", "coast:"),
+            (",key={{{sensor_id}", "{"),
+            (",key={sensor_id}:coast", ""),
+            (",key=sensor_id", ""),
+        ] {
+            let is = of(&format!("redis://h/0,name=a{key}"));
+            assert_eq!(is, Some(Written::Beginning(beginning.to_owned())), "{key}");
+        }
+        // Without the features, nothing else is asked.
+        assert_eq!(named("a"), Some(Written::Named("a".to_owned())));
     }
 }

@@ -53,7 +53,7 @@ mod spec;
 mod sql;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
-pub use entry::{Context, Entry, SinkSpec};
+pub use entry::{Context, Entry, SinkSpec, Written};
 pub use error::{Error, Result};
 pub use needs::{SinkLag, lags};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};

@@ -190,6 +190,9 @@ pub struct LogLine {
     /// Which worker of the job, from 1 on, and 0 for the process of its sinks; `None` where it has
     /// one process.
     pub worker: Option<usize>,
+    /// Whether the process has printed it: rows of a console, or a panic.
+    #[serde(skip)]
+    pub is_printed: bool,
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Jobs for OneJob {
             time_ms: line.time_ms,
             level: line.level_name().to_owned(),
             message: line.text(),
-            worker: None,
+            ..LogLine::default()
         };
         logs::tail(lines).into_iter().map(line).collect()
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use seismic_queue::Url;
+
 use crate::job::JobSpec;
 use crate::job::service::RestartPolicy;
 use crate::job::service::restart::Rerun;
@@ -10,11 +12,7 @@ use crate::job::service::restart::Rerun;
 /// What one job has for itself, as text.
 #[must_use]
 pub fn places(spec: &JobSpec) -> BTreeSet<String> {
-    let store = spec.location().store_url();
-    let store = match store.file() {
-        Some(file) => format!("store {}", absolute(file).display()),
-        None => format!("store {store}"),
-    };
+    let store = store_place(&spec.location().store_url());
     let queue = queue_of(spec);
     let sinks =
         spec.sink.iter().filter(|sink| !sink.entry().shows_only).map(|sink| match file(sink) {
@@ -22,6 +20,15 @@ pub fn places(spec: &JobSpec) -> BTreeSet<String> {
             None => format!("sink {sink}"),
         });
     sinks.chain([store, format!("group {} on {queue}", spec.group)]).collect()
+}
+
+/// The place of a store, the same for each of its addresses.
+#[must_use]
+pub fn store_place(store: &Url) -> String {
+    match store.file() {
+        Some(file) => format!("store {}", absolute(file).display()),
+        None => format!("store {store}"),
+    }
 }
 
 /// Names of groups that a job has for itself: its own and, of one that begins from scratch again,

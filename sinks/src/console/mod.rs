@@ -37,6 +37,7 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: false,
     shows_only: true,
     file: |_| None,
+    writes: |_| None,
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, _| {

@@ -70,6 +70,7 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: false,
     shows_only: false,
     file: |spec| Some(spec.target().into()),
+    writes: |_| None,
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, context| {

@@ -38,6 +38,7 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: false,
     shows_only: false,
     file: |spec| Some(spec.target().into()),
+    writes: |_| None,
     check: |_| Vec::new(),
     open: |spec, context| Ok(Box::new(GeoJson::open(spec, context)?)),
     examine,

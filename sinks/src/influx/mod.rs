@@ -19,7 +19,7 @@ use seismic_queue::{Finding, Offset, Span};
 
 use self::line::LineFormat;
 use self::output::Output;
-use crate::entry::Entry;
+use crate::entry::{Entry, Written};
 use crate::options::{self, OptionKind, SinkOption};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, limits};
 
@@ -39,6 +39,10 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: true,
     shows_only: false,
     file: |spec| (!is_server(spec.target())).then(|| spec.target().into()),
+    writes: |spec| {
+        let measurement = || Written::Named(spec.text("measurement").to_owned());
+        is_server(spec.target()).then(measurement)
+    },
     check,
     open: |spec, context| Ok(Box::new(Influx::open(spec, context)?)),
     examine,

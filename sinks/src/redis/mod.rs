@@ -26,7 +26,7 @@ mod template;
 
 use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Written};
 use crate::position::stored::{Position, next_of};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use operation::{Operation, Plan};
@@ -46,6 +46,10 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: true,
     shows_only: false,
     file: |_| None,
+    writes: |spec| {
+        let of = |target: Target| target.key.beginning().to_owned();
+        Some(Written::Beginning(Target::read(spec).map(of).unwrap_or_default()))
+    },
     check: |spec| Target::read(spec).err().unwrap_or_default(),
     open: |spec, context| Ok(Box::new(Redis::open(spec, context)?)),
     examine: examine::examine,

@@ -86,6 +86,14 @@ impl Template {
         self.0.iter().map(part).collect::<Result<_, _>>().map(Key)
     }
 
+    /// What all its keys begin with, before the first field.
+    pub(super) fn beginning(&self) -> &str {
+        match self.0.first() {
+            Some(TemplatePart::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Names of the fields in it.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {

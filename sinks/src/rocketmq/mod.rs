@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span, Url};
 use seismic_rocketmq::RocketQueue;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Written};
 use crate::position::mark::SinkAhead;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec};
 use queue::OutQueue;
@@ -58,6 +58,7 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: false,
     shows_only: false,
     file: |_| None,
+    writes: |spec| Some(Written::Named(spec.target().to_owned())),
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, context| Ok(Box::new(RocketMq::open(spec.target(), context)?)),

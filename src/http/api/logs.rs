@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{location_of, reply};
+use super::{location_of, may_select, reply};
 use crate::http::{Jobs, Right, Route, limits};
 
 pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
@@ -17,7 +17,12 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             .handled(move |call| {
                 let lines = call.number("lines", 100, limits::PAGE as u64)? as usize;
                 location_of(&*jobs, call)?;
-                reply(json!({ "lines": jobs.logs(call.path("name"), lines) }))
+                let mut all = jobs.logs(call.path("name"), lines);
+                // A console prints rows.
+                if !may_select(&*jobs, call, |topics| topics.result.as_str()) {
+                    all.retain(|line| !line.is_printed);
+                }
+                reply(json!({ "lines": all }))
             }),
     ]
 }

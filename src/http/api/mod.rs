@@ -59,6 +59,12 @@ fn location_with(
     location_of(jobs, call)
 }
 
+/// Whether the caller may read this topic of the job.
+fn may_select(jobs: &dyn Jobs, call: &Call, topic: fn(&JobTopics) -> &str) -> bool {
+    let topics = jobs.topics(call.path("name"));
+    topics.is_none_or(|topics| call.caller().check_select(topic(&topics)).is_ok())
+}
+
 /// Where the job of a call keeps its state.
 fn location_of(jobs: &dyn Jobs, call: &Call) -> Result<Location, ApiError> {
     let name = call.path("name");

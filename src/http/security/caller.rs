@@ -137,7 +137,7 @@ impl Caller {
         self.check_topic(topic, &self.topics.select, "read")
     }
 
-    /// Whether a job of theirs may write the topic.
+    /// Whether a job of theirs may write the topic, or what a sink writes under that name.
     ///
     /// # Errors
     /// `forbidden` for a topic that is not theirs, whether it exists or not.
@@ -145,11 +145,28 @@ impl Caller {
         self.check_topic(topic, &self.topics.insert, "write")
     }
 
-    fn check_topic(&self, topic: &str, scope: &Scope, verb: &str) -> Result<(), ApiError> {
-        if scope.reaches(topic) {
+    /// Whether a job of theirs may write all that has names with this beginning.
+    ///
+    /// # Errors
+    /// `forbidden` where some of it is not theirs.
+    pub fn check_insert_all_of(&self, beginning: &str) -> Result<(), ApiError> {
+        let scope = &self.topics.insert;
+        if scope.reaches_beginning(beginning) {
             return Ok(());
         }
-        let why = format!("token {} may {verb} topics {scope}, and not {topic:?}", self.who);
-        Err(ApiError::new("forbidden", why))
+        let what = format!("all that begins with {beginning:?}");
+        Err(self.refused_topic(scope, "write", &what))
+    }
+
+    fn check_topic(&self, topic: &str, scope: &Scope, verb: &str) -> Result<(), ApiError> {
+        match scope.reaches(topic) {
+            true => Ok(()),
+            false => Err(self.refused_topic(scope, verb, &format!("{topic:?}"))),
+        }
+    }
+
+    fn refused_topic(&self, scope: &Scope, verb: &str, what: &str) -> ApiError {
+        let why = format!("token {} may {verb} topics {scope}, and not {what}", self.who);
+        ApiError::new("forbidden", why)
     }
 }

@@ -36,6 +36,15 @@ impl Scope {
         })
     }
 
+    /// Whether every name that begins so is one of them.
+    #[must_use]
+    pub fn reaches_beginning(&self, beginning: &str) -> bool {
+        let covers = |pattern: &String| {
+            pattern.strip_suffix('*').is_some_and(|theirs| beginning.starts_with(theirs))
+        };
+        self.0.iter().any(covers)
+    }
+
     /// Whether every job is one of them.
     #[must_use]
     pub fn is_all(&self) -> bool {
@@ -95,6 +104,12 @@ mod tests {
         for outside in ["coast", "Coast-1", "trial-2", "xcoast-1", "", "*", "coast*"] {
             assert!(!scope.reaches(outside), "{outside}");
         }
+        for (beginning, is_theirs) in
+            [("coast-", true), ("coast-x:", true), ("coast", false), ("trial", false), ("", false)]
+        {
+            assert_eq!(scope.reaches_beginning(beginning), is_theirs, "{beginning}");
+        }
+        assert!(Scope::all().reaches_beginning("") && !Scope::none().reaches_beginning("coast-"));
         assert!(!scope.is_all() && Scope::all().is_all() && Scope::all().reaches("any"));
         assert!(!Scope::none().reaches("any") && !Scope::none().is_all());
     }

@@ -18,6 +18,12 @@ impl TopicScope {
         TopicScope { select: Scope::all(), insert: Scope::all() }
     }
 
+    /// Whether every topic is one of both.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.select.is_all() && self.insert.is_all()
+    }
+
     /// No topic.
     #[must_use]
     pub fn none() -> TopicScope {

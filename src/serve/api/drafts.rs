@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::asking::{accepted, body, known, refusal};
 use super::editor::{base, changed};
-use super::looked::described;
+use super::looked;
 use super::submission::{add, authorship};
 use crate::http::{ApiError, Call, Reply};
 use crate::job::JobSpec;
@@ -155,7 +155,7 @@ pub fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 pub fn spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     let name = known(call, server).ok()?;
     let draft = server.state().draft(&name).ok()??;
-    described(&draft.description, server)
+    looked::described_by(call.caller(), &draft.description, server)
 }
 
 /// The version that the job must be at when the draft is submitted: that from which the draft began,

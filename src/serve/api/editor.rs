@@ -202,7 +202,8 @@ fn look(call: &Call, server: &Supervisor, description: &Description, job: Option
         let rerun = whole.rerun;
         all.extend(server.rival_of(&name, &spec, &service, rerun).map(|why| why.to_string()));
         all.extend(call.caller().check_reach(&name).err().map(|error| error.message));
-        all.extend(topic_rights::faults(call.caller(), &spec, &service));
+        all.extend(topic_rights::faults(call.caller(), server, &name, &whole));
+        all.extend(WebhookHosts::of(server.settings()).faults(&service));
         all.extend(resource_rights::faults(call.caller(), &spec));
         all.extend(server.missing_resources(&spec));
         all.extend(roots::faults(&spec, &service, &server.settings().roots));

@@ -227,6 +227,7 @@ fn newest_lines(folder: &WorkerFolder, most: usize) -> Vec<LogLine> {
                 level: "info".to_owned(),
                 message: line.to_owned(),
                 worker: None,
+                is_printed: true,
             }),
         }
     }
@@ -245,7 +246,7 @@ fn parse_line(line: &str) -> Option<LogLine> {
         return None;
     }
     let (time_ms, message) = (parse_ms(time).ok()?, message.to_owned());
-    Some(LogLine { time_ms, level, message, worker: None })
+    Some(LogLine { time_ms, level, message, ..LogLine::default() })
 }
 
 fn parse_json(line: &str) -> Option<LogLine> {
@@ -262,7 +263,7 @@ fn parse_json(line: &str) -> Option<LogLine> {
             value => format!(" {name}={value}"),
         };
     }
-    Some(LogLine { time_ms, level, message, worker: None })
+    Some(LogLine { time_ms, level, message, ..LogLine::default() })
 }
 
 #[cfg(test)]

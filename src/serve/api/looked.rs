@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::roots;
-use crate::http::{ApiError, Call, Reply};
+use crate::http::{ApiError, Call, Caller, Reply};
 use crate::job::JobSpec;
 use crate::job::spec::parallelism::{Parallelism, look};
 use crate::serve::handle::Handle;
@@ -45,6 +45,17 @@ fn warned(mut reply: Reply, warning: &str) -> Reply {
         warnings.push(json!(warning));
     }
     reply
+}
+
+/// The job of a description that somebody submits, if its queue may be looked at: how many partitions
+/// a topic has that is not theirs they do not learn.
+pub fn described_by(
+    caller: &Caller,
+    description: &Description,
+    server: &Supervisor,
+) -> Option<JobSpec> {
+    let spec = described(description, server)?;
+    caller.check_select(&spec.topic).is_ok().then_some(spec)
 }
 
 /// The job of a description, if its queue may be looked at: a file outside of the server's roots is

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::asking::{body, known, refusal};
-use super::looked::described;
+use super::looked::described_by;
 use super::submission::{add, authorship};
 use crate::http::{ApiError, Call, Reply};
 use crate::job::JobSpec;
@@ -67,7 +67,7 @@ fn promoted(call: &Call, server: &Supervisor) -> Result<(Description, Version), 
 /// The job there, as far as its queue may be looked at.
 pub fn spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     let (description, _) = promoted(call, server).ok()?;
-    described(&description, server)
+    described_by(call.caller(), &description, server)
 }
 
 /// Makes it a version of the instance there. Its author stays, who is not to approve it there either;

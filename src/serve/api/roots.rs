@@ -26,6 +26,7 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
     add("queue", spec.queue.file());
     add("store", spec.location().store_url().file());
     add("alarms.secret_file", service.alarms.secret_file.as_deref());
+    add("fork.of_store", spec.once.of_store.as_ref().and_then(|store| store.file()));
     for table in &spec.tables {
         add(&format!("dimension.{}", table.table), table.source.file());
     }
@@ -63,6 +64,8 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dimension::TableSpec;
+    use crate::dimension::source::TableSource;
 
     #[test]
     fn files_outside_of_the_roots_and_programs_are_refused() {
@@ -79,6 +82,22 @@ mod tests {
         let out = faults(&spec(&inside("../q.db"), "/etc/rows"), &service, &roots);
         // Queue, the store beside it, and the folder.
         assert_eq!(out.len(), 3, "{out:?}");
+        // So are a table that rows are looked up in, and a store of which a job would begin as a fork.
+        let table = |at: &str| JobSpec {
+            tables: vec![TableSpec {
+                table: "sites".to_owned(),
+                source: TableSource::new(&format!("file:{at}"), None).unwrap(),
+                ttl: std::time::Duration::from_secs(60),
+            }],
+            ..spec(&inside("q.db"), &inside("rows"))
+        };
+        assert!(faults(&table(&inside("sites.csv")), &service, &roots).is_empty());
+        let out = faults(&table("/etc/sites.csv"), &service, &roots);
+        assert!(out.len() == 1 && out[0].starts_with("dimension.sites: "), "{out:?}");
+        let mut fork = spec(&inside("q.db"), &inside("rows"));
+        fork.once.of_store = Some("sqlite:/srv/others.db".parse().unwrap());
+        let out = faults(&fork, &service, &roots);
+        assert!(out.len() == 1 && out[0].starts_with("fork.of_store: "), "{out:?}");
         // So is the file of any other sink.
         let map = |at: &str| JobSpec {
             sink: vec![format!("geojson:{at}").parse().unwrap()],

@@ -9,17 +9,19 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asking::{accepted, body, known, refusal, unavailable, with};
-use super::looked::{described, with_look};
+use super::looked::{described, described_by, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
     approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion,
     resources, tokens, versions,
 };
-use crate::http::{ApiError, Call, Reply, Right, Route};
+use crate::http::{ApiError, Call, Caller, Reply, Right, Route};
 use crate::job::JobSpec;
+use crate::serve::alarms::kind::{KINDS, Kind};
 use crate::serve::handle::Handle;
 use crate::serve::life::Input;
 use crate::serve::life::state::Standing;
+use crate::serve::state::alarms::StoredAlarm;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::order::{Begin, Description};
 
@@ -205,7 +207,7 @@ fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 
 fn submitted_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     let (description, _) = body::<Submission>(call).ok()?.into_parts(call).ok()?;
-    described(&description, server)
+    described_by(call.caller(), &description, server)
 }
 
 /// What a start would begin with.
@@ -219,7 +221,7 @@ fn known_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
 
 fn copied_spec(call: &Call, server: &mut Supervisor) -> Option<JobSpec> {
     let (description, ..) = copied(call, server).ok()?;
-    described(&description, server)
+    described_by(call.caller(), &description, server)
 }
 
 fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
@@ -314,8 +316,33 @@ fn alarms(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let mut alarms = state.alarms(None, SHOWN).map_err(|error| refusal(&error))?;
     alarms.retain(|alarm| caller.reaches(&alarm.job));
     let mut undelivered = state.undelivered(SHOWN).map_err(|error| refusal(&error))?;
+    for alarm in &mut alarms {
+        hide_rows(server, caller, alarm);
+    }
     // One message may be about several jobs.
     undelivered
         .retain(|it| caller.scope().is_all() || it.jobs.iter().all(|job| caller.reaches(job)));
     Ok(Reply::Json(json!({ "alarms": alarms, "undelivered": undelivered })))
+}
+
+/// Takes out of an alarm what it tells of rows and records of topics that the caller may not read.
+fn hide_rows(server: &Supervisor, caller: &Caller, alarm: &mut StoredAlarm) {
+    if caller.topics().select.is_all() {
+        return;
+    }
+    let job = alarm.job.split('/').next().unwrap_or_default();
+    let spec = server.job(job).and_then(|job| job.spec.as_ref());
+    let topic = match KINDS.iter().find(|(_, name)| *name == alarm.kind).map(|(kind, _)| kind) {
+        // Its subject begins with the topic.
+        Some(Kind::Rows) => alarm.subject.split(' ').next(),
+        Some(Kind::SensorNoData) => spec.map(|spec| &*spec.result_topic),
+        Some(Kind::ClockOffset) => spec.map(|spec| &*spec.topic),
+        _ => return,
+    };
+    // Of a job that is gone it is not known.
+    let refused = caller.check_select(topic.unwrap_or_default()).err();
+    if let Some(error) = refused {
+        alarm.subject = String::new();
+        alarm.text = format!("not shown: {}", error.message);
+    }
 }

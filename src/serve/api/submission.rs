@@ -89,7 +89,8 @@ pub fn add(
         return Err(ApiError::conflict(why));
     }
     let mut faults = roots::faults(&spec, &service, &server.settings().roots);
-    faults.extend(topic_rights::faults(call.caller(), &spec, &service));
+    faults.extend(WebhookHosts::of(server.settings()).faults(&service));
+    faults.extend(topic_rights::faults(call.caller(), server, &name, &whole));
     faults.extend(resource_rights::faults(call.caller(), &spec));
     if !faults.is_empty() {
         return Err(ApiError::new("forbidden", faults.join("; ")));

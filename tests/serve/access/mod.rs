@@ -9,6 +9,7 @@ mod routes;
 mod story;
 mod tls;
 mod topics;
+mod topic_attacks;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -31,7 +31,7 @@ mod wire;
 use seismic_queue::{Offset, Partition, Span};
 use tokio_postgres::types::Type;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Written};
 use crate::position::stored::{Position, StoredPosition};
 use crate::rows::RowAt;
 use crate::sql::application::application;
@@ -61,6 +61,7 @@ pub(crate) const ENTRY: Entry = Entry {
     is_remote: true,
     shows_only: false,
     file: |_| None,
+    writes: |spec| Some(Written::Named(spec.text("table").to_owned())),
     check: |spec| Target::read(spec).err().unwrap_or_default(),
     open,
     examine: examine::examine,
