@@ -1,8 +1,8 @@
 // The page: which part of it is shown, and who gets the events.
 
-import { dropToken, hasToken, keepToken, whenUnauthorized, whoami } from "./api.js";
+import { dropToken, get, hasToken, keepToken, post, whenUnauthorized, whoami } from "./api.js";
 import { themeButton } from "./draw/colors.js";
-import { el, empty, put } from "./dom.js";
+import { copyButton, el, empty, put, say } from "./dom.js";
 import { jobView } from "./views/job.js";
 import { JobList, jobsView } from "./views/jobs.js";
 import { resources } from "./views/resources.js";
@@ -54,14 +54,32 @@ function gone(name) {
 function askForToken() {
   if (document.getElementById("token")) return;
   const input = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  const title = el("p", { class: "empty-title" }, hasToken() ? "This token does not count here" : "This server wants a token");
   const form = el("form", { class: "empty", onsubmit: (event) => { event.preventDefault(); keepToken(input.value.trim()); location.reload(); } },
-    el("p", { class: "empty-title" }, hasToken() ? "This token does not count here" : "This server wants a token"),
-    el("p", {}, "Ask an admin for yours (", el("code", {}, "seismic token create"), "). This tab keeps it until it is closed."),
+    title, el("p", {}, "This tab keeps it until it is closed."),
     el("label", { for: "token" }, "Token"), input, el("button", { type: "submit", class: "primary" }, "Go on"));
+  const text = (name, label) => el("input", { name, required: true, autocomplete: "off", "aria-label": label, placeholder: label });
+  const roles = ["viewer", "developer", "approver", "operator", "admin"].map((role) => el("option", {}, role));
+  const ask = el("form", { class: "empty", onsubmit: askAdmin }, el("p", {}, "Or ask an admin for one:"), el("div", { class: "row-buttons" },
+    text("name", "Name"), el("select", { name: "role", "aria-label": "Role" }, roles), text("why", "What for"), el("button", { type: "submit" }, "Ask")));
   view?.close();
   [view, shown] = [null, null];
-  main.replaceChildren(form);
+  main.replaceChildren(form, ask);
   input.focus();
+  if (hasToken()) get("/token-requests/own").then(({ about }) => put(title, `Request ${about.id} is ${about.state}${about.decided_why ? `: ${about.decided_why}` : ""}`), () => {});
+}
+
+// The token is in the answer, and counts once it is granted: the next event shows the jobs then.
+async function askAdmin(event) {
+  event.preventDefault();
+  const { name, role, why } = Object.fromEntries(new FormData(event.target));
+  try {
+    const { request, token } = await post("/token-requests", { name, roles: [role], why });
+    keepToken(token);
+    event.target.replaceChildren(el("p", {}, `Request ${request.id} waits. This is its token, which counts once it is granted; it is shown this once:`), el("code", {}, token), copyButton("Copy", () => token));
+  } catch (error) {
+    say(error.message, true);
+  }
 }
 
 // Whose token this tab has, and how to forget it.
@@ -80,5 +98,5 @@ addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true 
 follow("/api/v1/events", (event) => { [jobs, now] = [event.jobs, event.at_ms]; show(); }, (isLive, status) => {
   put(connection, isLive ? "live" : "not connected");
   connection.dataset.health = isLive ? "ok" : "bad";
-  if (status === 401) askForToken();
+  if (status === 401 || status === 403) askForToken();
 });

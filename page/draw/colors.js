@@ -4,12 +4,13 @@ let cached = null;
 
 export function colors() {
   if (cached) return cached;
-  const style = getComputedStyle(document.documentElement);
-  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  const root = document.documentElement;
+  const of = (name) => { root.style.color = `var(--${name})`; return getComputedStyle(root).color; };
   cached = {
     ink: of("ink"), muted: of("muted"), line: of("line"), panel: of("panel"), accent: of("accent"),
     wash: of("wash"), warn: of("warn"), land: of("land"), sea: of("sea"),
   };
+  root.style.color = "";
   return cached;
 }
 

@@ -68,3 +68,9 @@ export function confirmed(title, text, yes, input = null) {
     done(dialog.returnValue === "yes");
   }));
 }
+
+// Asks for a sentence; null: the answer is no.
+export async function askWhy(title, text, yes, required = true) {
+  const input = el("input", { name: "comment", required, maxlength: "1000", autocomplete: "off", "aria-label": "Why", placeholder: "Why" });
+  return (await confirmed(title, text, yes, input)) ? input.value.trim() : null;
+}

@@ -3,7 +3,7 @@
 
 import { el, empty, put, say } from "../dom.js";
 import { get, has, path, post, send } from "../api.js";
-import { confirmed } from "./actions.js";
+import { askWhy, confirmed } from "./actions.js";
 import { Draft, sinkTables } from "../graph/draft.js";
 import { fields } from "../graph/form.js";
 import { GraphCanvas } from "../graph/canvas.js";
@@ -105,9 +105,9 @@ function editor(job) {
   };
 
   const keep = async (isSubmitted) => {
-    const input = el("input", { name: "comment", maxlength: "1000", autocomplete: "off", "aria-label": "Why", placeholder: "Why" });
-    if (isSubmitted && !(await confirmed(job ? `Submit another version of ${job}?` : `Submit ${draft.values.name ?? "the job"}?`, "What is said here stays with the version.", "Submit", input))) return;
-    const comment = input.value.trim() || null;
+    const said = isSubmitted && (await askWhy(job ? `Submit another version of ${job}?` : `Submit ${draft.values.name ?? "the job"}?`, "What is said here stays with the version.", "Submit", false));
+    if (said === null) return;
+    const comment = said || null;
     try {
       const { name, version } = job ? await keepDraft(isSubmitted, comment) : await post("/jobs", { text, comment });
       if (!isSubmitted) return;

@@ -4,6 +4,7 @@ import { el, empty, put, section, table } from "../dom.js";
 import { has, may } from "../api.js";
 import { count, rate, span } from "../format.js";
 import { pending } from "./versions.js";
+import { requests } from "./requests.js";
 
 // Links to each job; on a phone a row above the job.
 export class JobList {
@@ -65,10 +66,10 @@ export function pill(state) {
 // Every job in a line.
 export function jobsView() {
   const node = el("div", {});
-  const waiting = pending();
+  const waiting = [pending(), requests()];
   let seen = "";
   return {
-    node: el("div", {}, waiting.node, node),
+    node: el("div", {}, waiting.map((it) => it.node), node),
     update(jobs) {
       const now = JSON.stringify(jobs.map((job) => [job.name, job.state, job.is_archived, job.why, Math.round(job.point.at_ms / 1000)]));
       // A link that has the focus keeps it until the numbers are looked at again.
@@ -84,7 +85,7 @@ export function jobsView() {
       node.replaceChildren(el("h1", {}, "Jobs"), el("div", { class: "panel" }, table("Jobs", columns, rows(jobs.filter((job) => !job.is_archived)))),
         away.length ? section("Archived", table("Archived", columns, rows(away))) : "");
     },
-    close() { waiting.close(); },
+    close() { waiting.forEach((it) => it.close()); },
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { el, empty, every, say, section, table } from "../dom.js";
 import { get, has, may, path, post, whoami } from "../api.js";
-import { confirmed } from "./actions.js";
+import { askWhy } from "./actions.js";
 import { moment } from "../format.js";
 
 const SHOWN = 100;
@@ -81,9 +81,9 @@ function buttons(it) {
 async function decide(it, name, title) {
   const isUntested = name === "approve" && !it.tested;
   const text = `${isUntested ? "It has passed no test. " : ""}What is said here stays with the version and in the audit log.`;
-  const input = el("input", { name: "comment", required: name !== "withdraw", maxlength: "1000", autocomplete: "off", "aria-label": "Why", placeholder: "Why" });
-  if (!(await confirmed(`${title} version ${it.number} of ${it.job}?`, text, title, input))) return;
-  const body = { version: it.number, comment: input.value.trim() };
+  const comment = await askWhy(`${title} version ${it.number} of ${it.job}?`, text, title, name !== "withdraw");
+  if (comment === null) return;
+  const body = { version: it.number, comment };
   if (isUntested) body.untested = true;
   try {
     const { stage: now } = await post(`${path`/jobs/${it.job}/`}${name}`, body);

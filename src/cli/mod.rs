@@ -53,7 +53,7 @@ enum Command {
     Run(Box<commands::run::Args>),
     /// Run any number of jobs as processes of their own, and start them again when they fail
     Serve(commands::serve::Args),
-    /// Make, list, rotate and revoke tokens: who may do what on a server
+    /// Ask for, grant, make, list, rotate and revoke tokens: who may do what on a server
     Token(commands::serve::token::Args),
     /// Keep files on a server for jobs and tests: tables, packs, expected rows
     Resource(commands::serve::resource::Args),

@@ -60,7 +60,8 @@ pub use one_job::OneJob;
 pub use openapi::openapi;
 pub use route::{Call, Param, Reply, Route};
 pub use security::{
-    Caller, KnownToken, Right, Role, Roles, Scope, Token, TokenBook, TokenFacts, TopicScope,
+    Caller, KnownToken, RateLimit, Right, Role, Roles, Scope, Token, TokenBook, TokenFacts,
+    TopicScope,
 };
 pub use server::{AccessSettings, Server, Team, TlsFiles};
 pub use settings::HttpSettings;

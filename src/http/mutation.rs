@@ -19,7 +19,7 @@ pub struct Mutation {
     pub detail: String,
     /// The answer.
     pub answer: Value,
-    /// Whether a guard refused it: anybody can cause that.
+    /// Whether a guard refused it, or it was done by whom nobody knows: anybody can cause that.
     pub by_guard: bool,
 }
 
@@ -31,7 +31,7 @@ pub trait Auditor: Send + Sync + 'static {
 
 /// Words of a body that say what was wanted. Texts and values of a job file are not among them:
 /// they may hold secrets.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
     "name",
     "comment",
     "from",
@@ -48,6 +48,7 @@ const TOLD: [&str; 16] = [
     "select",
     "insert",
     "expires_ms",
+    "why",
 ];
 
 /// What a body says, in a line.
@@ -84,6 +85,13 @@ pub fn action(method: &axum::http::Method, path: &str) -> String {
             return "delete resource".to_owned();
         }
         [.., "resources"] if method == axum::http::Method::PUT => return "put resource".to_owned(),
+        [.., "token-requests"] if method == axum::http::Method::POST => {
+            return "request token".to_owned();
+        }
+        [.., "token-requests", "own"] if method == axum::http::Method::DELETE => {
+            return "withdraw token".to_owned();
+        }
+        [.., "token-requests", last @ ("grant" | "refuse")] => return format!("{last} token"),
         [.., "jobs"] => "",
         [.., before, last] if before != "jobs" && before != "v1" => &format!("{before} {last}"),
         [.., last] => last,
@@ -116,6 +124,9 @@ mod tests {
             (Method::GET, "/api/v1/tokens", "tokens"),
             (Method::PUT, "/api/v1/resources/{resource}", "put resource"),
             (Method::DELETE, "/api/v1/resources/{resource}", "delete resource"),
+            (Method::POST, "/api/v1/token-requests", "request token"),
+            (Method::DELETE, "/api/v1/token-requests/own", "withdraw token"),
+            (Method::POST, "/api/v1/token-requests/{request}/grant", "grant token"),
             (Method::POST, "/api/v1/jobs/{name}/start", "start"),
             (Method::DELETE, "/api/v1/jobs/{name}", "delete"),
             (Method::PUT, "/api/v1/jobs/{name}/draft", "save draft"),

@@ -112,7 +112,7 @@ fn operation(route: &Route) -> Value {
             "content": { "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } },
         });
     }
-    if !route.is_open {
+    if !route.is_open && !route.is_for_strangers {
         operation["security"] = json!([{ "token": [] }, {}]);
         // A page shows a button only to those who may press it.
         operation["x-seismic-right"] = json!(route.right.map(Right::name));

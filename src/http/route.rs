@@ -39,6 +39,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Whether anyone may ask, as often as they like: probes.
     pub is_open: bool,
+    /// Whether anyone may ask, as all else is asked: for a token.
+    pub is_for_strangers: bool,
     /// What a caller needs for it. `None`: nobody has said so, and only admins may ask.
     pub right: Option<Right>,
     /// Whether those may ask who do not reach all jobs, though the path names none: it leaves out
@@ -117,6 +119,7 @@ impl Route {
             text_type: "text/plain",
             status: StatusCode::OK,
             is_open: false,
+            is_for_strangers: false,
             right: None,
             is_for_some_jobs: false,
             only_looks: false,
@@ -181,6 +184,13 @@ impl Route {
         self
     }
 
+    /// Anyone may ask, within all other limits.
+    #[must_use]
+    pub fn for_strangers(mut self) -> Route {
+        self.is_for_strangers = true;
+        self
+    }
+
     /// A caller needs this right.
     #[must_use]
     pub fn needs(mut self, right: Right) -> Route {
@@ -229,10 +239,17 @@ impl Route {
     /// # Errors
     /// `forbidden` without the right that it needs, and for a job that the caller does not reach.
     pub fn check(&self, caller: &Caller, path: &BTreeMap<String, String>) -> Result<(), ApiError> {
-        if self.is_open {
+        if self.is_open || self.is_for_strangers {
             return Ok(());
         }
         let right = self.right.unwrap_or(Right::Administer);
+        if let (Some(request), false) = (caller.request(), caller.may(right)) {
+            let why = format!(
+                "this token is that of request {request}, which is not granted: `seismic token requests --own` \
+                 says what became of it"
+            );
+            return Err(ApiError::new("forbidden", why));
+        }
         if !caller.may(right) {
             let able = Role::ALL.into_iter().filter(|role| role.rights().contains(&right));
             let able: Vec<&str> = able.map(Role::name).collect();

@@ -140,6 +140,12 @@ impl Client {
         Ok(Client { url, token, user: user(), agent })
     }
 
+    /// Whether it has a token to show.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// What the server shows at a path below `/api/v1`.
     ///
     /// # Errors

@@ -45,6 +45,19 @@ pub const TOKENS: usize = 500;
 /// Tokens kept that were withdrawn, the newest: their names are not used again.
 pub const REVOKED_TOKENS: usize = 2_000;
 
+/// Requests for tokens that wait at a time: a team asks for fewer in a month, and whoever fills them up
+/// is seen by the admin at once.
+pub const TOKEN_REQUESTS: usize = 50;
+
+/// Requests for tokens a second, whoever asks: two people do not meet, and whoever wants more is none.
+pub const TOKEN_REQUESTS_PER_S: u32 = 2;
+
+/// How long a request for a token waits: what nobody looks at in a month nobody wants any more.
+pub const TOKEN_REQUEST_WAITS: Duration = Duration::from_secs(30 * 86_400);
+
+/// Requests for tokens kept that were decided, the newest.
+pub const TOKEN_REQUESTS_DONE: usize = 200;
+
 /// Characters of the name of a token.
 pub const TOKEN_NAME: usize = 64;
 

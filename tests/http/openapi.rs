@@ -7,11 +7,16 @@ use super::client::{Answer, Client};
 use super::schema::faults;
 use crate::stage::{Stage, wait_until};
 
-/// The path with a name in it, of a job, a token or a resource.
+/// The path with a name in it, of a job, a token, a request or a resource.
 fn filled(path: &str, name: &str) -> String {
     // Events have no end unless it is said.
     let count = if path.ends_with("/events") { "?count=1" } else { "" };
-    path.replace("{name}", name).replace("{token}", name).replace("{resource}", name) + count
+    named(path, name) + count
+}
+
+fn named(path: &str, name: &str) -> String {
+    let parts = ["{name}", "{token}", "{request}", "{resource}"];
+    parts.iter().fold(path.to_owned(), |path, part| path.replace(part, name))
 }
 
 /// Checks an answer against what is said of this operation.
@@ -87,8 +92,7 @@ pub fn call_every_route(client: &Client, tour: &Tour<'_>) -> usize {
             assert_eq!(answer.error(404), "not_found", "{path}");
             check(&document, said, &answer);
         }
-        let path_alone = path.replace("{name}", &name).replace("{token}", &name);
-        let path_alone = path_alone.replace("{resource}", &name);
+        let path_alone = named(path, &name);
         let strange = format!("{path_alone}?strange=1");
         let answer = ask(client, method, &strange, &body);
         assert_eq!(answer.error(400), "bad_request", "{path}");

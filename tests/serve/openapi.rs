@@ -20,7 +20,15 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let root = make_root(&stage);
     let server = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0,requests_per_s=100000"]);
     let address = url_of(&server).trim_start_matches("http://").parse().unwrap();
-    let client = Client::new(address).with("Authorization", &format!("Bearer {root}"));
+    let nobody = Client::new(address);
+    let root = nobody.with("Authorization", &format!("Bearer {root}"));
+    // Whoever asks all this has asked for their token first, and gives it up in the end.
+    let wanted = json!({ "name": "tour", "roles": ["admin"], "why": "to see all" }).to_string();
+    let asked = nobody.post("/api/v1/token-requests", &wanted).json(201);
+    let grant = json!({ "comment": "fine" }).to_string();
+    root.post("/api/v1/token-requests/1/grant", &grant).json(200);
+    let token = asked["token"].as_str().unwrap();
+    let client = nobody.with("Authorization", &format!("Bearer {token}"));
     let anna = json!({ "name": "anna", "roles": ["developer"] }).to_string();
     let anna = client.post("/api/v1/tokens", &anna).json(201)["token"].take();
     let anna = client.with("Authorization", &format!("Bearer {}", anna.as_str().unwrap()));
@@ -32,7 +40,8 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
     let steps = ["/start", "/savepoints", "/pause", "/resume", "/stop"];
     let order = |method: &str, path: &str| match (method, path) {
-        ("POST", "/api/v1/jobs" | "/api/v1/tokens") => 0,
+        ("POST", "/api/v1/jobs" | "/api/v1/tokens" | "/api/v1/token-requests") => 0,
+        ("DELETE", path) if path.ends_with("/own") => 20,
         // A draft is saved, submitted and, as all that is stopped, started.
         ("PUT", _) => 1,
         ("POST", path) if path.ends_with("/draft/submit") => 2,
@@ -47,6 +56,8 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let name = |method: &str, path: &str| match method {
         _ if path.contains("{token}") => "vera".to_owned(),
         _ if path.contains("{resource}") => "table.csv".to_owned(),
+        _ if path.ends_with("/grant") => "2".to_owned(),
+        _ if path.ends_with("/refuse") => "3".to_owned(),
         _ if ends_with_one_of(path, &["/approve", "/reject", "/promote"]) => {
             "theirs-test".to_owned()
         }
@@ -60,6 +71,13 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
             json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()
         }
         ("POST", "/api/v1/tokens") => json!({ "name": "vera", "roles": ["viewer"] }).to_string(),
+        ("POST", "/api/v1/token-requests") => {
+            json!({ "name": "paul", "roles": ["approver"], "why": "to help" }).to_string()
+        }
+        ("POST", path) if path.ends_with("/grant") => grant.clone(),
+        ("POST", path) if path.ends_with("/refuse") => {
+            json!({ "comment": "one is enough" }).to_string()
+        }
         ("POST", path) if path.ends_with("/approve") => {
             json!({ "version": 1, "comment": "fine", "untested": true }).to_string()
         }
@@ -102,14 +120,25 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
                 .all(|path| client.get(path).status == 200)
             });
         }
+        ("POST", path) if path.ends_with("/refuse") => {
+            let again = json!({ "name": "paul", "roles": ["admin"], "why": "more" }).to_string();
+            wait_until("another one may be asked for", || {
+                nobody.post("/api/v1/token-requests", &again).status == 201
+            });
+        }
         ("POST", path) if path.ends_with("/resume") => state_is("paused"),
         ("POST", path) if path.ends_with("/autoscale") => state_is("running"),
         ("POST", path) if path.ends_with("/stop") => state_is("running"),
         _ => {}
     };
-    let tour =
-        Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
+    let tour = Tour {
+        order: &order,
+        name: &name,
+        body: &body,
+        before: &before,
+        is_last: &|path| path.ends_with("/own"),
+    };
     let routes = call_every_route(&client, &tour);
-    assert!(routes >= 57, "{routes}");
+    assert!(routes >= 63, "{routes}");
     server.stop_within(Signal::TERM, STOP).ok();
 }

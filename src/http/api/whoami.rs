@@ -7,7 +7,7 @@ use crate::http::{Right, Route};
 
 pub fn route() -> Route {
     Route::get("/api/v1/whoami", "Who asks, by which token, and what they may do with which jobs")
-        .needs(Right::Read)
+        .needs(Right::Own)
         .for_some_jobs()
         .gives("WhoAmI")
         .handled(|call| {

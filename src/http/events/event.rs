@@ -48,7 +48,7 @@ mod tests {
         let expected = "event: jobs\ndata: {\"at_ms\":7,\"jobs\":[{\"name\":\"coast\"},{\"name\":\"north\"}]}\n\n";
         assert_eq!(all, expected);
         assert_eq!(
-            event.text_for(&Caller::stranger()),
+            event.text_for(&Caller::stranger("nobody")),
             "event: jobs\ndata: {\"at_ms\":7,\"jobs\":[]}\n\n"
         );
     }

@@ -58,6 +58,7 @@ pub const FILES: &[File] = &[
     module!("views/jobs.js"),
     module!("views/log.js"),
     module!("views/overview.js"),
+    module!("views/requests.js"),
     module!("views/resources.js"),
     module!("views/sensors.js"),
     module!("views/versions.js"),

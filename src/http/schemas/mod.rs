@@ -19,7 +19,9 @@ use self::shape::{
     count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
 };
 use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
-use self::tokens::{new_token, token, who_am_i};
+use self::tokens::{
+    granted_token_request, new_token, new_token_request, token, token_request, who_am_i,
+};
 use self::versions::{
     approvals, audit_entry, decided_version, decision, draft, optional_object, test_result,
     version, version_diff, version_whole,
@@ -111,6 +113,16 @@ pub fn schemas() -> Map<String, Value> {
         ("Token", token()),
         ("Tokens", object(&[("tokens", list(reference("Token")))])),
         ("CreatedToken", object(&[("created", reference("Token")), ("token", text())])),
+        ("NewTokenRequest", new_token_request()),
+        ("TokenRequest", token_request()),
+        ("TokenRequests", object(&[("requests", list(reference("TokenRequest")))])),
+        (
+            "CreatedTokenRequest",
+            object(&[("request", reference("TokenRequest")), ("token", text())]),
+        ),
+        ("DecidedTokenRequest", object(&[("about", reference("TokenRequest"))])),
+        ("GrantedTokenRequest", granted_token_request()),
+        ("RefusedTokenRequest", object(&[("comment", text())])),
         ("WhoAmI", who_am_i()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()

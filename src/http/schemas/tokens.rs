@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{count, flag, list, object, one_of, optional, text, time};
+use super::shape::{count, either, flag, list, null, object, one_of, optional, text, time};
 use crate::http::security::{Right, Role};
 
 fn roles() -> Value {
@@ -60,5 +60,44 @@ pub(super) fn who_am_i() -> Value {
         ("select", jobs()),
         ("insert", jobs()),
         ("expires_ms", optional("integer")),
+    ])
+}
+
+/// A request needs a name, roles and a reason.
+pub(super) fn new_token_request() -> Value {
+    let mut all = new_token();
+    all["properties"]["why"] = text();
+    all["required"] = json!(["name", "roles", "why"]);
+    all
+}
+
+/// What is granted, where it is other than what was asked for.
+pub(super) fn granted_token_request() -> Value {
+    let mut all = new_token();
+    for key in ["name", "roles"] {
+        all["properties"][key] = either(all["properties"][key].clone(), null());
+    }
+    all["properties"]["comment"] = text();
+    all["required"] = json!(["comment"]);
+    all
+}
+
+pub(super) fn token_request() -> Value {
+    object(&[
+        ("id", count()),
+        ("name", text()),
+        ("roles", roles()),
+        ("jobs", jobs()),
+        ("select", jobs()),
+        ("insert", jobs()),
+        ("expires_ms", optional("integer")),
+        ("why", text()),
+        ("asked_ms", time()),
+        ("asked_by", text()),
+        ("state", one_of(&["waiting", "granted", "refused", "withdrawn", "lapsed"])),
+        ("decided_ms", optional("integer")),
+        ("decided_by", optional("string")),
+        ("decided_why", optional("string")),
+        ("token", optional("string")),
     ])
 }

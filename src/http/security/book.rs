@@ -11,7 +11,7 @@ use super::topics::TopicScope;
 /// What a token is good for.
 #[derive(Clone, Debug)]
 pub struct TokenFacts {
-    /// Its number, which no other one ever has.
+    /// Its number, which no other one ever has; below zero, that of a request that is not granted.
     pub id: i64,
     /// Whose it is.
     pub name: String,
@@ -48,6 +48,13 @@ impl KnownToken {
     #[must_use]
     pub fn is_valid_at(&self, now_ms: i64) -> bool {
         !self.is_withdrawn.load(Ordering::Acquire) && !self.has_expired_at(now_ms)
+    }
+
+    /// The number of the request that this is the token of, while it is not granted: then it counts
+    /// for nothing but that.
+    #[must_use]
+    pub fn request(&self) -> Option<i64> {
+        self.facts.id.is_negative().then(|| self.facts.id.saturating_neg())
     }
 
     /// Whether its time is over.

@@ -25,10 +25,14 @@ pub struct Caller {
 enum Proof {
     /// Somebody on this machine, who says so.
     Said,
+    /// Nobody is known of them.
+    Stranger,
     /// The token of the server itself.
     OwnToken,
     /// A token that was made for them.
     Token(Arc<KnownToken>),
+    /// A token that they have asked for, and that is not granted.
+    Request(Arc<KnownToken>),
 }
 
 impl Caller {
@@ -39,12 +43,11 @@ impl Caller {
         Caller { who: who.into(), roles, scope, topics: TopicScope::all(), proof: Proof::Said }
     }
 
-    /// Whoever may do nothing, and asks a probe.
+    /// Whoever may do nothing, and asks what is for everybody: a probe, or for a token.
     #[must_use]
-    pub fn stranger() -> Caller {
+    pub fn stranger(who: impl Into<String>) -> Caller {
         let (roles, scope) = (Roles::none(), Scope::none());
-        let topics = TopicScope::none();
-        Caller { who: "nobody".to_owned(), roles, scope, topics, proof: Proof::Said }
+        Caller { who: who.into(), roles, scope, topics: TopicScope::none(), proof: Proof::Stranger }
     }
 
     /// Whoever has the server's own token.
@@ -58,6 +61,11 @@ impl Caller {
     /// Whoever has this token.
     #[must_use]
     pub fn with(token: Arc<KnownToken>) -> Caller {
+        // Whatever name was asked for, it is nobody's yet.
+        if let Some(number) = token.request() {
+            let who = format!("request {number}");
+            return Caller { proof: Proof::Request(token), ..Caller::stranger(who) };
+        }
         let (roles, scope) = (token.facts.roles.clone(), token.facts.scope.clone());
         let (who, topics) = (token.facts.name.clone(), token.facts.topics.clone());
         Caller { who, roles, scope, topics, proof: Proof::Token(token) }
@@ -66,15 +74,39 @@ impl Caller {
     /// Whether a token says who they are.
     #[must_use]
     pub fn is_proved(&self) -> bool {
-        !matches!(self.proof, Proof::Said)
+        matches!(self.proof, Proof::OwnToken | Proof::Token(_))
+    }
+
+    /// Whether anybody can be that: what they do is noted apart, so that it pushes out nothing else.
+    #[must_use]
+    pub fn is_anybody(&self) -> bool {
+        matches!(self.proof, Proof::Stranger | Proof::Request(_))
+    }
+
+    /// The number of the request of which they have the token, while it is not granted.
+    #[must_use]
+    pub fn request(&self) -> Option<i64> {
+        match &self.proof {
+            Proof::Request(token) => token.request(),
+            _ => None,
+        }
+    }
+
+    /// The name of their token, if it is one that was made for them.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Token(token) => Some(&token.facts.name),
+            _ => None,
+        }
     }
 
     /// Whether what let them in still would: their token is neither withdrawn nor expired.
     #[must_use]
     pub fn is_still_let_in(&self) -> bool {
         match &self.proof {
-            Proof::Said | Proof::OwnToken => true,
-            Proof::Token(token) => token.is_valid_at(now_ms()),
+            Proof::Said | Proof::Stranger | Proof::OwnToken => true,
+            Proof::Token(token) | Proof::Request(token) => token.is_valid_at(now_ms()),
         }
     }
 
@@ -82,15 +114,16 @@ impl Caller {
     #[must_use]
     pub fn expires_ms(&self) -> Option<i64> {
         match &self.proof {
-            Proof::Said | Proof::OwnToken => None,
-            Proof::Token(token) => token.facts.expires_ms,
+            Proof::Said | Proof::Stranger | Proof::OwnToken => None,
+            Proof::Token(token) | Proof::Request(token) => token.facts.expires_ms,
         }
     }
 
     /// Whether they may do what needs this right.
     #[must_use]
     pub fn may(&self, right: Right) -> bool {
-        self.roles.may(right)
+        let is_request = matches!(self.proof, Proof::Request(_));
+        self.roles.may(right) || (is_request && right == Right::Own)
     }
 
     /// Their roles.

@@ -100,7 +100,8 @@ fn refused(why: &str) -> ApiError {
         "unauthorized",
         format!(
             "requests here need a token{why}: send the header Authorization: Bearer TOKEN; commands take \
-             --token-file FILE or the variable SEISMIC_TOKEN"
+             --token-file FILE or the variable SEISMIC_TOKEN, and `seismic token request` asks an admin for \
+             one"
         ),
     )
 }

@@ -41,6 +41,17 @@ use crate::time::now_ms;
 /// The header that every write needs, with any value.
 pub const WRITE_HEADER: &str = "x-seismic-request";
 
+/// For whom something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// For whom the gate lets in.
+    Guarded,
+    /// For everybody; all else is checked as ever.
+    ForStrangers,
+    /// For everybody, as often as they like: probes.
+    Open,
+}
+
 /// The checks with what they compare with.
 #[derive(Debug)]
 pub struct Guards {
@@ -55,7 +66,7 @@ pub struct Guards {
 }
 
 impl Guards {
-    /// Who asks, if the request may pass; `is_open`: it is to a probe.
+    /// Who asks, if the request may pass to what is behind that door.
     ///
     /// # Errors
     /// Why not.
@@ -63,11 +74,11 @@ impl Guards {
         &self,
         method: &Method,
         headers: &HeaderMap,
-        is_open: bool,
+        door: Door,
     ) -> Result<Caller, ApiError> {
         let caller = self.gate.caller(headers, now_ms());
-        if is_open {
-            return Ok(caller.unwrap_or_else(|_| Caller::stranger()));
+        if door == Door::Open {
+            return Ok(caller.unwrap_or_else(|_| Caller::stranger("nobody")));
         }
         let rate = if caller.is_ok() { &self.rate } else { &self.strangers };
         if !rate.take() {
@@ -87,7 +98,10 @@ impl Guards {
             ));
         }
         check_origin(headers, host)?;
-        let caller = caller?;
+        let caller = match (caller, door) {
+            (Err(_), Door::ForStrangers) => Caller::stranger(who(headers)),
+            (caller, _) => caller?,
+        };
         let is_write = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         if is_write && !headers.contains_key(WRITE_HEADER) {
             return Err(ApiError::new(
@@ -138,7 +152,7 @@ mod tests {
             rate: RateLimit::new(1_000),
             strangers: RateLimit::new(1_000),
         };
-        guards.check(method, &headers(pairs), false).map(drop).map_err(|error| error.code)
+        guards.check(method, &headers(pairs), Door::Guarded).map(drop).map_err(|error| error.code)
     }
 
     const HOST: (&str, &str) = ("host", "127.0.0.1:9100");
@@ -188,10 +202,11 @@ mod tests {
             rate: RateLimit::new(1),
             strangers: RateLimit::new(1),
         };
-        let ask = |is_open| guards.check(&Method::GET, &headers(&[HOST]), is_open);
-        assert!(ask(false).is_ok());
-        assert_eq!(ask(false).unwrap_err().code, "too_many_requests");
-        assert!(ask(true).is_ok());
+        let ask = |door| guards.check(&Method::GET, &headers(&[HOST]), door);
+        assert!(ask(Door::Guarded).is_ok());
+        assert_eq!(ask(Door::Guarded).unwrap_err().code, "too_many_requests");
+        assert_eq!(ask(Door::ForStrangers).unwrap_err().code, "too_many_requests");
+        assert!(ask(Door::Open).is_ok());
     }
 
     #[test]
@@ -203,7 +218,10 @@ mod tests {
             strangers: RateLimit::new(2),
         };
         let ask = |pairs: &[(&str, &str)]| {
-            guards.check(&Method::GET, &headers(pairs), false).map(drop).map_err(|it| it.code)
+            guards
+                .check(&Method::GET, &headers(pairs), Door::Guarded)
+                .map(drop)
+                .map_err(|it| it.code)
         };
         let as_stranger: Vec<_> = (0..5).map(|_| ask(&[HOST])).collect();
         assert_eq!(
@@ -211,5 +229,29 @@ mod tests {
             [Err("unauthorized"), Err("unauthorized"), Err("too_many_requests"),]
         );
         assert_eq!(ask(&[HOST, TOKEN]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_for_strangers_is_checked_as_all_else_but_for_the_token() {
+        let guards = Guards {
+            hosts: Vec::new(),
+            gate: Gate { own: Some(Token::new("secret")), ..Gate::default() },
+            rate: RateLimit::new(1_000),
+            strangers: RateLimit::new(1_000),
+        };
+        let ask = |pairs: &[(&str, &str)]| {
+            let caller = guards.check(&Method::POST, &headers(pairs), Door::ForStrangers);
+            caller.map_err(|error| error.code)
+        };
+        let (write, anna) = (("x-seismic-request", "1"), ("x-seismic-user", "anna"));
+        let caller = ask(&[HOST, write, anna]).unwrap();
+        assert_eq!((&*caller.who, caller.is_proved(), caller.is_anybody()), ("anna", false, true));
+        assert!(Right::ALL.iter().all(|&right| !caller.may(right)));
+        let known = ask(&[HOST, write, TOKEN]).unwrap();
+        assert!(known.is_proved() && !known.is_anybody());
+        assert_eq!(ask(&[HOST]).unwrap_err(), "forbidden");
+        assert_eq!(ask(&[("host", "evil.example"), write]).unwrap_err(), "forbidden");
+        let origin = ("origin", "http://evil.example");
+        assert_eq!(ask(&[HOST, write, origin]).unwrap_err(), "forbidden");
     }
 }

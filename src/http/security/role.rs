@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// What a route does, and so what its caller needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
+    /// Have to do with one's own token: every token, also one that is not granted yet.
+    Own,
     /// Look at jobs.
     Read,
     /// Submit, copy and draft jobs, and try them.
@@ -20,13 +22,14 @@ pub enum Right {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Right; 5] =
-        [Right::Read, Right::Submit, Right::Approve, Right::Operate, Right::Administer];
+    pub const ALL: [Right; 6] =
+        [Right::Own, Right::Read, Right::Submit, Right::Approve, Right::Operate, Right::Administer];
 
     /// Its name in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Right::Own => "own",
             Right::Read => "read",
             Right::Submit => "submit",
             Right::Approve => "approve",
@@ -72,10 +75,10 @@ impl Role {
     #[must_use]
     pub fn rights(self) -> &'static [Right] {
         match self {
-            Role::Viewer => &[Right::Read],
-            Role::Developer => &[Right::Read, Right::Submit],
-            Role::Approver => &[Right::Read, Right::Approve],
-            Role::Operator => &[Right::Read, Right::Operate],
+            Role::Viewer => &[Right::Own, Right::Read],
+            Role::Developer => &[Right::Own, Right::Read, Right::Submit],
+            Role::Approver => &[Right::Own, Right::Read, Right::Approve],
+            Role::Operator => &[Right::Own, Right::Read, Right::Operate],
             Role::Admin => &Right::ALL,
         }
     }
@@ -150,7 +153,7 @@ mod tests {
         let roles: Roles = "operator, developer,operator".parse().unwrap();
         assert_eq!(roles.to_string(), "developer,operator");
         let may = Right::ALL.map(|right| roles.may(right));
-        assert_eq!(may, [true, true, false, true, false]);
+        assert_eq!(may, [true, true, true, false, true, false]);
         for role in Role::ALL {
             let roles: Roles = role.name().parse().unwrap();
             assert!(roles.may(Right::Read));

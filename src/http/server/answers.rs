@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::audit::Audit;
 use super::file_body;
 use super::receive::{self, Uploads};
-use crate::http::security::{self, Caller, Guards, Refusals};
+use crate::http::security::{self, Caller, Door, Guards, Refusals};
 use crate::http::{
     ApiError, Auditor, Call, Reply, Route, events, limits, metrics, openapi, page, probes,
 };
@@ -24,7 +24,7 @@ use crate::http::{
 /// What a server answers with.
 pub struct Answers {
     guards: Arc<Guards>,
-    open: Arc<BTreeSet<&'static str>>,
+    doors: Arc<Doors>,
     routes: Vec<Arc<Route>>,
     audit: Audit,
     refusals: Arc<Refusals>,
@@ -35,22 +35,49 @@ pub struct Answers {
 #[derive(Clone)]
 struct Guarded {
     guards: Arc<Guards>,
-    /// Paths that are open.
-    open: Arc<BTreeSet<&'static str>>,
+    doors: Arc<Doors>,
     audit: Audit,
     refusals: Arc<Refusals>,
     uploads: Uploads,
 }
 
+/// What is for everybody.
+#[derive(Debug)]
+struct Doors {
+    /// Paths of probes.
+    open: BTreeSet<&'static str>,
+    for_strangers: Vec<(Method, &'static str)>,
+}
+
+impl Doors {
+    fn of(routes: &[Route]) -> Doors {
+        let open = routes.iter().filter(|it| it.is_open).map(|it| it.path).collect();
+        let for_strangers = routes.iter().filter(|it| it.is_for_strangers);
+        let for_strangers = for_strangers.map(|it| (it.method.clone(), it.path)).collect();
+        Doors { open, for_strangers }
+    }
+
+    fn to(&self, method: &Method, path: &str) -> Door {
+        let is_it =
+            |(its_method, its_path): &(Method, &str)| its_method == method && *its_path == path;
+        // The page says nothing that its source does not; what it shows it asks for with the token.
+        match self.open.contains(path) || page::is_of_it(path) {
+            true => Door::Open,
+            false if self.for_strangers.iter().any(is_it) => Door::ForStrangers,
+            false => Door::Guarded,
+        }
+    }
+}
+
 impl Answers {
     pub fn new(guards: Guards, routes: Vec<Route>, auditor: Option<Arc<dyn Auditor>>) -> Answers {
-        let open = routes.iter().filter(|route| route.is_open).map(|route| route.path).collect();
+        let doors = Arc::new(Doors::of(&routes));
         let refusals = Arc::new(Refusals::default());
         let routes = metrics::with_refusals(openapi::described(routes), &refusals);
         let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
         let audit = Audit::by(auditor);
-        let (guards, open, uploads) = (Arc::new(guards), Arc::new(open), Uploads::of(&routes));
-        Answers { guards, open, routes, audit, refusals, uploads }
+        let (guards, uploads) = (Arc::new(guards), Uploads::of(&routes));
+        Answers { guards, doors, routes, audit, refusals, uploads }
     }
 
     /// The routes behind their guards.
@@ -102,7 +129,7 @@ impl Answers {
         };
         let guarded = Guarded {
             guards: Arc::clone(&self.guards),
-            open: Arc::clone(&self.open),
+            doors: Arc::clone(&self.doors),
             audit: self.audit.clone(),
             refusals: Arc::clone(&self.refusals),
             uploads: self.uploads.clone(),
@@ -116,10 +143,9 @@ impl Answers {
 
 /// Lets a request through, or says why not; and adds to every answer what browsers must know.
 async fn guard(State(guarded): State<Guarded>, mut request: Request, next: Next) -> Response {
-    let Guarded { guards, open, audit, refusals, uploads } = guarded;
-    // The page says nothing that its source does not; what it shows it asks for with the token.
-    let is_open = open.contains(request.uri().path()) || page::is_of_it(request.uri().path());
-    let mut response = match guards.check(request.method(), request.headers(), is_open) {
+    let Guarded { guards, doors, audit, refusals, uploads } = guarded;
+    let door = doors.to(request.method(), request.uri().path());
+    let mut response = match guards.check(request.method(), request.headers(), door) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             let time = uploads.time_for(request.method(), request.uri().path());
@@ -145,7 +171,7 @@ async fn guard(State(guarded): State<Guarded>, mut request: Request, next: Next)
 
 /// Who asks, as the guards found out; nobody, should they have been left out.
 fn caller_of(request: &Request) -> Caller {
-    request.extensions().get::<Caller>().cloned().unwrap_or_else(Caller::stranger)
+    request.extensions().get::<Caller>().cloned().unwrap_or_else(|| Caller::stranger("nobody"))
 }
 
 /// What a request asks.

@@ -93,7 +93,7 @@ fn refused(error: &ApiError) -> Mutation {
 }
 
 /// What a path names that is no job.
-const NAMED: [&str; 2] = ["token", "resource"];
+const NAMED: [&str; 3] = ["token", "resource", "request"];
 
 /// What was wanted, and what became of it.
 fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -> Mutation {
@@ -103,6 +103,7 @@ fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -
         is_proved: call.caller().is_proved(),
         action: mutation::action(&route.method, route.path),
         job,
+        by_guard: call.caller().is_anybody(),
         ..Mutation::default()
     };
     let told = |text: String| {
@@ -114,16 +115,21 @@ fn mutation_of(route: &Route, call: &Call, answered: &Result<Reply, ApiError>) -
         parts.collect::<Vec<_>>().join(", ")
     };
     match answered {
-        Ok(Reply::Json(answer) | Reply::Tagged(answer, _)) => Mutation {
-            result: "done".to_owned(),
-            detail: told(mutation::told(call.body())),
-            // The name of a resource is none of a job.
-            answer: match call.path("resource") {
-                "" => mutation::named(answer),
-                _ => serde_json::Value::Null,
-            },
-            ..base
-        },
+        Ok(Reply::Json(answer) | Reply::Tagged(answer, _)) => {
+            // What was decided about is said as a whole: the request may be forgotten one day.
+            let texts = [mutation::told(call.body()), mutation::told(&answer["about"])];
+            let texts: Vec<String> = texts.into_iter().filter(|it| !it.is_empty()).collect();
+            Mutation {
+                result: "done".to_owned(),
+                detail: told(texts.join(", ")),
+                // The name of a resource is none of a job.
+                answer: match call.path("resource") {
+                    "" => mutation::named(answer),
+                    _ => serde_json::Value::Null,
+                },
+                ..base
+            }
+        }
         Ok(_) => Mutation { result: "done".to_owned(), detail: told(String::new()), ..base },
         Err(error) => {
             Mutation { result: error.code.to_owned(), detail: told(error.message.clone()), ..base }

@@ -17,6 +17,7 @@ mod resources;
 mod roots;
 mod routes;
 mod submission;
+mod token_requests;
 mod tokens;
 mod topic_rights;
 mod versions;

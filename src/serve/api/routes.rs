@@ -13,7 +13,7 @@ use super::looked::{described, described_by, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
     approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion,
-    resources, tokens, versions,
+    resources, token_requests, tokens, versions,
 };
 use crate::http::{ApiError, Call, Caller, Reply, Right, Route};
 use crate::job::JobSpec;
@@ -136,6 +136,7 @@ pub fn routes(server: &Arc<Handle>, resources_folder: &Path) -> Vec<Route> {
     .chain(of_versions(server))
     .chain(approvals::routes(server))
     .chain(tokens::routes(server))
+    .chain(token_requests::routes(server))
     .chain(autoscale::routes(server))
     .chain(editor::routes(server))
     .chain(resources::routes(server, resources_folder))
@@ -315,10 +316,10 @@ fn alarms(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let (state, caller) = (server.state(), call.caller());
     let mut alarms = state.alarms(None, SHOWN).map_err(|error| refusal(&error))?;
     alarms.retain(|alarm| caller.reaches(&alarm.job));
-    let mut undelivered = state.undelivered(SHOWN).map_err(|error| refusal(&error))?;
     for alarm in &mut alarms {
         hide_rows(server, caller, alarm);
     }
+    let mut undelivered = state.undelivered(SHOWN).map_err(|error| refusal(&error))?;
     // One message may be about several jobs.
     undelivered
         .retain(|it| caller.scope().is_all() || it.jobs.iter().all(|job| caller.reaches(job)));

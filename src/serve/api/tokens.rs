@@ -17,23 +17,23 @@ use crate::time::now_ms;
 /// A token that is wanted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub struct Wanted {
     /// Whose it is.
-    name: String,
+    pub name: String,
     /// What it may do.
-    roles: Vec<String>,
+    pub roles: Vec<String>,
     /// With which jobs; without, with all.
     #[serde(default)]
-    jobs: Option<Vec<String>>,
+    pub jobs: Option<Vec<String>>,
     /// Which topics it may have read; without, all.
     #[serde(default)]
-    select: Option<Vec<String>>,
+    pub select: Option<Vec<String>>,
     /// Which topics it may have written; without, all.
     #[serde(default)]
-    insert: Option<Vec<String>>,
+    pub insert: Option<Vec<String>>,
     /// When it ends.
     #[serde(default)]
-    expires_ms: Option<i64>,
+    pub expires_ms: Option<i64>,
 }
 
 /// The routes.
@@ -65,26 +65,39 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     all.into_iter().map(|route| route.needs(Right::Administer)).collect()
 }
 
+impl Wanted {
+    /// The token, if it can be one.
+    ///
+    /// # Errors
+    /// `bad_request` with what is wrong.
+    pub fn checked(self) -> Result<NewToken, ApiError> {
+        let Wanted { name, roles, jobs, select, insert, expires_ms } = self;
+        let wrong = |what: &str, why: String| ApiError::bad_request(format!("{what}: {why}"));
+        check_name(&name).map_err(|why| wrong("name", why))?;
+        let scope = |what: &str, names: Option<Vec<String>>| match names {
+            None => Ok(Scope::all()),
+            Some(names) => names.join(",").parse().map_err(|why| wrong(what, why)),
+        };
+        Ok(NewToken {
+            name,
+            roles: roles.join(",").parse().map_err(|why| wrong("roles", why))?,
+            scope: scope("jobs", jobs)?,
+            topics: TopicScope {
+                select: scope("select", select)?,
+                insert: scope("insert", insert)?,
+            },
+            expires_ms,
+        })
+    }
+}
+
 fn list(_call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let all = server.shown_tokens().map_err(|error| refusal(&error))?;
     Ok(Reply::Json(json!({ "tokens": all })))
 }
 
 fn create(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let Wanted { name, roles, jobs, select, insert, expires_ms } = body(call)?;
-    let wrong = |what: &str, why: String| ApiError::bad_request(format!("{what}: {why}"));
-    check_name(&name).map_err(|why| wrong("name", why))?;
-    let scope = |what: &str, names: Option<Vec<String>>| match names {
-        None => Ok(Scope::all()),
-        Some(names) => names.join(",").parse().map_err(|why| wrong(what, why)),
-    };
-    let new = NewToken {
-        name,
-        roles: roles.join(",").parse().map_err(|why| wrong("roles", why))?,
-        scope: scope("jobs", jobs)?,
-        topics: TopicScope { select: scope("select", select)?, insert: scope("insert", insert)? },
-        expires_ms,
-    };
+    let new = body::<Wanted>(call)?.checked()?;
     let created = server.state_mut().create_token(&new, call.who(), now_ms());
     let (token, secret) = created.map_err(|error| refusal(&error))?;
     server.refresh_tokens().map_err(|error| refusal(&error))?;

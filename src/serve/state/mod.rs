@@ -13,6 +13,7 @@ pub mod history;
 pub mod jobs;
 pub mod resources;
 pub mod stages;
+pub mod token_requests;
 pub mod tokens;
 pub mod transitions;
 pub mod versions;
@@ -30,10 +31,10 @@ use crate::error::Usage;
 use crate::time::now_ms;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 9;
+const LAYOUT: i64 = 10;
 
 /// What makes the next layout of each that was before.
-const UPGRADES: [&str; 8] = [
+const UPGRADES: [&str; 9] = [
     // 1: alarms were of jobs alone, and rows were not followed.
     "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
      CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
@@ -51,6 +52,8 @@ const UPGRADES: [&str; 8] = [
     TOPICS,
     // 8: nothing was kept for jobs.
     resources::TABLES,
+    // 9: nobody asked for a token.
+    token_requests::TABLES,
 ];
 
 /// Topics that a token may have read and written.
@@ -213,9 +216,10 @@ impl StateFile {
         match layout {
             0 => {
                 let all = format!(
-                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} {} PRAGMA user_version = {LAYOUT}; COMMIT;",
+                    "BEGIN; {TABLES} {VERSIONS} {GUARDED} {TOKENS} {STAGES} {} {TOPICS} {} {} PRAGMA user_version = {LAYOUT}; COMMIT;",
                     elastic::TABLES,
-                    resources::TABLES
+                    resources::TABLES,
+                    token_requests::TABLES
                 );
                 db.execute_batch(&all).context("making the server's state")?;
             }

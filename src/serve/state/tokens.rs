@@ -2,7 +2,7 @@
 //! themselves are nowhere. One that was withdrawn stays with its name, so that an entry of the audit
 //! log means one token for ever.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, ToSql, Transaction, params};
 use serde::Serialize;
 
 use super::StateFile;
@@ -68,53 +68,9 @@ impl StateFile {
         by: &str,
         now_ms: i64,
     ) -> anyhow::Result<(StoredToken, String)> {
-        check_name(&new.name).map_err(Usage)?;
-        if new.expires_ms.is_some_and(|end_ms| end_ms <= now_ms) {
-            return Err(Usage("expires_ms: that time is over".to_owned()).into());
-        }
-        let act = self.db.transaction()?;
-        let is_taken: bool =
-            act.query_row("SELECT count(*) > 0 FROM tokens WHERE name = ?1", [&new.name], |row| {
-                row.get(0)
-            })?;
-        if is_taken {
-            let why = format!(
-                "there is, or was, a token {}: names are used once, so that the audit log says who it was; \
-                 `seismic token rotate` gives one that counts another secret",
-                new.name
-            );
-            return Err(Usage(why).into());
-        }
-        let valid: usize =
-            act.query_row("SELECT count(*) FROM tokens WHERE revoked_ms IS NULL", [], |row| {
-                row.get(0)
-            })?;
-        if valid >= limits::TOKENS {
-            let why = format!("there are {valid} tokens, and no more may be: revoke some first");
-            return Err(Usage(why).into());
-        }
         let (token, text) = Token::random()?;
-        act.execute(
-            "INSERT INTO tokens (name, hash, roles, jobs, created_ms, created_by, expires_ms, selects, inserts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                new.name,
-                token.hash(),
-                new.roles.to_string(),
-                new.scope.to_string(),
-                now_ms,
-                by,
-                new.expires_ms,
-                new.topics.select.to_string(),
-                new.topics.insert.to_string(),
-            ],
-        )?;
-        // Of those that were withdrawn, the newest stay.
-        act.execute(
-            "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE revoked_ms IS NOT NULL
-             ORDER BY revoked_ms DESC, id DESC LIMIT -1 OFFSET ?1)",
-            [limits::REVOKED_TOKENS],
-        )?;
+        let act = self.db.transaction()?;
+        insert_token(&act, new, &token, by, now_ms)?;
         act.commit()?;
         Ok((self.the_token(&new.name)?, text))
     }
@@ -216,6 +172,61 @@ impl StateFile {
     fn the_token(&self, name: &str) -> anyhow::Result<StoredToken> {
         self.token(name)?.ok_or_else(|| anyhow::anyhow!("the token {name} was not stored"))
     }
+}
+
+/// Stores a new token.
+///
+/// # Errors
+/// As [`StateFile::create_token`].
+pub(super) fn insert_token(
+    act: &Transaction<'_>,
+    new: &NewToken,
+    token: &Token,
+    by: &str,
+    now_ms: i64,
+) -> anyhow::Result<()> {
+    check_name(&new.name).map_err(Usage)?;
+    if new.expires_ms.is_some_and(|end_ms| end_ms <= now_ms) {
+        return Err(Usage("expires_ms: that time is over".to_owned()).into());
+    }
+    let count = |sql: &str, args: &[&dyn ToSql]| -> rusqlite::Result<usize> {
+        act.query_row(sql, args, |row| row.get(0))
+    };
+    if count("SELECT count(*) FROM tokens WHERE name = ?1", &[&new.name])? > 0 {
+        let why = format!(
+            "there is, or was, a token {}: names are used once, so that the audit log says who it was; \
+             `seismic token rotate` gives one that counts another secret",
+            new.name
+        );
+        return Err(Usage(why).into());
+    }
+    let valid = count("SELECT count(*) FROM tokens WHERE revoked_ms IS NULL", &[])?;
+    if valid >= limits::TOKENS {
+        let why = format!("there are {valid} tokens, and no more may be: revoke some first");
+        return Err(Usage(why).into());
+    }
+    act.execute(
+        "INSERT INTO tokens (name, hash, roles, jobs, created_ms, created_by, expires_ms, selects, inserts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            new.name,
+            token.hash(),
+            new.roles.to_string(),
+            new.scope.to_string(),
+            now_ms,
+            by,
+            new.expires_ms,
+            new.topics.select.to_string(),
+            new.topics.insert.to_string(),
+        ],
+    )?;
+    // Of those that were withdrawn, the newest stay.
+    act.execute(
+        "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE revoked_ms IS NOT NULL
+         ORDER BY revoked_ms DESC, id DESC LIMIT -1 OFFSET ?1)",
+        [limits::REVOKED_TOKENS],
+    )?;
+    Ok(())
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredToken> {

@@ -23,7 +23,9 @@ impl Supervisor {
     pub fn refresh_tokens(&mut self) -> anyhow::Result<()> {
         // One that is gone now was used until now.
         self.store_all_uses();
-        self.tokens.book.set(self.state.known_tokens()?);
+        let mut all = self.state.known_tokens()?;
+        all.extend(self.state.known_requests()?);
+        self.tokens.book.set(all);
         Ok(())
     }
 
@@ -68,6 +70,7 @@ impl Supervisor {
 
     fn uses(&self) -> BTreeMap<i64, i64> {
         let all = self.tokens.book.all();
-        all.iter().map(|token| (token.facts.id, token.last_used_ms())).collect()
+        let all = all.iter().filter(|token| token.request().is_none());
+        all.map(|token| (token.facts.id, token.last_used_ms())).collect()
     }
 }

@@ -23,7 +23,7 @@ fn a_token_counts_until_it_expires_is_rotated_or_withdrawn() {
     let who = guarded.with(&short).get("/api/v1/whoami").json(200);
     assert_eq!(
         (&who["who"], &who["may"], &who["is_proved"]),
-        (&json!("short"), &json!(["read"]), &json!(true))
+        (&json!("short"), &json!(["own", "read"]), &json!(true))
     );
     wait_until("the token expires", || get(&short).status == 401);
     assert!(get(&short).body.contains("the token short has expired at"), "{:?}", get(&short));

@@ -5,6 +5,7 @@ mod archive;
 mod attacks;
 mod environments;
 mod promotion;
+mod requests;
 mod routes;
 mod story;
 mod tls;

@@ -8,17 +8,19 @@ use crate::http::client::{Answer, Client};
 
 /// What each role may do.
 const ROLES: [(&str, &[&str]); 5] = [
-    ("viewer", &["read"]),
-    ("developer", &["read", "submit"]),
-    ("approver", &["read", "approve"]),
-    ("operator", &["read", "operate"]),
-    ("admin", &["read", "submit", "approve", "operate", "administer"]),
+    ("viewer", &["own", "read"]),
+    ("developer", &["own", "read", "submit"]),
+    ("approver", &["own", "read", "approve"]),
+    ("operator", &["own", "read", "operate"]),
+    ("admin", &["own", "read", "submit", "approve", "operate", "administer"]),
 ];
 
-/// Asks for a job, a token and a resource of that name.
+/// Asks for a job, a token, a request and a resource of that name.
 fn ask(client: &Client, method: &str, path: &str, name: &str) -> Answer {
     let count = if path.ends_with("/events") { "?count=1" } else { "" };
-    let path = path.replace("{name}", name).replace("{token}", name).replace("{resource}", name);
+    let path = ["{name}", "{token}", "{request}", "{resource}"]
+        .iter()
+        .fold(path.to_owned(), |path, part| path.replace(part, name));
     let path = path + count;
     let body = if method == "GET" { "" } else { "{}" };
     client.with("X-Seismic-Request", "1").ask(method, &path, body)
@@ -28,22 +30,27 @@ fn ask(client: &Client, method: &str, path: &str, name: &str) -> Answer {
 fn each_route_with_each_role_is_as_the_table_says_and_every_route_says_its_right() {
     let guarded = Guarded::start();
     let operations = operations(&guarded);
-    assert!(operations.len() >= 57, "{}", operations.len());
-    let open: Vec<&str> = operations
+    assert!(operations.len() >= 63, "{}", operations.len());
+    let open: Vec<(&str, &str)> = operations
         .iter()
         .filter(|(_, _, said)| said["security"].is_null())
-        .map(|(_, path, _)| path.as_str())
+        .map(|(method, path, _)| (method.as_str(), path.as_str()))
         .collect();
-    assert_eq!(open, ["/healthz", "/readyz"], "only probes are for everyone");
+    let probes = [("GET", "/healthz"), ("GET", "/readyz")];
+    let for_everyone = [&[("POST", "/api/v1/token-requests")][..], &probes].concat();
+    assert_eq!(open, for_everyone, "only probes, and that somebody asks for a token");
     let tokens = ROLES.map(|(role, may)| (role, may, guarded.token(role, &[role])));
     for (method, path, said) in &operations {
-        if open.contains(&path.as_str()) {
-            assert!(matches!(ask(&guarded.nobody(), method, path, "x").status, 200 | 503));
+        if open.contains(&(method.as_str(), path.as_str())) {
+            let status = ask(&guarded.nobody(), method, path, "x").status;
+            // Who asks for a token says what for.
+            assert!(matches!((&**method, status), ("GET", 200 | 503) | ("POST", 400)), "{path}");
             continue;
         }
         let right = said["x-seismic-right"].as_str();
         let right = right.unwrap_or_else(|| panic!("{method} {path} says no right that it needs"));
         assert!(method == "GET" || right != "read", "{method} {path} changes something");
+        assert!(right != "own" || path.ends_with("/own") || path.ends_with("/whoami"), "{path}");
         for (role, may, token) in &tokens {
             // Of a job that is not there, so that nothing is done.
             let answer = ask(&guarded.with(token), method, path, "nobody");
@@ -99,7 +106,7 @@ fn a_token_of_a_project_reaches_its_jobs_and_learns_of_no_other() {
         let answer = ask(&dev, method, path, "dev");
         assert!(!answer.body.contains("northern"), "{method} {path}: {answer:?}");
         let is_shown = matches!(answer.status, 200 | 400);
-        let is_of_all = path == "/metrics" || path.contains("tokens");
+        let is_of_all = path == "/metrics" || path.contains("/token");
         assert_eq!(is_shown, !is_of_all, "{method} {path}: {answer:?}");
     }
     let names = |client: &Client| {

@@ -1,5 +1,7 @@
 //! `seismic token`: who may do what on a server.
 
+mod requests;
+
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,16 @@ enum TokenAction {
     Rotate(NamedArgs),
     /// Withdraw a token
     Revoke(RevokeArgs),
+    /// Ask for a token, without having one: it is printed, and counts once an admin has granted it
+    Request(requests::RequestArgs),
+    /// List requests that wait, or with --own what became of yours
+    Requests(requests::RequestsArgs),
+    /// Grant a request, as it was made or for less
+    Grant(requests::GrantArgs),
+    /// Refuse a request
+    Refuse(requests::RefuseArgs),
+    /// Take back the request, or give up the token, that --token-file or SEISMIC_TOKEN has
+    Withdraw(requests::WithdrawArgs),
 }
 
 /// Which tokens.
@@ -68,7 +80,7 @@ struct CreateArgs {
     /// behind commas
     #[arg(long, value_name = "NAMES", default_value = "*")]
     select: Scope,
-    /// Topics that jobs that it submits may write
+    /// Topics that jobs that it submits may write, and tables and the like that their sinks write
     #[arg(long, value_name = "NAMES", default_value = "*")]
     insert: Scope,
     /// After what time it ends, as 90d
@@ -124,6 +136,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         TokenAction::List(args) => list(args)?,
         TokenAction::Rotate(args) => rotate(args)?,
         TokenAction::Revoke(args) => revoke(args)?,
+        TokenAction::Request(args) => requests::request(args)?,
+        TokenAction::Requests(args) => requests::list(args)?,
+        TokenAction::Grant(args) => requests::grant(args)?,
+        TokenAction::Refuse(args) => requests::refuse(args)?,
+        TokenAction::Withdraw(args) => requests::withdraw(args)?,
     }
     Ok(Outcome::Fine)
 }
