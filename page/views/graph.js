@@ -1,6 +1,6 @@
 // Jobs as a graph, with what flows on its edges; the chain of one job, or all of them.
 
-import { el, empty, every, section } from "../dom.js";
+import { el, empty, every, say, section } from "../dom.js";
 import { get, has, may, path } from "../api.js";
 import { GraphCanvas } from "../graph/canvas.js";
 import { rate } from "../format.js";
@@ -12,7 +12,7 @@ export const graphView = () => view(null);
 export const graphPart = (job) => view(job);
 
 function view(job) {
-  let [graphs, jobs, marks, seen] = [null, [], null, ""];
+  let [graphs, jobs, marks, newest] = [null, [], null, 0];
   const rates = new Rates();
   const note = el("p", { class: "muted" });
   const body = el("div", {});
@@ -20,7 +20,8 @@ function view(job) {
     const name = owner(id);
     if (name) location.hash = `#/job/${encodeURIComponent(name)}/${name === job ? "edit" : "graph"}`;
   });
-  const compare = el("select", { "aria-label": "Compare with", hidden: true, onchange: () => mark() });
+  const pick = (label) => el("select", { "aria-label": label, hidden: true, onchange: () => mark().catch((error) => say(error.message, true)) });
+  const [since, to] = [pick("Compare with"), pick("Version that is shown")];
   const edit = el("a", { class: "button", hidden: true, href: job ? `#/job/${encodeURIComponent(job)}/edit` : "#/new" }, job ? "Edit" : "New job");
   may("post", "/check").then((is) => { edit.hidden = !is; }, () => {});
   const owner = (id) => (id.startsWith("job ") ? graphs.find((it) => it.nodes.some((node) => node.id === id))?.name : null);
@@ -28,23 +29,19 @@ function view(job) {
   const draw = () => {
     if (!graphs) return;
     const isAway = ({ name }) => jobs.some((it) => it.name === name && it.is_archived);
-    const chain = job ? chainOf(job, graphs) : graphs.filter((it) => !isAway(it));
-    const { nodes, edges } = merged(chain, jobs, rates);
-    if (marks) for (const node of nodes) node.mark = marked(node, job, marks);
-    const away = marks?.away ?? [];
-    note.textContent = !marks ? "" : marks.changes.length ? `Changed since version ${marks.from}: ${marks.changes.map(({ key }) => key).join(", ")}${away.length ? `; gone: ${away.join(", ")}` : ""}` : `As version ${marks.from}`;
+    const chain = job ? chainOf(job, graphs.map((it) => (marks && it.name === job ? marks.graph : it))) : graphs.filter((it) => !isAway(it));
+    // What flows is that of the job as it is.
+    const { nodes, edges } = merged(chain, jobs, (name, edge) => (marks && marks.to !== newest && name === job ? "" : rates.text(name, edge)));
+    const changes = marks ? [...marks.semantics, ...marks.other].map(({ key }) => key) : [];
+    note.textContent = marks ? `Version ${marks.to} ${changes.length ? `is other than ${marks.from} in ${changes.join(", ")}` : `says what ${marks.from} says`}` : "";
     canvas.put(nodes, edges);
   };
   const mark = async () => {
-    const from = Number(compare.value);
-    marks = null;
-    if (from) {
-      const { semantics, other } = await get(`${path`/jobs/${job}/diff`}?from=${from}`);
-      const changes = [...semantics, ...other];
-      const sink = changes.find(({ key }) => key === "sink");
-      const [before, after] = [sink?.from ?? [], sink?.to ?? []];
-      marks = { from, changes, before, away: before.filter((it) => !after.includes(it)) };
-    }
+    const [from, until] = [since.value, to.value];
+    to.hidden = !from;
+    const found = from ? await get(`${path`/jobs/${job}/diff`}?from=${from}&to=${until}`) : null;
+    if (from !== since.value || until !== to.value) return;
+    marks = found;
     draw();
   };
   const stop = every(5000, async () => {
@@ -54,15 +51,17 @@ function view(job) {
     else if (!canvas.node.isConnected) body.replaceChildren(canvas.node);
     draw();
     if (!job) return;
-    const { newest, versions } = await get(`${path`/jobs/${job}/versions`}?limit=100`);
-    if (seen === String(newest)) return;
-    seen = String(newest);
-    const older = versions.filter(({ number }) => number < newest);
-    compare.hidden = !older.length;
-    compare.replaceChildren(el("option", { value: "" }, "no comparison"), ...older.map(({ number, author }) => el("option", { value: number }, `since version ${number} of ${author}`)));
+    const found = await get(`${path`/jobs/${job}/versions`}?limit=100`);
+    if (newest === found.newest) return;
+    newest = found.newest;
+    const options = (word) => found.versions.map(({ number, author }) => el("option", { value: number }, `${word} version ${number} of ${author}`));
+    since.hidden = found.versions.length < 2;
+    since.replaceChildren(el("option", { value: "" }, "no comparison"), ...options("since"));
+    to.replaceChildren(...options("in"));
+    await mark();
   });
   const node = section(job ? "Graph" : "All jobs", note, body);
-  node.querySelector(".panel-head").append(el("div", { class: "row-buttons" }, compare, edit));
+  node.querySelector(".panel-head").append(el("div", { class: "row-buttons" }, since, to, edit));
   return {
     node,
     update(...given) {
@@ -94,7 +93,7 @@ function chainOf(job, graphs) {
 }
 
 // One graph of several, in which each topic is once, and nothing leads to one that a job writes but that job.
-function merged(graphs, jobs, rates) {
+function merged(graphs, jobs, flow) {
   const nodes = new Map();
   let edges = [];
   for (const graph of graphs) {
@@ -104,7 +103,7 @@ function merged(graphs, jobs, rates) {
       const isOperator = node.kind === "operator";
       nodes.set(node.id, { ...node, job: graph.name, label: isOperator ? graph.name : LABELS[node.kind], health: isOperator && entry ? health(entry.state) : null });
     }
-    edges.push(...graph.edges.map((edge) => ({ ...edge, text: rates.text(graph.name, edge) })));
+    edges.push(...graph.edges.map((edge) => ({ ...edge, text: flow(graph.name, edge) })));
   }
   const written = new Set(edges.filter(({ from }) => from.startsWith("job ")).map(({ to }) => to));
   edges = edges.filter(({ from, to }) => !(from.startsWith("source ") && written.has(to)));
@@ -112,35 +111,27 @@ function merged(graphs, jobs, rates) {
   return { nodes: [...nodes.values()].filter(({ id, kind }) => kind !== "source" || isEnd(id)), edges };
 }
 
-function marked(node, job, { changes, before }) {
-  if (node.job !== job) return null;
-  const isOf = (key) => node.keys.some((it) => key === it || key.startsWith(`${it}.`));
-  const found = changes.filter(({ key }) => isOf(key));
-  if (!found.length || (node.kind === "sink" && before.includes(node.detail))) return null;
-  const shown = (value) => (value === null || value === undefined ? "none" : typeof value === "string" ? value : JSON.stringify(value));
-  return node.kind === "sink" ? "new" : found.map(({ key, from, to }) => `${key}: ${shown(from)} → ${shown(to)}`).join("; ");
-}
-
 // How much a second flows on each edge, from one event to a later one.
 class Rates {
   constructor() { this.last = new Map(); }
 
   add(jobs) {
-    for (const { name, point, sinks } of jobs) {
-      const now = { at: point.at_ms, read: point.records_per_s, rows: point.rows, dead_letters: point.dead_letters, sinks: sinks.map(({ rows }) => rows) };
+    for (const { name, point, sinks, appended, rollups } of jobs) {
+      const now = { at: point.at_ms, read: point.records_per_s, rows: point.rows, dead_letters: point.dead_letters, appended, rollup: rollups, sink: sinks.map(({ rows }) => rows) };
       const { newest, before } = this.last.get(name) ?? { newest: now, before: now };
       if (now.at - newest.at < 900) { newest.read = now.read; this.last.set(name, { newest, before }); continue; }
       this.last.set(name, { newest: now, before: newest });
     }
   }
 
-  text(job, { flow, sink }) {
+  text(job, { flow, number }) {
     const found = this.last.get(job);
     if (!found || flow === "none") return "";
     const { newest, before } = found;
     if (flow === "read") return `${rate(newest.read)}/s`;
-    const [now, past] = flow === "sink" ? [newest.sinks[sink], before.sinks[sink]] : [newest[flow], before[flow]];
+    const [now, past] = [newest, before].map((it) => (number === null ? it[flow] : it[flow][number]));
     const s = (newest.at - before.at) / 1000;
-    return now === undefined || !s ? "" : `${rate(Math.max(0, now - (past ?? now)) / s)}/s`;
+    // A message may have several records.
+    return (now ?? null) === null || !s ? "" : `${rate(Math.max(0, now - (past ?? now)) / s)}${flow === "appended" ? " msg" : ""}/s`;
   }
 }

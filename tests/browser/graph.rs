@@ -88,6 +88,13 @@ fn press(browser: &mut Chromium, title: &str) {
     browser.value(&format!("{button}.click()"));
 }
 
+/// Chooses a value in the list of that label.
+fn choose(browser: &mut Chromium, label: &str, value: &str) {
+    browser.value(&format!(
+        "(() => {{ const it = document.querySelector('[aria-label=\"{label}\"]'); it.value = '{value}'; it.dispatchEvent(new Event('change')); }})()"
+    ));
+}
+
 fn shows(text: &str) -> String {
     let text = Value::from(text);
     format!("document.querySelector('main')?.textContent.includes({text}) === true")
@@ -196,7 +203,7 @@ fn a_job_is_built_from_nothing_by_mouse_and_keyboard_and_its_rows_arrive() {
 /// A job and a statement over its rows, with comments and a hostile description.
 const CHAIN: [&str; 2] = [
     "# The coast.\nname = 'coast' # all of it\nsink = ['csv:rows']\nidle_timeout = '0'\n\
-     group = 'coast'\nresult_topic = 'coast-rows'\ndead_topic = 'coast-dead'\n",
+     group = 'coast'\nresult_topic = 'coast-rows'\ndead_topic = 'coast-dead'\nrollup = ['10s']\n",
     "name = 'strong'\nsql = 'select sensor_id from rows where max_amplitude > 0'\n\
      [input]\ntopic = 'coast-rows'\nof = 'coast'\nformat = 'windows'\n\
      [output]\ntopic = 'strong-rows'\ncolumns = ['sensor_id text']\n",
@@ -244,6 +251,24 @@ fn a_chain_of_jobs_is_one_graph_with_rates_and_a_job_is_changed_without_losing_w
         }
         browser.holds(flows)
     });
+    // So is what is appended to the queue, and the rows of the roll-up: no edge is without a rate.
+    until(
+        &mut browser,
+        "every edge says what flows there",
+        "[...document.querySelectorAll('.edges text')].every((it) => /^[0-9,.]+[kM]?( msg)?\\/s$/.test(it.textContent))",
+    );
+    let messages = "[...document.querySelectorAll('.edges text')].filter((it) => it.textContent.endsWith(' msg/s')).length";
+    assert_eq!(browser.value(messages), 1);
+    let status = |path: &str| client.get(path).json(200);
+    wait_until("the event has what the status has", || {
+        let event = client.get("/api/v1/events?count=1").body;
+        let data = event.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
+        let event: Value = serde_json::from_str(data).unwrap();
+        let coast = &event["jobs"][0];
+        let status = status("/api/v1/jobs/coast/status");
+        let rows = &status["rollups"][0]["rows"];
+        coast["appended"].as_u64() > Some(0) && coast["rollups"] == json!([rows]) && *rows != 0
+    });
     // A hostile place is a text like any other.
     let listed = format!("{}.textContent.includes('<img src=x')", node("csv"));
     assert_eq!(browser.value(&listed), true);
@@ -290,15 +315,35 @@ fn a_chain_of_jobs_is_one_graph_with_rates_and_a_job_is_changed_without_losing_w
     );
 
     // The difference of the versions marks the node of what has changed, and no other.
-    browser.value(
-        "const it = document.querySelector('[aria-label=\"Compare with\"]'); it.value = '1'; it.dispatchEvent(new Event('change'))",
-    );
+    choose(&mut browser, "Compare with", "1");
     until(
         &mut browser,
         "windows are marked",
         &format!("{}.dataset.mark === 'window: 1s → 5s'", node("Windows")),
     );
-    assert_eq!(browser.value("document.querySelectorAll('.node[data-mark]').length"), 1);
+    let marked = "document.querySelectorAll('.node[data-mark]').length";
+    assert_eq!(browser.value(marked), 1);
+    // Of any two: what came later is in neither of the first two.
+    let third = text.replace(HOSTILE, "other").replace("rollup = ['10s']\n", "");
+    client.post("/api/v1/jobs", &json!({ "text": third }).to_string()).json(201);
+    let newest = "[...document.querySelectorAll('[aria-label=\"Compare with\"] option')].some((it) => it.value === '3')";
+    until(&mut browser, "the third version is known", newest);
+    choose(&mut browser, "Compare with", "1");
+    choose(&mut browser, "Version that is shown", "2");
+    until(&mut browser, "it is said", &shows("Version 2 is other than 1 in window"));
+    assert_eq!(browser.value(marked), 1);
+    is_node(&mut browser, "coast-rows-10s");
+    choose(&mut browser, "Compare with", "2");
+    choose(&mut browser, "Version that is shown", "3");
+    until(&mut browser, "it is said", &shows("Version 3 is other than 2 in "));
+    let marks = |browser: &mut Chromium| {
+        let all = "[...document.querySelectorAll('.node[data-mark]')].map((it) => `${it.querySelector('.node-detail').textContent} ${it.dataset.mark}`).sort().join('|')";
+        browser.value(all).as_str().unwrap().to_owned()
+    };
+    let of_third = format!("csv:other new|csv:{HOSTILE} gone|roll-up of 10s gone");
+    assert_eq!(marks(&mut browser), of_third);
+    choose(&mut browser, "Compare with", "");
+    until(&mut browser, "nothing is compared", &format!("{marked} === 0"));
     assert_eq!(browser.value("document.title"), "coast – seismic");
     clean(&browser, &address);
     drop(browser);

@@ -42,7 +42,7 @@ fn pictures_of_the_page() {
                   columns = ['sensor_id text', 'window_start_ts int', 'max_amplitude real']\n";
     fs::write(jobs.join("strong.toml"), strong).unwrap();
     let job = "name = 'demo'\ngroup = 'demo'\nresult_topic = 'demo-rows'\nqueue = 'sqlite:output/serve-demo/queue.db'\n\
-               sink = ['csv:output/serve-demo/rows']\n[alarms]\ndisk = false\n";
+               sink = ['csv:output/serve-demo/rows']\nrollup = ['10s']\n[alarms]\ndisk = false\n";
     fs::write(jobs.join("demo.toml"), job).unwrap();
     let server = stage.stage.spawn(&["serve", "--demo", "--http", "127.0.0.1:0"]);
     let address = address(&server);

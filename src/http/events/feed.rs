@@ -103,6 +103,8 @@ fn shown(job: &JobEntry, last: Option<&JobNumbers>) -> Value {
         "open_windows": numbers.open_windows,
         "counts": numbers.counts,
         "sinks": numbers.sinks,
+        "appended": numbers.appended(),
+        "rollups": numbers.rollup_rows(),
         "point": point(last, numbers),
     })
 }

@@ -55,24 +55,25 @@ pub(super) fn checked() -> Value {
 }
 
 pub(super) fn graph() -> Value {
-    let node = object(&[
+    object(&[("jobs", list(job_graph(&[])))])
+}
+
+/// The graph of a job whose nodes have more than they always have.
+pub(super) fn job_graph(more: &[(&str, Value)]) -> Value {
+    let always = [
         ("id", text()),
         ("kind", one_of(&["source", "topic", "operator", "sink"])),
         ("title", text()),
         ("detail", text()),
         ("keys", list(text())),
-    ]);
+    ];
+    let node = object(&[&always, more].concat());
+    let flows = ["none", "appended", "read", "rows", "dead_letters", "sink", "rollup"];
     let edge = object(&[
         ("from", text()),
         ("to", text()),
-        ("flow", one_of(&["none", "read", "rows", "dead_letters", "sink"])),
-        ("sink", optional("integer")),
+        ("flow", one_of(&flows)),
+        ("number", optional("integer")),
     ]);
-    let job = object(&[
-        ("name", text()),
-        ("group", text()),
-        ("nodes", list(node)),
-        ("edges", list(edge)),
-    ]);
-    object(&[("jobs", list(job))])
+    object(&[("name", text()), ("group", text()), ("nodes", list(node)), ("edges", list(edge))])
 }

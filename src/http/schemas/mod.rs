@@ -192,6 +192,7 @@ fn numbers() -> Value {
         ("sensors", count()),
         ("open_windows", count()),
         ("counts", either(counts.clone(), null())),
+        ("rollup_rows", list(count())),
     ]);
     let sink = object(&[
         ("sink", text()),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::editor::job_graph;
 use super::shape::{count, either, flag, list, null, object, one_of, optional, text, time, words};
 
 fn version_fields() -> Vec<(&'static str, Value)> {
@@ -107,6 +108,7 @@ pub(super) fn version_diff() -> Value {
         ("semantics", list(change.clone())),
         ("other", list(change)),
         ("rules", object(&[("from", text()), ("to", text())])),
+        ("graph", job_graph(&[("mark", optional("string"))])),
         ("is_same_content", flag()),
     ])
 }

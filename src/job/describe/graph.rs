@@ -24,10 +24,11 @@ impl Graph {
         }
     }
 
-    /// Adds an edge, with what flows there: `read`, `rows`, `dead_letters`, the rows of the sink of a
-    /// number, or what nobody counts.
-    fn edge(&mut self, from: &str, to: &str, flow: &str, sink: Option<usize>) {
-        self.edges.push(json!({ "from": from, "to": to, "flow": flow, "sink": sink }));
+    /// Adds an edge, with what flows there: messages that are `appended` to the topic that windows or a
+    /// statement read, records that are `read`, `rows`, `dead_letters`, the rows of the `sink` or of the
+    /// `rollup` of a number (the shortest one first), or what nobody counts (`none`).
+    fn edge(&mut self, from: &str, to: &str, flow: &str, number: Option<usize>) {
+        self.edges.push(json!({ "from": from, "to": to, "flow": flow, "number": number }));
     }
 }
 
@@ -47,7 +48,8 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
     if of.is_none() {
         let source = format!("source {input}");
         graph.node(&source, "source", ("Queue", &input), &["queue", "kafka"]);
-        graph.edge(&source, &read, "none", None);
+        // Where there are two steps, the second one counts what the first one appends.
+        graph.edge(&source, &read, if spec.repartition { "none" } else { "appended" }, None);
     }
     graph.node(&read, "topic", (&spec.topic, &input), &["topic", "from", "input"]);
     let detail = match &spec.statement {
@@ -62,7 +64,7 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         graph.node(&first, "operator", ("Repartition", name), &["repartition"]);
         graph.node(&internal, "topic", (&between, "internal"), &["repartition"]);
         graph.edge(&from, &first, "read", None);
-        graph.edge(&first, &internal, "none", None);
+        graph.edge(&first, &internal, "appended", None);
         from = internal;
     }
     let (title, keys): (&str, &[&str]) = match spec.statement {
@@ -74,11 +76,11 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
     let result = topic(&store, &spec.result_topic);
     graph.node(&result, "topic", (&spec.result_topic, &store), &["result_topic", "output"]);
     graph.edge(&operator, &result, "rows", None);
-    for rollup in &spec.rollup {
+    for (level, rollup) in spec.rollups().enumerate() {
         let of_it = rollup.topic(&spec.result_topic);
         let id = topic(&store, &of_it);
         graph.node(&id, "topic", (&of_it, &format!("roll-up of {rollup}")), &["rollup"]);
-        graph.edge(&operator, &id, "none", None);
+        graph.edge(&operator, &id, "rollup", Some(level));
     }
     let dead = topic(&store, &spec.dead_topic);
     graph.node(&dead, "topic", (&spec.dead_topic, "dead letters"), &["dead_topic"]);
@@ -136,7 +138,7 @@ mod tests {
         assert!(topics.iter().any(|id| id.starts_with("topic coast-rows-1m in ")), "{topics:?}");
         let flows: Vec<_> =
             graph["edges"].as_array().unwrap().iter().map(|it| &it["flow"]).collect();
-        assert_eq!(flows, ["none", "read", "rows", "none", "dead_letters", "sink", "sink"]);
+        assert_eq!(flows, ["appended", "read", "rows", "rollup", "dead_letters", "sink", "sink"]);
         let two = of("coast", "repartition = true\n");
         assert_eq!(ids(&two, "operator"), ["job coast repartition", "job coast"]);
     }

@@ -4,12 +4,14 @@
 //! Names, texts and defaults are those of the options of `seismic run`, which define them once.
 
 mod graph;
+mod graph_difference;
 mod keys;
 mod resolved;
 mod schema;
 mod template;
 
 pub use graph::graph;
+pub use graph_difference::difference;
 pub use resolved::Resolved;
 pub use schema::schema;
 pub use template::{Template, template};

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::asking::{known, refusal};
 use crate::http::{ApiError, Call, Reply};
+use crate::job::JobSpec;
+use crate::job::describe::difference;
 use crate::job::file::keys::is_semantic;
 use crate::job::file::without_secrets;
 use crate::serve::state::versions::{Version, VersionHead};
@@ -45,16 +47,17 @@ pub fn diff(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let to = call.number("to", newest, MOST)?;
     let from = call.number("from", to.saturating_sub(1).max(1), MOST)?;
     let (one, other) = (find(server, &name, from)?, find(server, &name, to)?);
+    let all = changes(&values(&one)?, &values(&other)?);
+    let graph = difference(&name, &spec(&one)?, &spec(&other)?, &all);
     let (semantics, other_keys): (Vec<Value>, Vec<Value>) =
-        changes(&values(&one)?, &values(&other)?)
-            .into_iter()
-            .partition(|change| change["key"].as_str().is_some_and(is_semantic));
+        all.into_iter().partition(|change| change["key"].as_str().is_some_and(is_semantic));
     Ok(Reply::Json(json!({
         "from": from,
         "to": to,
         "semantics": semantics,
         "other": other_keys,
-        "rules": { "from": rules(&one)?, "to": rules(&other)? },
+        "rules": { "from": spec(&one)?.semantics_hash(), "to": spec(&other)?.semantics_hash() },
+        "graph": graph,
         "is_same_content": one.head.hash == other.head.hash,
     })))
 }
@@ -100,10 +103,9 @@ fn values(version: &Version) -> Result<Value, ApiError> {
     version.description.values().map_err(|error| not_understood(version, &error))
 }
 
-fn rules(version: &Version) -> Result<String, ApiError> {
+fn spec(version: &Version) -> Result<JobSpec, ApiError> {
     let resolved = version.description.resolve();
-    let (spec, _) = resolved.map_err(|error| not_understood(version, &error))?;
-    Ok(spec.semantics_hash())
+    resolved.map(|(spec, _)| spec).map_err(|error| not_understood(version, &error))
 }
 
 fn not_understood(version: &Version, error: &dyn std::fmt::Display) -> ApiError {

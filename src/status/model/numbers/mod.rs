@@ -19,6 +19,7 @@ pub use self::partition::PartitionNumbers;
 pub use self::sink::SinkNumbers;
 use super::JobStatus;
 use super::counts::RecordCounts;
+use super::note::NoteStatus;
 use crate::dimension::note::TableNote;
 use crate::job::JobMetrics;
 use crate::job::kinds;
@@ -90,9 +91,10 @@ impl JobNumbers {
         let now_ms = now_ms();
         let held = || run.partitions.iter().filter(|it| it.is_held);
         let mut noted = counts_of_each(metrics);
-        let numbers_of = |it: &PartitionMetrics| PartitionNumbers {
-            counts: noted.remove(&it.partition.0),
-            ..PartitionNumbers::of(it)
+        let numbers_of = |it: &PartitionMetrics| {
+            let (counts, rollup_rows) = noted.remove(&it.partition.0).unzip();
+            let rollup_rows = rollup_rows.unwrap_or_default();
+            PartitionNumbers { counts, rollup_rows, ..PartitionNumbers::of(it) }
         };
         let partitions: Vec<_> = run.partitions.iter().map(numbers_of).collect();
         let mut counts = RecordCounts::default();
@@ -216,12 +218,29 @@ impl JobNumbers {
         totals
     }
 
+    /// Rows of each roll-up of all runs, the shortest first, as they were known last of each partition.
+    #[must_use]
+    pub fn rollup_rows(&self) -> Vec<u64> {
+        let levels = self.partitions.iter().map(|it| it.rollup_rows.len()).max().unwrap_or(0);
+        let rows = |level| self.partitions.iter().filter_map(move |it| it.rollup_rows.get(level));
+        (0..levels).map(|level| rows(level).sum()).collect()
+    }
+
+    /// Where the logs of its partitions end in sum: how many messages were ever appended. `None` until
+    /// that is known of each.
+    #[must_use]
+    pub fn appended(&self) -> Option<u64> {
+        let sum = self.partitions.iter().map(|it| it.end).sum::<Option<u64>>();
+        sum.filter(|_| !self.partitions.is_empty())
+    }
+
     /// What stays of a worker that is gone: what it has counted, and nothing that it had.
     #[must_use]
     pub fn as_past(&self) -> JobNumbers {
         let gone = |it: &PartitionNumbers| PartitionNumbers {
             partition: it.partition,
             counts: it.counts.clone(),
+            rollup_rows: it.rollup_rows.clone(),
             ..PartitionNumbers::default()
         };
         let counted = |it: &SinkNumbers| SinkNumbers { lag_rows: None, ..it.clone() };
@@ -242,12 +261,14 @@ impl JobNumbers {
     }
 }
 
-/// What the notes of the partitions say that this run has or had.
-fn counts_of_each(metrics: &Metrics) -> BTreeMap<u32, RecordCounts> {
+/// What the notes of the partitions say that this run has or had: what became of records, and rows of
+/// each roll-up.
+fn counts_of_each(metrics: &Metrics) -> BTreeMap<u32, (RecordCounts, Vec<u64>)> {
     let notes = metrics.notes().into_iter();
     // A note that cannot be read stops the run with its own words.
     let read = |(partition, note): (seismic_queue::Partition, Vec<u8>)| {
-        Some((partition.0, kinds::note_status(&note)?.counts))
+        let NoteStatus { counts, rollups, .. } = kinds::note_status(&note)?;
+        Some((partition.0, (counts, rollups.iter().map(|it| it.rows).collect())))
     };
     notes.filter_map(read).collect()
 }
@@ -280,6 +301,25 @@ mod tests {
             (&[2, 4][..], 10.0)
         );
         assert_eq!(sum.partitions.iter().map(|it| it.partition).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn what_is_appended_is_known_when_it_is_of_each_partition_and_roll_ups_add_up() {
+        let of = |partition, end, rows: &[u64]| PartitionNumbers {
+            partition,
+            end,
+            rollup_rows: rows.to_vec(),
+            ..PartitionNumbers::default()
+        };
+        let numbers = |partitions| JobNumbers { partitions, ..JobNumbers::default() };
+        let both = numbers(vec![of(0, Some(7), &[3, 1]), of(1, Some(5), &[4])]);
+        assert_eq!((both.appended(), both.rollup_rows()), (Some(12), vec![7, 1]));
+        assert_eq!(both.as_past().rollup_rows(), [7, 1]);
+        assert_eq!(numbers(vec![of(0, Some(7), &[]), of(1, None, &[])]).appended(), None);
+        assert_eq!(
+            (numbers(Vec::new()).appended(), numbers(Vec::new()).rollup_rows()),
+            (None, vec![])
+        );
     }
 
     #[test]

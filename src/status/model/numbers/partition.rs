@@ -23,6 +23,8 @@ pub struct PartitionNumbers {
     pub open_windows: u64,
     /// What became of its records, as it was known here last.
     pub counts: Option<RecordCounts>,
+    /// Rows of each roll-up then, the shortest first.
+    pub rollup_rows: Vec<u64>,
 }
 
 impl PartitionNumbers {
@@ -35,20 +37,18 @@ impl PartitionNumbers {
             sensors: it.sensors,
             open_windows: it.open_windows,
             counts: None,
+            rollup_rows: Vec::new(),
         }
     }
 
     /// As another worker sees it. Whoever has it knows it best; counts only grow.
     pub(super) fn add(&mut self, other: &PartitionNumbers) {
         let read = |it: &Option<RecordCounts>| it.as_ref().map_or(0, |counts| counts.read);
-        let newest = match read(&other.counts) > read(&self.counts) {
-            true => &other.counts,
-            false => &self.counts,
-        };
-        let counts = newest.clone();
+        let newest = if read(&other.counts) > read(&self.counts) { other } else { &*self };
+        let (counts, rollup_rows) = (newest.counts.clone(), newest.rollup_rows.clone());
         if other.is_held && !self.is_held {
             self.clone_from(other);
         }
-        self.counts = counts;
+        (self.counts, self.rollup_rows) = (counts, rollup_rows);
     }
 }
