@@ -30,6 +30,8 @@ pub struct ServeConfig {
     /// Folders in which submitted jobs may have files; empty: the folder that the server was
     /// started in.
     pub roots: Vec<PathBuf>,
+    /// Hosts that only this machine reaches, and that webhooks of submitted jobs reach all the same.
+    pub webhook_hosts: Vec<String>,
     /// Commands that alarms may run, by name: each a program and its arguments.
     pub commands: BTreeMap<String, Vec<String>>,
     /// When jobs yield to those of higher priorities.

@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 
 use super::alarms::courier;
 use super::alarms::watch::Watch;
+use super::alarms::webhook_hosts::WebhookHosts;
 use super::api::{self, ServedJobs, StateAuditor};
 use super::event::Event;
 use super::handle::Handle;
@@ -38,9 +39,11 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
     follow_signals(supervisor.sender()).context("following signals")?;
     let server = listen(&settings, &supervisor)?;
     let commands = Arc::new(RwLock::new(settings.commands.clone()));
+    let means =
+        courier::Means { commands: Arc::clone(&commands), hosts: WebhookHosts::of(&settings) };
     let couriers = [false, true].map(|to_topics| -> anyhow::Result<courier::Wake> {
         let db = supervisor.state().connect()?;
-        Ok(courier::start(db, Arc::clone(&commands), to_topics)?)
+        Ok(courier::start(db, means.clone(), to_topics)?)
     });
     let couriers = couriers.into_iter().collect::<anyhow::Result<_>>()?;
     let mut watch = Watch::new(couriers);

@@ -33,6 +33,8 @@ pub struct ServeSettings {
     pub connections: Connections,
     /// Folders in which jobs that are submitted may have their files.
     pub roots: Vec<PathBuf>,
+    /// Hosts of this machine that webhooks of submitted jobs reach all the same.
+    pub webhook_hosts: Vec<String>,
     /// Commands that alarms may run.
     pub commands: BTreeMap<String, Vec<String>>,
     /// When jobs yield to those of higher priorities.

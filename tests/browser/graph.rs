@@ -340,7 +340,7 @@ fn a_chain_of_jobs_is_one_graph_with_rates_and_a_job_is_changed_without_losing_w
         let all = "[...document.querySelectorAll('.node[data-mark]')].map((it) => `${it.querySelector('.node-detail').textContent} ${it.dataset.mark}`).sort().join('|')";
         browser.value(all).as_str().unwrap().to_owned()
     };
-    let of_third = format!("csv:other new|csv:{HOSTILE} gone|roll-up of 10s gone");
+    let of_third = format!("csv:{HOSTILE} gone|csv:other new|roll-up of 10s gone");
     assert_eq!(marks(&mut browser), of_third);
     choose(&mut browser, "Compare with", "");
     until(&mut browser, "nothing is compared", &format!("{marked} === 0"));

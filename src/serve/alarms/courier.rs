@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use seismic_queue::{Append, Block, Partition};
 
 use super::message::signature;
+use super::webhook_hosts::{Unreachable, WebhookHosts};
 use crate::job::location::Location;
 use crate::job::service::JobName;
 use crate::serve::limits;
@@ -30,25 +31,29 @@ pub type SharedCommands = Arc<RwLock<Commands>>;
 /// The thread's other end: sending wakes it.
 pub type Wake = Sender<()>;
 
+/// What it delivers with.
+#[derive(Clone, Debug, Default)]
+pub struct Means {
+    /// Commands that it may run.
+    pub commands: SharedCommands,
+    /// Hosts that webhooks reach.
+    pub hosts: WebhookHosts,
+}
+
 /// Starts the thread, which delivers what is stored in `db`; `to_topics`: to topics, or to all
 /// else.
 ///
 /// # Errors
 /// When no thread can be started.
-pub fn start(db: Connection, commands: SharedCommands, to_topics: bool) -> std::io::Result<Wake> {
+pub fn start(db: Connection, means: Means, to_topics: bool) -> std::io::Result<Wake> {
     let (wake, woken) = channel();
-    let work = move || deliver_until_dropped(&db, &commands, to_topics, &woken);
+    let work = move || deliver_until_dropped(&db, &means, to_topics, &woken);
     let name = if to_topics { "alarm topics" } else { "alarms" };
     thread::Builder::new().name(name.to_owned()).spawn(work)?;
     Ok(wake)
 }
 
-fn deliver_until_dropped(
-    db: &Connection,
-    commands: &SharedCommands,
-    to_topics: bool,
-    woken: &Receiver<()>,
-) {
+fn deliver_until_dropped(db: &Connection, means: &Means, to_topics: bool, woken: &Receiver<()>) {
     loop {
         match woken.recv_timeout(limits::DELIVER_EVERY) {
             Err(RecvTimeoutError::Disconnected) => return,
@@ -58,8 +63,7 @@ fn deliver_until_dropped(
             match due(db, now_ms(), to_topics) {
                 Ok(None) => break,
                 Ok(Some(delivery)) => {
-                    let commands = commands.read().unwrap_or_else(PoisonError::into_inner).clone();
-                    if let Err(error) = try_one(db, &commands, &delivery) {
+                    if let Err(error) = try_one(db, means, &delivery) {
                         tracing::error!("the delivery of an alarm cannot be stored: {error:#}");
                         break;
                     }
@@ -73,8 +77,8 @@ fn deliver_until_dropped(
     }
 }
 
-fn try_one(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
-    let Err(error) = deliver(db, commands, it) else { return delivered(db, it.id) };
+fn try_one(db: &Connection, means: &Means, it: &Delivery) -> anyhow::Result<()> {
+    let Err(error) = deliver(db, means, it) else { return delivered(db, it.id) };
     let tries = it.tries + 1;
     let again = tries < limits::DELIVERY_TRIES;
     let pause = limits::DELIVERY_PAUSE.saturating_mul(1 << it.tries.min(16));
@@ -88,12 +92,13 @@ fn try_one(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Resul
     failed(db, it.id, &format!("{error:#}"), next_ms)
 }
 
-fn deliver(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
+fn deliver(db: &Connection, means: &Means, it: &Delivery) -> anyhow::Result<()> {
     match &it.target {
         Target::Topic(job, topic) => append(&location_of(db, job)?, job, topic, &it.body),
-        Target::Webhook(url, secret) => post(url, secret.as_deref(), &it.body),
-        Target::Slack(url) => post(url, None, &it.body),
+        Target::Webhook(url, secret) => post(url, &means.hosts, secret.as_deref(), &it.body),
+        Target::Slack(url) => post(url, &means.hosts, None, &it.body),
         Target::Command(name) => {
+            let commands = means.commands.read().unwrap_or_else(PoisonError::into_inner).clone();
             let command = commands
                 .get(name)
                 .with_context(|| format!("the server has no command {name:?} in its [commands]"))?;
@@ -102,12 +107,12 @@ fn deliver(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Resul
     }
 }
 
-fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+fn post(url: &str, hosts: &WebhookHosts, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
+    let config = ureq::Agent::config_builder()
         .timeout_global(Some(limits::DELIVERY_TIME))
         .max_redirects(0)
-        .build()
-        .into();
+        .build();
+    let agent = hosts.agent(config);
     let mut request = agent.post(url).header("Content-Type", "application/json");
     if let Some(path) = secret {
         let secret = std::fs::read_to_string(path)
@@ -120,6 +125,7 @@ fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
         ureq::Error::StatusCode(code) => anyhow::anyhow!("it answered with status {code}"),
         ureq::Error::Timeout(_) => anyhow::anyhow!("it did not answer in time"),
         ureq::Error::Io(error) => anyhow::Error::from(error).context("sending"),
+        ureq::Error::Other(error) if error.is::<Unreachable>() => anyhow::Error::from(Unreachable),
         _ => anyhow::anyhow!("it cannot be reached under its address"),
     })?;
     // No one follows a redirect with an alarm, so one is no delivery.
@@ -207,7 +213,8 @@ mod tests {
                     format!("HTTP/1.1 {status}\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
                 stream.write_all(head.as_bytes()).unwrap();
             });
-            assert_eq!(post(&url, None, "{}").is_ok(), is_delivered, "{status}");
+            let sent = post(&url, &WebhookHosts::default(), None, "{}");
+            assert_eq!(sent.is_ok(), is_delivered, "{status}");
             answer.join().unwrap();
         }
     }

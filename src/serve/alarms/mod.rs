@@ -22,3 +22,4 @@ mod topic_findings;
 mod trouble;
 mod wanted;
 pub mod watch;
+pub mod webhook_hosts;

@@ -17,6 +17,7 @@ use crate::job::describe::{graph, schema};
 use crate::job::file::edit::{self, Edit, edited};
 use crate::job::file::pinned::PinnedResources;
 use crate::job::file::{envs, without_secrets};
+use crate::serve::alarms::webhook_hosts::WebhookHosts;
 use crate::serve::handle::Handle;
 use crate::serve::state::drafts::Draft;
 use crate::serve::supervisor::Supervisor;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::asking::refusal;
 use super::{resource_rights, roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right};
+use crate::serve::alarms::webhook_hosts::WebhookHosts;
 use crate::serve::limits;
 use crate::serve::state::versions::{Authorship, VersionHead};
 use crate::serve::supervisor::Supervisor;

@@ -87,6 +87,7 @@ impl ServeSettings {
             ("[variables]", self.variables != config.variables),
             ("[connection]", self.connections != config.connections),
             ("roots", self.roots != config.roots),
+            ("webhook_hosts", self.webhook_hosts != config.webhook_hosts),
             ("approval", self.needs_approval != config.approval),
             ("[defaults]", !self.defaults.differs_in_live_only(&config.defaults)),
         ];

@@ -9,8 +9,9 @@ mod requests;
 mod routes;
 mod story;
 mod tls;
-mod topics;
 mod topic_attacks;
+mod topics;
+mod webhooks;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
