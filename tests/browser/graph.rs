@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::devtools::{Chromium, is_there};
 use super::{clean, until};
+use crate::http::client::Client;
 use crate::serve::{ServeStage, url_of};
 use crate::stage::{STOP, wait_until};
 
@@ -200,6 +201,52 @@ fn a_job_is_built_from_nothing_by_mouse_and_keyboard_and_its_rows_arrive() {
     assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
 }
 
+/// What is appended to the queue, and the rows of the roll-up, too: no edge is without a rate.
+fn every_edge_says_what_flows(browser: &mut Chromium, client: &Client) {
+    until(
+        browser,
+        "every edge says what flows there",
+        "[...document.querySelectorAll('.edges text')].every((it) => /^[0-9,.]+[kM]?( msg)?\\/s$/.test(it.textContent))",
+    );
+    let messages = "[...document.querySelectorAll('.edges text')].filter((it) => it.textContent.endsWith(' msg/s')).length";
+    assert_eq!(browser.value(messages), 1);
+    let status = |path: &str| client.get(path).json(200);
+    wait_until("the event has what the status has", || {
+        let event = client.get("/api/v1/events?count=1").body;
+        let data = event.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
+        let event: Value = serde_json::from_str(data).unwrap();
+        let coast = &event["jobs"][0];
+        let status = status("/api/v1/jobs/coast/status");
+        let rows = &status["rollups"][0]["rows"];
+        coast["appended"].as_u64() > Some(0) && coast["rollups"] == json!([rows]) && *rows != 0
+    });
+}
+
+/// What came later is in neither of the first two.
+fn any_two_versions_are_compared(browser: &mut Chromium, client: &Client, text: &str) {
+    let marked = "document.querySelectorAll('.node[data-mark]').length";
+    let third = text.replace(HOSTILE, "other").replace("rollup = ['10s']\n", "");
+    client.post("/api/v1/jobs", &json!({ "text": third }).to_string()).json(201);
+    let newest = "[...document.querySelectorAll('[aria-label=\"Compare with\"] option')].some((it) => it.value === '3')";
+    until(browser, "the third version is known", newest);
+    choose(browser, "Compare with", "1");
+    choose(browser, "Version that is shown", "2");
+    until(browser, "it is said", &shows("Version 2 is other than 1 in window"));
+    assert_eq!(browser.value(marked), 1);
+    is_node(browser, "coast-rows-10s");
+    choose(browser, "Compare with", "2");
+    choose(browser, "Version that is shown", "3");
+    until(browser, "it is said", &shows("Version 3 is other than 2 in "));
+    let marks = {
+        let all = "[...document.querySelectorAll('.node[data-mark]')].map((it) => `${it.querySelector('.node-detail').textContent} ${it.dataset.mark}`).sort().join('|')";
+        browser.value(all).as_str().unwrap().to_owned()
+    };
+    let of_third = format!("csv:{HOSTILE} gone|csv:other new|roll-up of 10s gone");
+    assert_eq!(marks, of_third);
+    choose(browser, "Compare with", "");
+    until(browser, "nothing is compared", &format!("{marked} === 0"));
+}
+
 /// A job and a statement over its rows, with comments and a hostile description.
 const CHAIN: [&str; 2] = [
     "# The coast.\nname = 'coast' # all of it\nsink = ['csv:rows']\nidle_timeout = '0'\n\
@@ -251,24 +298,7 @@ fn a_chain_of_jobs_is_one_graph_with_rates_and_a_job_is_changed_without_losing_w
         }
         browser.holds(flows)
     });
-    // So is what is appended to the queue, and the rows of the roll-up: no edge is without a rate.
-    until(
-        &mut browser,
-        "every edge says what flows there",
-        "[...document.querySelectorAll('.edges text')].every((it) => /^[0-9,.]+[kM]?( msg)?\\/s$/.test(it.textContent))",
-    );
-    let messages = "[...document.querySelectorAll('.edges text')].filter((it) => it.textContent.endsWith(' msg/s')).length";
-    assert_eq!(browser.value(messages), 1);
-    let status = |path: &str| client.get(path).json(200);
-    wait_until("the event has what the status has", || {
-        let event = client.get("/api/v1/events?count=1").body;
-        let data = event.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
-        let event: Value = serde_json::from_str(data).unwrap();
-        let coast = &event["jobs"][0];
-        let status = status("/api/v1/jobs/coast/status");
-        let rows = &status["rollups"][0]["rows"];
-        coast["appended"].as_u64() > Some(0) && coast["rollups"] == json!([rows]) && *rows != 0
-    });
+    every_edge_says_what_flows(&mut browser, &client);
     // A hostile place is a text like any other.
     let listed = format!("{}.textContent.includes('<img src=x')", node("csv"));
     assert_eq!(browser.value(&listed), true);
@@ -323,27 +353,7 @@ fn a_chain_of_jobs_is_one_graph_with_rates_and_a_job_is_changed_without_losing_w
     );
     let marked = "document.querySelectorAll('.node[data-mark]').length";
     assert_eq!(browser.value(marked), 1);
-    // Of any two: what came later is in neither of the first two.
-    let third = text.replace(HOSTILE, "other").replace("rollup = ['10s']\n", "");
-    client.post("/api/v1/jobs", &json!({ "text": third }).to_string()).json(201);
-    let newest = "[...document.querySelectorAll('[aria-label=\"Compare with\"] option')].some((it) => it.value === '3')";
-    until(&mut browser, "the third version is known", newest);
-    choose(&mut browser, "Compare with", "1");
-    choose(&mut browser, "Version that is shown", "2");
-    until(&mut browser, "it is said", &shows("Version 2 is other than 1 in window"));
-    assert_eq!(browser.value(marked), 1);
-    is_node(&mut browser, "coast-rows-10s");
-    choose(&mut browser, "Compare with", "2");
-    choose(&mut browser, "Version that is shown", "3");
-    until(&mut browser, "it is said", &shows("Version 3 is other than 2 in "));
-    let marks = |browser: &mut Chromium| {
-        let all = "[...document.querySelectorAll('.node[data-mark]')].map((it) => `${it.querySelector('.node-detail').textContent} ${it.dataset.mark}`).sort().join('|')";
-        browser.value(all).as_str().unwrap().to_owned()
-    };
-    let of_third = format!("csv:{HOSTILE} gone|csv:other new|roll-up of 10s gone");
-    assert_eq!(marks(&mut browser), of_third);
-    choose(&mut browser, "Compare with", "");
-    until(&mut browser, "nothing is compared", &format!("{marked} === 0"));
+    any_two_versions_are_compared(&mut browser, &client, text);
     assert_eq!(browser.value("document.title"), "coast – seismic");
     clean(&browser, &address);
     drop(browser);

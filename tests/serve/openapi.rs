@@ -13,6 +13,46 @@ fn ends_with_one_of(path: &str, ends: &[&str]) -> bool {
     ends.iter().any(|end| path.ends_with(end))
 }
 
+/// What is said to ask for a token, and to decide about that.
+fn of_request(path: &str) -> String {
+    let said = match path.ends_with("/token-requests") {
+        true => json!({ "name": "paul", "roles": ["approver"], "why": "to help" }),
+        false => json!({ "comment": "one is enough" }),
+    };
+    said.to_string()
+}
+
+/// A job of somebody else, of whom others approve.
+fn submit_theirs(client: &Client) {
+    let anna = json!({ "name": "anna", "roles": ["developer"] }).to_string();
+    let anna = client.post("/api/v1/tokens", &anna).json(201)["token"].take();
+    let anna = client.with("Authorization", &format!("Bearer {}", anna.as_str().unwrap()));
+    let theirs = "name = 'theirs'\nsink = ['csv:theirs-{{env}}']\n[env.test]\n";
+    let submission = json!({ "text": theirs, "env": "test" }).to_string();
+    anna.post("/api/v1/jobs", &submission).json(201);
+}
+
+/// A test of version 1 of this job that has passed.
+fn test_of(client: &Client, job: &str) -> String {
+    let diff = client.get("/api/v1/jobs/coast/diff?from=1&to=1").json(200);
+    let test = json!({
+        "text": job, "rules": diff["rules"]["to"], "input": "pack.csv",
+        "result": "0".repeat(64), "is_compared": false,
+        "read": 1, "late": 0, "rejected": 0, "rows": 1,
+    });
+    test.to_string()
+}
+
+/// Whoever asks all this has asked for their token first, and gives it up in the end.
+fn asking_for_a_token(nobody: &Client, root: &Client) -> Client {
+    let wanted = json!({ "name": "tour", "roles": ["admin"], "why": "to see all" }).to_string();
+    let asked = nobody.post("/api/v1/token-requests", &wanted).json(201);
+    let grant = "/api/v1/token-requests/1/grant";
+    root.post(grant, &of_request(grant)).json(200);
+    let token = asked["token"].as_str().unwrap();
+    nobody.with("Authorization", &format!("Bearer {token}"))
+}
+
 #[test]
 fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let stage = ServeStage::with_records(&["--records", "3000", "--anomaly-percent", "10"]);
@@ -22,19 +62,8 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
     let address = url_of(&server).trim_start_matches("http://").parse().unwrap();
     let nobody = Client::new(address);
     let root = nobody.with("Authorization", &format!("Bearer {root}"));
-    // Whoever asks all this has asked for their token first, and gives it up in the end.
-    let wanted = json!({ "name": "tour", "roles": ["admin"], "why": "to see all" }).to_string();
-    let asked = nobody.post("/api/v1/token-requests", &wanted).json(201);
-    let grant = json!({ "comment": "fine" }).to_string();
-    root.post("/api/v1/token-requests/1/grant", &grant).json(200);
-    let token = asked["token"].as_str().unwrap();
-    let client = nobody.with("Authorization", &format!("Bearer {token}"));
-    let anna = json!({ "name": "anna", "roles": ["developer"] }).to_string();
-    let anna = client.post("/api/v1/tokens", &anna).json(201)["token"].take();
-    let anna = client.with("Authorization", &format!("Bearer {}", anna.as_str().unwrap()));
-    let theirs = "name = 'theirs'\nsink = ['csv:theirs-{{env}}']\n[env.test]\n";
-    let submission = json!({ "text": theirs, "env": "test" }).to_string();
-    anna.post("/api/v1/jobs", &submission).json(201);
+    let client = asking_for_a_token(&nobody, &root);
+    submit_theirs(&client);
     let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n\
                [elastic]\naction = 'observe'\ninterval_s = 1\nfor_s = 3\n";
     // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
@@ -71,13 +100,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
             json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()
         }
         ("POST", "/api/v1/tokens") => json!({ "name": "vera", "roles": ["viewer"] }).to_string(),
-        ("POST", "/api/v1/token-requests") => {
-            json!({ "name": "paul", "roles": ["approver"], "why": "to help" }).to_string()
-        }
-        ("POST", path) if path.ends_with("/grant") => grant.clone(),
-        ("POST", path) if path.ends_with("/refuse") => {
-            json!({ "comment": "one is enough" }).to_string()
-        }
+        ("POST", path) if path.contains("/token-requests") => of_request(path),
         ("POST", path) if path.ends_with("/approve") => {
             json!({ "version": 1, "comment": "fine", "untested": true }).to_string()
         }
@@ -86,15 +109,7 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         }
         ("POST", path) if path.ends_with("/promote") => json!({ "to": "production" }).to_string(),
         ("POST", path) if path.ends_with("/withdraw") => json!({ "version": 1 }).to_string(),
-        ("POST", path) if path.ends_with("/tested") => {
-            let diff = client.get("/api/v1/jobs/coast/diff?from=1&to=1").json(200);
-            json!({
-                "text": job, "rules": diff["rules"]["to"], "input": "pack.csv",
-                "result": "0".repeat(64), "is_compared": false,
-                "read": 1, "late": 0, "rejected": 0, "rows": 1,
-            })
-            .to_string()
-        }
+        ("POST", path) if path.ends_with("/tested") => test_of(&client, job),
         ("POST", path) if path.ends_with("/savepoints") => json!({ "name": "before" }).to_string(),
         _ => "{}".to_owned(),
     };
@@ -121,9 +136,9 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
             });
         }
         ("POST", path) if path.ends_with("/refuse") => {
-            let again = json!({ "name": "paul", "roles": ["admin"], "why": "more" }).to_string();
             wait_until("another one may be asked for", || {
-                nobody.post("/api/v1/token-requests", &again).status == 201
+                let path = "/api/v1/token-requests";
+                nobody.post(path, &of_request(path)).status == 201
             });
         }
         ("POST", path) if path.ends_with("/resume") => state_is("paused"),

@@ -117,6 +117,21 @@ fn a_token_is_asked_for_granted_refused_and_given_up_by_commands_and_the_audit_l
     let tokens = as_one(&guarded, "root", &["token", "list"]).ok().stdout;
     let anna = tokens.lines().find(|it| it.starts_with("anna")).unwrap();
     assert!(anna.contains("withdrawn at"), "{tokens}");
+    tells_it_all(&guarded);
+    // The secret is nowhere but with whom asked.
+    let audit = Value::from(guarded.audit("?limit=1000")).to_string();
+    let shown = guarded.root().get(&format!("{ALL}?state=done")).body
+        + &guarded.root().get("/api/v1/tokens").body;
+    assert!(![&audit, &shown, &guarded.server.stderr()].iter().any(|it| it.contains(&secret)));
+    for entry in fs::read_dir(stage.path("output")).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()));
+    }
+    guarded.end();
+}
+
+/// Who, what, and what came of it.
+fn tells_it_all(guarded: &Guarded) {
     let has = |who: &str, is_proved: bool, action: &str, detail: &[&str]| {
         guarded.audit("?limit=1000").iter().any(|it| {
             let says = it["detail"].as_str().unwrap();
@@ -138,16 +153,6 @@ fn a_token_is_asked_for_granted_refused_and_given_up_by_commands_and_the_audit_l
     ] {
         wait_until(&format!("{who} {action}"), || has(who, is_proved, action, detail));
     }
-    // The secret is nowhere but with whom asked.
-    let audit = Value::from(guarded.audit("?limit=1000")).to_string();
-    let shown = guarded.root().get(&format!("{ALL}?state=done")).body
-        + &guarded.root().get("/api/v1/tokens").body;
-    assert!(![&audit, &shown, &guarded.server.stderr()].iter().any(|it| it.contains(&secret)));
-    for entry in fs::read_dir(stage.path("output")).unwrap() {
-        let bytes = fs::read(entry.unwrap().path()).unwrap_or_default();
-        assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()));
-    }
-    guarded.end();
 }
 
 #[test]
