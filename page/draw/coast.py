@@ -18,6 +18,8 @@ import sys
 
 PER_DEGREE = 10
 BASE = 42
+# How far a point may be beside the line between its neighbours and be left out, in tenths of a degree.
+WIDTH = 1
 
 
 def rings(topology):
@@ -56,6 +58,36 @@ def steps(points):
     return numbers
 
 
+def outline(numbers):
+    """The same ring without points that nobody would miss (Douglas and Peucker, 1973)."""
+    points = [(numbers[0], numbers[1])]
+    for step_x, step_y in zip(numbers[2::2], numbers[3::2]):
+        points.append((points[-1][0] + step_x, points[-1][1] + step_y))
+    keep, parts = {0, len(points) - 1}, [(0, len(points) - 1)]
+    while parts:
+        first, last = parts.pop()
+        (x1, y1), (x2, y2) = points[first], points[last]
+        length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+
+        def away(at):
+            x, y = points[at]
+            if length == 0:
+                return ((x - x1) ** 2 + (y - y1) ** 2) ** 0.5
+            return abs((x2 - x1) * (y1 - y) - (x1 - x) * (y2 - y1)) / length
+
+        far = max(range(first + 1, last), key=away, default=None)
+        if far is not None and away(far) > WIDTH:
+            keep.add(far)
+            parts += [(first, far), (far, last)]
+    kept = [points[at] for at in sorted(keep)]
+    if len(kept) < 4:
+        return numbers
+    shorter = list(kept[0])
+    for (x1, y1), (x2, y2) in zip(kept, kept[1:]):
+        shorter += [x2 - x1, y2 - y1]
+    return shorter
+
+
 def word(number):
     """A number as text."""
     rest = 2 * number if number >= 0 else -2 * number - 1
@@ -68,5 +100,5 @@ def word(number):
 
 with open(sys.argv[1], encoding="utf-8") as file:
     land = [steps(points) for points in rings(json.load(file))]
-land = ["".join(map(word, ring)) for ring in land if len(ring) > 6]
+land = ["".join(map(word, outline(ring))) for ring in land if len(ring) > 6]
 print(json.dumps(land, separators=(",", ":")))
