@@ -37,7 +37,6 @@ pub mod geojson;
 #[cfg(feature = "influx")]
 pub mod influx;
 pub mod limits;
-mod needs;
 mod options;
 mod position;
 #[cfg(feature = "redis")]
@@ -55,9 +54,9 @@ mod sql;
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec, Written};
 pub use error::{Error, Result};
-pub use needs::{SinkLag, lags};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
 pub use position::ahead::{ahead, all_ahead};
+pub use position::lags::{SinkLag, lags};
 pub use position::mark::{SinkAhead, SinkMark};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};

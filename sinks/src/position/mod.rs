@@ -1,6 +1,7 @@
 //! Positions of sinks: stored with the rows, readable from outside, and compared with the store.
 
 pub(crate) mod ahead;
+pub(crate) mod lags;
 pub(crate) mod mark;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod stored;

@@ -6,10 +6,9 @@ use seismic_queue::{Offset, Partition};
 
 use super::cell::Cell;
 use super::connection::Client;
-use super::failure::failure;
+use super::failure::{Trouble, failure};
 use super::names::{quoted, quoted_list};
 use super::target::Target;
-use super::trouble::Trouble;
 use super::wire::Wire;
 use super::{dead_letters, position, session, table};
 use crate::compare::Comparison;

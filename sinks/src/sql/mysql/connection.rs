@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::cell::{self, Cell, ColumnOfAnswer, Param};
+use super::failure::{Trouble, of_packet};
 use super::login::Login;
 use super::packets::{Bytes, Packets};
 use super::stream::Stream;
-use super::trouble::{Trouble, of_packet};
 use crate::sql::patience::Patience;
 
 /// Commands of the protocol.

@@ -8,12 +8,11 @@ use seismic_queue::Kind;
 
 use super::cell;
 use super::connection::Encoded;
-use super::failure::failure;
+use super::failure::{Trouble, failure};
 use super::merge;
 use super::names::{quoted, quoted_list};
 use super::session::Session;
 use super::target::Target;
-use super::trouble::Trouble;
 use super::wire::{self, Wire};
 use crate::sql::batch::Batch;
 use crate::sql::columns::TableColumn;

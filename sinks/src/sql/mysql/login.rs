@@ -8,8 +8,8 @@ use std::io;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
+use super::failure::{Trouble, of_packet};
 use super::packets::{Bytes, Packets, put_counted};
-use super::trouble::{Trouble, of_packet};
 use rustls::ClientConfig;
 
 /// What both sides can do, of the flags of the protocol.

@@ -38,7 +38,6 @@ mod session;
 mod stream;
 mod table;
 mod target;
-mod trouble;
 mod wire;
 
 use seismic_queue::{Offset, Partition, Span};
@@ -53,11 +52,10 @@ use crate::sql::sink::{Database, Failpoints, TableSink};
 use crate::sql::table_target::TableTarget;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints};
 use cell::Param;
-use failure::failure;
+use failure::{Trouble, failure};
 use insertion::Insertion;
 use session::Session;
 use target::Target;
-use trouble::Trouble;
 use wire::Wire;
 
 pub use compare::stored_rows;
