@@ -54,7 +54,8 @@ faults='1|kill -9 of the worker at every kill point and at random times
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: backup:: job::repartition::
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: backup:: job::repartition:: \
+        tables::kills::
     cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output

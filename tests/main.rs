@@ -28,3 +28,4 @@ mod rocketmq;
 mod second_kind_operator;
 mod serve;
 mod sinks;
+mod tables;

@@ -13,6 +13,7 @@ use seismic_queue::{Finding, JobStore, Need, Queue, Url};
 use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::position::mark::SinkMark;
+use crate::table_source::{TableQuestion, TableRows};
 use crate::{Result, Sink};
 
 /// Reads what a sink itself knows of its position.
@@ -20,6 +21,9 @@ pub type KnownPosition = fn(&SinkSpec, &Url) -> Result<Option<SinkMark>>;
 
 /// Compares what a sink holds with the result topic and counts the rows that it looked at.
 pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
+
+/// Reads the table that a spec names, or what a query answers at its server, as a whole.
+pub type ReadTable = fn(&SinkSpec, &TableQuestion<'_>) -> Result<TableRows>;
 
 /// Opens the topic of that name in the queue at this address, as a reader of a sink's rows.
 pub type RowsIn = fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>;
@@ -92,6 +96,9 @@ pub struct Entry {
     /// The queue at this address, read by that rule, whatever its topics are; `None` when such a
     /// sink cannot write there. For sinks that write into queues.
     pub sends_back_to: Option<SendsBackTo>,
+    /// Reads a table of the same server, for jobs that look things up in it; `None` where it has
+    /// none that could be read so.
+    pub read_table: Option<ReadTable>,
 }
 
 /// Whose rows a sink shows.

@@ -121,6 +121,8 @@ pub enum Error {
     TableMissing { place: String, table: String },
     #[error("{place}: the table does not fit the rows: {what}")]
     TableDiffers { place: String, what: String },
+    #[error("{place}: {what}")]
+    TableUnread { place: String, what: String },
     #[error("{place} does not take row {offset} of partition {partition}: {what}")]
     RowRefused { place: String, partition: Partition, offset: Offset, what: String },
     #[error("{place} does not take a row: {what}")]
@@ -221,6 +223,7 @@ impl Error {
             | Error::OtherRowsThere { .. }
             | Error::TableMissing { .. }
             | Error::TableDiffers { .. }
+            | Error::TableUnread { .. }
             | Error::CommitFileNewer { .. } => Kind::Config,
             Error::Owned { .. }
             | Error::Overtaken { .. }

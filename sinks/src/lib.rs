@@ -50,6 +50,7 @@ mod sink;
 mod spec;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;
+mod table_source;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec, Written};
@@ -65,6 +66,7 @@ pub use run::{
     SinkStart, SinkStop, SinkThreads, open_unless_stopped,
 };
 pub use sink::Sink;
+pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 
 pub use spec::without_password;
 #[cfg(feature = "mysql")]

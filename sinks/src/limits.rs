@@ -54,6 +54,9 @@ pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
 /// some hundred million rows takes less.
 pub const STATEMENT_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
+/// Longest wait for a table that is read as a whole: one of 200,000 rows takes a second.
+pub const TABLE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Longest wait of those who only look at a database, as `seismic status` does for each sink.
 pub const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 

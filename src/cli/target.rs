@@ -142,6 +142,12 @@ pub struct InputTopic {
 impl InputTopic {
     /// Its name.
     pub fn name(&self) -> String {
-        self.topic.clone().unwrap_or_else(|| crate::job::spec::DATA_TOPIC.to_owned())
+        self.name_or(None)
+    }
+
+    /// The same, where a job file may say it.
+    pub fn name_or(&self, of_job: Option<String>) -> String {
+        let named = self.topic.clone().or(of_job);
+        named.unwrap_or_else(|| crate::job::spec::DATA_TOPIC.to_owned())
     }
 }

@@ -17,3 +17,10 @@ pub const RETRY: Duration = Duration::from_secs(1);
 
 /// Longest message of a failure that is kept, bytes.
 pub const WORDS: usize = 1_000;
+
+/// How long a bounded run tries to read a table for the first time, where the failure may pass: a
+/// server that is started again takes as long.
+pub const FIRST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a reading is looked at, and whether the job stops.
+pub const LOOK_EVERY: Duration = Duration::from_millis(20);

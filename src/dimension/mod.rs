@@ -5,6 +5,7 @@
 //! (`seismic_derived::Tables`), which is stored and journaled; what it could not read changes nothing
 //! but the note that `status` shows.
 
+pub mod database;
 pub mod keeper;
 pub mod limits;
 pub mod note;
@@ -23,4 +24,7 @@ pub struct TableSpec {
     pub source: TableSource,
     /// How long what was read is good.
     pub ttl: Duration,
+    /// How long the job goes on with what was read while its source cannot be read; `None`: for
+    /// ever.
+    pub stale: Option<Duration>,
 }

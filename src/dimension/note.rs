@@ -25,6 +25,8 @@ pub struct TableNote {
     pub stale_since_ms: Option<i64>,
     /// Why it cannot be read.
     pub error: Option<String>,
+    /// Whether the job waits for it: what was read last is older than it may go on with.
+    pub waits: bool,
     /// Readings of this process that failed.
     pub failures: u64,
 }

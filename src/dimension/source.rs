@@ -1,5 +1,6 @@
 //! Where the rows of a table are.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use seismic_derived::{Column, TableRow, TextFormat, limits};
 use sha2::{Digest as _, Sha256};
 
+use super::database::{DatabaseTable, SourceKeys, Unread};
 use crate::job::file::pinned::{self, PinnedFile, PinnedResources, ResourceName};
 
 /// A place with rows.
@@ -29,28 +31,28 @@ pub enum TableSource {
         /// The content that the name had when the job was submitted; `None` where no server runs it.
         pinned: Option<PinnedFile>,
     },
+    /// A table of a database, or what a query answers there.
+    Database(DatabaseTable),
 }
 
 impl TableSource {
-    /// That of a job file: `file:PATH` or `resource:NAME`, with the form if the name does not say it.
+    /// That of a job file: `file:PATH` or `resource:NAME`, with the form if the name does not say it,
+    /// or the address of a database.
     ///
     /// # Errors
     /// What to write instead.
-    pub fn new(text: &str, format: Option<TextFormat>) -> Result<TableSource, String> {
-        let (place, is_resource) = match (
-            text.strip_prefix("file:"),
-            text.strip_prefix(pinned::PREFIX),
-        ) {
-            (Some(path), _) if !path.is_empty() => (path, false),
-            (_, Some(name)) => (name, true),
-            _ => {
-                return Err(format!(
-                    "{text:?} is no source of a table: write file:PATH, or resource:NAME for a file that a \
-                     server keeps"
-                ));
-            }
-        };
-        let format = format.or_else(|| TextFormat::of_name(place)).ok_or_else(|| {
+    pub fn new(text: &str, keys: &SourceKeys) -> Result<TableSource, String> {
+        let (place, is_resource) =
+            match (text.strip_prefix("file:"), text.strip_prefix(pinned::PREFIX)) {
+                (Some(path), _) if !path.is_empty() => (path, false),
+                (_, Some(name)) => (name, true),
+                _ => return DatabaseTable::new(text, keys).map(TableSource::Database),
+            };
+        let strange = keys.options.keys().map(String::as_str);
+        if let Some(key) = strange.chain(keys.query.as_ref().map(|_| "query")).next() {
+            return Err(format!("{key} is for tables of a database, and {text} is a file"));
+        }
+        let format = keys.format.or_else(|| TextFormat::of_name(place)).ok_or_else(|| {
             format!(
                 "the name of {place} does not say what is in it: add format = \"csv\" or format = \"json\""
             )
@@ -63,19 +65,40 @@ impl TableSource {
         }
     }
 
-    /// Its form.
+    /// The form of its file; `None` of a database.
     #[must_use]
-    pub fn format(&self) -> TextFormat {
-        let (TableSource::File { format, .. } | TableSource::Resource { format, .. }) = self;
-        *format
+    pub fn format(&self) -> Option<TextFormat> {
+        match self {
+            TableSource::File { format, .. } | TableSource::Resource { format, .. } => {
+                Some(*format)
+            }
+            TableSource::Database(_) => None,
+        }
     }
 
-    /// The file that a job file names; `None` of a resource.
+    /// The keys of a job file that make it.
     #[must_use]
-    pub fn file(&self) -> Option<&Path> {
+    pub fn keys(&self) -> BTreeMap<String, String> {
+        let format = match self.format() {
+            Some(TextFormat::Csv) => "csv",
+            Some(TextFormat::Json) => "json",
+            None => "",
+        };
         match self {
-            TableSource::File { path, .. } => Some(path),
-            TableSource::Resource { .. } => None,
+            TableSource::Database(table) => table.keys(),
+            _ => [("source", self.to_string()), ("format", format.to_owned())]
+                .map(|(key, value)| (key.to_owned(), value))
+                .into(),
+        }
+    }
+
+    /// The files of this machine that a job file names, with their keys; none of a resource.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
+        match self {
+            TableSource::File { path, .. } => vec![("source", path.clone())],
+            TableSource::Resource { .. } => Vec::new(),
+            TableSource::Database(table) => table.files(),
         }
     }
 
@@ -84,7 +107,7 @@ impl TableSource {
     pub fn resource(&self) -> Option<&ResourceName> {
         match self {
             TableSource::Resource { name, .. } => Some(name),
-            TableSource::File { .. } => None,
+            TableSource::File { .. } | TableSource::Database(_) => None,
         }
     }
 
@@ -112,17 +135,17 @@ impl TableSource {
     /// Reads all rows.
     ///
     /// # Errors
-    /// What happened there, as text for people.
-    pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, String> {
-        self.check_pinned()?;
-        let bytes = match self {
-            TableSource::File { path, .. } => text_of(path)?,
-            TableSource::Resource { pinned, .. } => match pinned {
-                Some(pinned) => pinned_text(pinned)?,
-                None => Vec::new(),
-            },
+    /// What happened there.
+    pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, Unread> {
+        self.check_pinned().map_err(Unread::for_good)?;
+        let (text, format) = match self {
+            TableSource::Database(table) => return table.read(columns),
+            TableSource::File { path, format } => (text_of(path), format),
+            TableSource::Resource { pinned, format, .. } => {
+                (pinned.as_ref().map_or_else(|| Ok(Vec::new()), pinned_text), format)
+            }
         };
-        self.format().rows(&bytes, columns)
+        text.and_then(|text| format.rows(&text, columns)).map_err(Unread::for_good)
     }
 }
 
@@ -157,6 +180,7 @@ impl fmt::Display for TableSource {
         match self {
             TableSource::File { path, .. } => write!(f, "file:{}", path.display()),
             TableSource::Resource { name, .. } => write!(f, "{}{name}", pinned::PREFIX),
+            TableSource::Database(table) => table.fmt(f),
         }
     }
 }
@@ -168,9 +192,9 @@ mod tests {
     #[test]
     fn a_resource_is_read_as_it_was_pinned_and_not_without_a_server() {
         let folder = tempfile::tempdir().unwrap();
-        let mut source = TableSource::new("resource:names.csv", None).unwrap();
-        assert_eq!((source.to_string().as_str(), source.file()), ("resource:names.csv", None));
-        let why = source.read(&[]).unwrap_err();
+        let mut source = TableSource::new("resource:names.csv", &SourceKeys::default()).unwrap();
+        assert_eq!((&*source.to_string(), source.files()), ("resource:names.csv", vec![]));
+        let why = source.read(&[]).unwrap_err().why;
         assert!(why.contains("no server runs this job"), "{why}");
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned();
         let hashes = [("names.csv".to_owned(), hash.clone())].into();
@@ -178,12 +202,12 @@ mod tests {
         std::fs::write(folder.path().join(&hash), "").unwrap();
         assert!(source.check_pinned().is_ok());
         // An empty file has no header, and is what was pinned.
-        assert!(!source.read(&[]).is_err_and(|why| why.contains("another content")));
+        assert!(!source.read(&[]).is_err_and(|it| it.why.contains("another content")));
         std::fs::write(folder.path().join(hash), "Type\n").unwrap();
-        let why = source.read(&[]).unwrap_err();
+        let why = source.read(&[]).unwrap_err().why;
         assert!(why.contains("another content"), "{why}");
         for wrong in ["resource:", "resource:../x.csv", "resource:a/b.csv", "names.csv", "file:"] {
-            assert!(TableSource::new(wrong, None).is_err(), "{wrong}");
+            assert!(TableSource::new(wrong, &SourceKeys::default()).is_err(), "{wrong}");
         }
     }
 }

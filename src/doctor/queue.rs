@@ -23,7 +23,10 @@ pub(super) struct Input {
 
 /// Examines the queue; it and its topic, if they can be reached.
 pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<Input> {
-    let Subject { location, topic: topic_name, .. } = subject;
+    let Subject { location, topic: topic_name, of, .. } = subject;
+    if let Some(of) = of {
+        return examine_results(subject, of, sections);
+    }
     let mut findings = Vec::new();
     let mut found = None;
     match location.open_queue_of(topic_name) {
@@ -61,6 +64,31 @@ pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<
         }
     }
     sections.push(Section { of: format!("queue {}", location.queue), findings });
+    found
+}
+
+/// Examines the store of the job whose results are the input.
+fn examine_results(subject: &Subject, of: &str, sections: &mut Vec<Section>) -> Option<Input> {
+    let Subject { location, topic: name, .. } = subject;
+    let location = location.of_job(of);
+    let mut found = None;
+    let finding = match location.open_store() {
+        Err(error) => failed(&error),
+        Ok(store) => match store.topics().topic(name) {
+            Err(Error::StoreMissing { .. } | Error::TopicMissing { .. }) => Finding::warning(
+                format!("there is no topic {name:?} of group {of} yet"),
+                format!("start the job of group {of}: it makes the topic; run waits for it"),
+            ),
+            Err(error) => failed(&error),
+            Ok(topic) => {
+                let finding = of_topic(store.topics(), &topic);
+                found = Some(Input { queue: InputQueue::Store(store), topic: Some(topic) });
+                finding.unwrap_or_else(|error| failed(&error))
+            }
+        },
+    };
+    let of = format!("results of group {of} in {}", location.store_url());
+    sections.push(Section { of, findings: vec![finding] });
     found
 }
 

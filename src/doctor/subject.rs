@@ -12,6 +12,8 @@ pub struct Subject {
     pub location: Location,
     /// The topic that it reads.
     pub topic: String,
+    /// The job whose results that is; `None`: it is a topic of the queue.
+    pub of: Option<String>,
     /// Its sinks.
     pub sinks: Vec<SinkSpec>,
     /// The tables that it looks things up in.

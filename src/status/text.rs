@@ -46,7 +46,8 @@ fn table(note: &TableNote) -> String {
         text += &format!(" read {}", show_ms(*read_ms));
     }
     if let (Some(since), Some(error)) = (note.stale_since_ms, &note.error) {
-        text += &format!("; STALE since {}: {error}", show_ms(since));
+        let waits = if note.waits { ", and the job waits for it" } else { "" };
+        text += &format!("; STALE since {}{waits}: {error}", show_ms(since));
     } else if *checked_ms > 0 {
         text += &format!(", checked {}", show_ms(*checked_ms));
     }

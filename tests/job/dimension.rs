@@ -77,7 +77,7 @@ fn verify(stage: &Stage, group: &str) {
 }
 
 /// Names and thresholds, sorted.
-fn found(stage: &Stage) -> Vec<String> {
+pub fn found(stage: &Stage) -> Vec<String> {
     let all = rows(stage, "usage", "demo-sink");
     let one =
         |row: &Value| format!("{} {}", row["JobName"].as_str().unwrap(), row["UsedThreshold"]);

@@ -20,7 +20,7 @@ mod several;
 mod sink_process;
 mod upgrade;
 mod versions;
-mod webhook;
+pub mod webhook;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use seismic_queue::limits as queue_limits;
@@ -71,18 +71,44 @@ pub enum OnSpread {
 /// Whether a run reads nothing for a while, shared by everything that works on one job. Its slots
 /// keep their partitions and commit what they have.
 #[derive(Clone, Debug, Default)]
-pub struct PauseToken(Arc<AtomicBool>);
+pub struct PauseToken(Arc<Pause>);
+
+/// Who has it read nothing.
+#[derive(Debug, Default)]
+struct Pause {
+    /// Whether somebody has asked for it.
+    is_asked: AtomicBool,
+    /// What the job itself waits for.
+    waits: AtomicUsize,
+}
 
 impl PauseToken {
     /// Has the job read nothing, or read again.
     pub fn set(&self, is_paused: bool) {
-        self.0.store(is_paused, Ordering::Relaxed);
+        self.0.is_asked.store(is_paused, Ordering::Relaxed);
     }
 
-    /// Whether it is to read nothing.
+    /// Whether somebody has asked that it reads nothing.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_asked.load(Ordering::Relaxed)
+    }
+
+    /// The job reads nothing until it has what it waits for; each call has its own
+    /// [`PauseToken::go_on`].
+    pub fn begin_to_wait(&self) {
+        self.0.waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it waited for is there.
+    pub fn go_on(&self) {
+        self.0.waits.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether it is to read nothing, whatever for.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.is_set() || self.0.waits.load(Ordering::Relaxed) > 0
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
+    read_table: None,
 };
 
 /// Prints rows to `out`, flushed after each batch so that a person sees them at once.

@@ -1,6 +1,7 @@
 //! The rows of a batch, decoded once for each sink, with their original bytes.
 
 pub(crate) mod filter;
+mod json;
 mod skipped;
 pub(crate) mod text;
 
@@ -93,6 +94,8 @@ impl<'a> Rows<'a> {
 #[derive(Debug)]
 pub struct RowDecoder {
     schema: Schema,
+    /// Whether messages are JSON objects, and not bytes of Protobuf.
+    is_json: bool,
     /// Name of the topic, for messages.
     topic: String,
     rows: Vec<Row>,
@@ -131,12 +134,19 @@ impl RowDecoder {
     pub fn new(topic: &str, schema: &Schema) -> Self {
         RowDecoder {
             schema: schema.clone(),
+            is_json: false,
             topic: topic.to_owned(),
             rows: Vec::new(),
             given: Vec::new(),
             count: 0,
             choice: Choice::default(),
         }
+    }
+
+    /// The same for messages that are JSON objects with a key for each column.
+    #[must_use]
+    pub fn of_json(self) -> Self {
+        RowDecoder { is_json: true, ..self }
     }
 
     /// One that gives those rows alone that meet a condition, written as the option `where` of a
@@ -156,7 +166,8 @@ impl RowDecoder {
 
     /// The same for rows of another schema.
     pub(crate) fn with_schema(self, schema: &Schema) -> Self {
-        RowDecoder { choice: self.choice, ..RowDecoder::new(&self.topic, schema) }
+        let RowDecoder { is_json, choice, .. } = self;
+        RowDecoder { is_json, choice, ..RowDecoder::new(&self.topic, schema) }
     }
 
     /// Decodes every message of a batch.
@@ -194,9 +205,16 @@ impl RowDecoder {
                 let (topic, partition) = (self.topic.clone(), batch.partition());
                 Error::Row { topic, partition, offset: message.offset, what, source }
             };
-            let what = match row.decode(&self.schema, message.value) {
-                Err(error) => Some(refuse("its bytes do not fit the topic's columns", Some(error))),
-                Ok(()) => match row {
+            let decoded = match self.is_json {
+                true => json::decode(row, &self.schema, message.value),
+                false => Ok(row.decode(&self.schema, message.value)),
+            };
+            let what = match decoded {
+                Err(what) => Some(refuse(what, None)),
+                Ok(Err(error)) => {
+                    Some(refuse("its bytes do not fit the topic's columns", Some(error)))
+                }
+                Ok(Ok(())) => match row {
                     Row::Window(window) if window.sensor_id.is_empty() => {
                         Some(refuse("it names no sensor", None))
                     }

@@ -16,6 +16,7 @@ mod patience;
 mod positions;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod read_table;
 mod sides;
 mod sink;
 mod table_target;

@@ -29,11 +29,13 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let mut report = doctor::examine_connections(&server.read()?.connections);
     // The file of a server alone is about its connections; a job is examined when one is meant.
     if server.config.is_none() || args.target.file.job.is_some() {
-        let (location, topic) = (args.target.location()?, args.topic.name());
+        let location = args.target.location()?;
         let file = args.target.file.read()?;
+        let topic = args.topic.name_or(file.options.topic);
+        let of = file.statement.as_ref().and_then(|definition| definition.input.of.clone());
         let dimensions = file.statement.map(|definition| definition.dimensions);
         let tables = dimensions.unwrap_or_default().into_iter().zip(file.tables).collect();
-        let of_job = doctor::examine(&Subject { location, topic, sinks: args.sinks, tables });
+        let of_job = doctor::examine(&Subject { location, topic, of, sinks: args.sinks, tables });
         report.sections.extend(of_job.sections);
     }
     match args.json {

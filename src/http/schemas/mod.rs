@@ -211,6 +211,7 @@ fn numbers() -> Value {
         ("read_ms", time()),
         ("checked_ms", time()),
         ("stale_since_ms", optional("integer")),
+        ("waits", flag()),
         ("error", optional("string")),
         ("failures", count()),
     ]);

@@ -1,8 +1,9 @@
 //! A job with the origin of each of its values.
 
 use std::fmt;
+use std::time::Duration;
 
-use seismic_derived::{DimensionDefinition, TextFormat};
+use seismic_derived::DimensionDefinition;
 use serde_json::{Map, Value, json};
 
 use super::keys;
@@ -192,20 +193,17 @@ fn tables(spec: &JobSpec) -> Value {
             table.columns.iter().map(|it| format!("{} {}", it.name, it.kind)).collect();
         let on: Map<_, _> =
             table.key.iter().cloned().zip(table.on.iter().cloned().map(Value::String)).collect();
-        let format = match from.source.format() {
-            TextFormat::Csv => "csv",
-            TextFormat::Json => "json",
-        };
-        let value = json!({
-            "source": from.source.to_string(),
-            "format": format,
-            "columns": columns,
-            "key": table.key,
-            "on": on,
-            "unique": table.unique,
-            "missing": table.missing,
-            "ttl": TimeSpan::from_ms(from.ttl.as_millis() as i64).to_string(),
-        });
+        let span = |time: Duration| TimeSpan::from_ms(time.as_millis() as i64).to_string();
+        let mut value = json!(from.source.keys());
+        value["columns"] = json!(columns);
+        value["key"] = json!(table.key);
+        value["on"] = Value::Object(on);
+        value["unique"] = json!(table.unique);
+        value["missing"] = json!(table.missing);
+        value["ttl"] = json!(span(from.ttl));
+        if let Some(stale) = from.stale {
+            value["stale"] = json!(span(stale));
+        }
         (table.name.clone(), value)
     };
     let all: Map<_, _> = dimensions.zip(&spec.tables).map(one).collect();

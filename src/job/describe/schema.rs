@@ -129,10 +129,28 @@ fn of_dimensions() -> Value {
             "additionalProperties": false,
             "required": ["source", "columns", "key"],
             "properties": {
-                "source": { "type": "string", "description": "Where its rows are: file:PATH, or resource:NAME for a file that the server keeps" },
+                "source": {
+                    "type": "string",
+                    "description": "Where its rows are: file:PATH, resource:NAME for a file that the server keeps, or the address of a database",
+                },
                 "format": {
                     "enum": ["csv", "json"],
                     "description": "What is in a file whose name does not say it",
+                },
+                "table": { "type": "string", "description": "Table of the database" },
+                "query": {
+                    "type": "string",
+                    "description": "SELECT whose answer is read instead of a table of the database",
+                },
+                "password_file": { "type": "string", "description": "File with the password" },
+                "sslmode": {
+                    "enum": ["disable", "prefer", "require", "verify-full"],
+                    "description": "TLS: never, where the server has it, always, always and for this host alone",
+                    "$comment": "default: prefer",
+                },
+                "ssl_ca": {
+                    "type": "string",
+                    "description": "PEM file of the trusted certificate authorities",
                 },
                 "columns": columns(),
                 "key": key,
@@ -157,6 +175,11 @@ fn of_dimensions() -> Value {
                     "pattern": DURATION,
                     "description": "How long what was read is good",
                     "$comment": "default: 1m",
+                },
+                "stale": {
+                    "type": "string",
+                    "pattern": DURATION,
+                    "description": "How long the job goes on without its source; then it waits",
                 },
             },
         },

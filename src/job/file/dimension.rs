@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [dimension.Threshold]
-//! source = "file:thresholds.csv"      # or resource:thresholds.csv, a file that a server keeps
+//! source = "file:thresholds.csv"           # or resource:NAME, or an address with table or query
 //! key = "Type"
 //! columns = { Type = "int", Value = "real" }
 //! ttl = "60s"
@@ -18,25 +18,43 @@ use toml::de::DeValue;
 use super::columns::{columns, of_table};
 use super::nearest::nearest;
 use super::value::{duration, flag, text};
+use crate::dimension::database::{OPTIONS, SourceKeys};
 use crate::dimension::source::TableSource;
 use crate::dimension::{TableSpec, limits};
+use crate::job::time_span::TimeSpan;
 
 /// Keys of a table.
-pub const OF_DIMENSION: [&str; 9] =
-    ["source", "format", "columns", "key", "on", "unique", "missing", "cache", "ttl"];
+pub const OF_DIMENSION: [&str; 15] = [
+    "source",
+    "format",
+    "table",
+    "query",
+    "password_file",
+    "sslmode",
+    "ssl_ca",
+    "columns",
+    "key",
+    "on",
+    "unique",
+    "missing",
+    "cache",
+    "ttl",
+    "stale",
+];
 
 /// What a file says of a table.
 #[derive(Clone, Debug, Default)]
 pub struct DimensionKeys {
     name: String,
     source: Option<String>,
-    format: Option<TextFormat>,
+    of_source: SourceKeys,
     columns: Vec<Column>,
     key: Vec<String>,
     on: Vec<(String, String)>,
     unique: Option<bool>,
     missing: Option<Missing>,
     ttl: Option<Duration>,
+    stale: Option<Duration>,
 }
 
 impl DimensionKeys {
@@ -54,11 +72,15 @@ impl DimensionKeys {
         match written {
             "source" => self.source = Some(text(value)?),
             "format" => {
-                self.format = Some(match text(value)?.as_str() {
+                self.of_source.format = Some(match text(value)?.as_str() {
                     "csv" => TextFormat::Csv,
                     "json" => TextFormat::Json,
                     other => return Err(format!("{other:?} is none of \"csv\", \"json\"")),
                 });
+            }
+            "query" => self.of_source.query = Some(text(value)?),
+            option if OPTIONS.contains(&option) => {
+                self.of_source.options.insert(option.to_owned(), text(value)?);
             }
             "columns" => self.columns = columns(value)?,
             "key" => self.key = names(value)?,
@@ -85,15 +107,8 @@ impl DimensionKeys {
                     ));
                 }
             },
-            "ttl" => {
-                let ttl = duration(value)?.duration();
-                let (least, most) = (limits::TTLS.start(), limits::TTLS.end());
-                if !limits::TTLS.contains(&ttl) {
-                    let days = most.as_secs() / 86_400;
-                    return Err(format!("it is not between {}s and {days}d", least.as_secs()));
-                }
-                self.ttl = Some(ttl);
-            }
+            "ttl" => self.ttl = Some(time(value)?),
+            "stale" => self.stale = Some(time(value)?),
             _ => {
                 return Err(match nearest(written, OF_DIMENSION.into_iter()) {
                     Some(name) => format!("there is no such key; did you mean {name:?}?"),
@@ -118,8 +133,8 @@ impl DimensionKeys {
                 "source is missing: where its rows are, as file:PATH or resource:NAME".to_owned(),
             ));
         };
-        let source =
-            TableSource::new(source, self.format).map_err(|why| about(format!("source: {why}")))?;
+        let source = TableSource::new(source, &self.of_source)
+            .map_err(|why| about(format!("source: {why}")))?;
         let is_key = |it: &&(String, String)| !self.key.iter().any(|key| is_same(key, &it.0));
         if let Some((strange, _)) = self.on.iter().find(is_key) {
             let keys = self.key.join(", ");
@@ -140,9 +155,26 @@ impl DimensionKeys {
             unique: self.unique.unwrap_or(true),
             missing: self.missing.unwrap_or(Missing::DeadLetter),
         };
-        let ttl = self.ttl.unwrap_or(limits::TTL);
-        Ok((definition, TableSpec { table: name.clone(), source, ttl }))
+        let (ttl, stale) = (self.ttl.unwrap_or(limits::TTL), self.stale);
+        if let Some(stale) = stale.filter(|stale| *stale <= ttl) {
+            let [stale, ttl] = [stale, ttl].map(|it| TimeSpan::from_ms(it.as_millis() as i64));
+            return Err(about(format!(
+                "stale is {stale}, and what was read is good for ttl = {ttl}: stale must be longer"
+            )));
+        }
+        Ok((definition, TableSpec { table: name.clone(), source, ttl, stale }))
     }
+}
+
+/// A time of a table.
+fn time(value: &DeValue<'_>) -> Result<Duration, String> {
+    let time = duration(value)?.duration();
+    let (least, most) = (limits::TTLS.start(), limits::TTLS.end());
+    if !limits::TTLS.contains(&time) {
+        let days = most.as_secs() / 86_400;
+        return Err(format!("it is not between {}s and {days}d", least.as_secs()));
+    }
+    Ok(time)
 }
 
 fn is_same(a: &str, b: &str) -> bool {

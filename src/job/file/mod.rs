@@ -65,7 +65,7 @@ pub use self::without_secrets::without_secrets;
 use crate::dimension::TableSpec;
 use crate::error::Usage;
 use crate::job::options::JobOptions;
-use crate::job::service::Service;
+use crate::job::service::{RowAlarm, Service};
 
 /// A longer file is refused unread: no one writes that many options, and reading takes a multiple.
 const FILE_BYTES: u64 = 64 << 10;
@@ -333,7 +333,17 @@ impl JobFile {
         let (definitions, specs) = tables.into_iter().unzip();
         self.statement = statement.map(|it| it.with_dimensions(definitions));
         self.tables = specs;
-        Ok(())
+        self.check_row_alarms()
+    }
+
+    /// Whether its alarms on rows fit the rows that it makes.
+    fn check_row_alarms(&self) -> Result<(), (usize, String)> {
+        let Some(place) = self.places.get("alarms.rows").filter(|it| it.file.is_none()) else {
+            return Ok(());
+        };
+        let fits = |alarm: &RowAlarm| alarm.decoder(self.statement.as_ref()).map(drop);
+        let all = self.service.alarms.rows.iter().try_for_each(fits);
+        all.map_err(|error| (place.line, format!("alarms.rows: {error}")))
     }
 
     /// Sets a key at the top, with its variables, or the keys of a table.

@@ -70,6 +70,7 @@ pub fn keep_tables(
         return Ok(None);
     }
     let (tables, store) = (Arc::clone(tables), Arc::clone(store));
-    let keeping = TableKeeping { all, tables, store, notes: shared.tables.clone() };
+    let (notes, pause) = (shared.tables.clone(), shared.pause.clone());
+    let keeping = TableKeeping { all, tables, store, notes, pause };
     keeping.start(spec.is_bounded(), shared.stop.flag(), &|text| notify(text))
 }

@@ -42,6 +42,8 @@ pub struct Alarms {
     pub dead_letter_percent: u64,
     /// A sink has not written for that long although there are rows.
     pub sink_stuck: Duration,
+    /// A table that the job looks things up in cannot be read for longer than this.
+    pub table_stale: Duration,
     /// Less than 5 % or 1 GiB of a disk that the job needs is free.
     pub disk: bool,
 }
@@ -66,6 +68,7 @@ impl Default for Alarms {
             no_data: Duration::from_secs(60),
             dead_letter_percent: 5,
             sink_stuck: Duration::from_secs(60),
+            table_stale: Duration::from_secs(60),
             disk: true,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::keeper::Judged;
 use super::kind::Kind;
-use super::sensors;
+use super::{sensors, tables};
 use crate::job::service::Alarms;
 use crate::serve::life::state::State;
 use crate::serve::limits;
@@ -57,6 +57,8 @@ pub struct Counts {
     pub checkpoint_age_ms: i64,
     /// Rows of each sink.
     pub sinks: BTreeMap<String, u64>,
+    /// Tables that cannot be read.
+    pub tables: BTreeMap<String, tables::Unread>,
 }
 
 /// What was seen before.
@@ -107,6 +109,13 @@ impl Memory {
         }
         if let Some(offsets) = look.clocks {
             all.push(sensors::wrong_clocks(alarms.clock_offset, offsets));
+        }
+        // A job that begins waits for its tables, so it need not run.
+        let is_over = look.state.is_at_rest();
+        if let Some(counts) = look.counts.as_ref().filter(|_| !is_over) {
+            all.push(tables::stale(now_ms, alarms.table_stale, &counts.tables));
+        } else if is_over {
+            all.push(Judged::of_job(Kind::Table, None));
         }
         all
     }

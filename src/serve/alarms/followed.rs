@@ -163,7 +163,8 @@ impl Followed {
             })
             .collect();
         let alarms = wanted.rows.iter().enumerate().filter(|(_, it)| it.topic == name);
-        let alarms = alarms.map(|(number, it)| Ok((number, it.decoder()?)));
+        let alarms =
+            alarms.map(|(number, it)| Ok((number, it.decoder(wanted.statement.as_ref())?)));
         let alarms = alarms.collect::<anyhow::Result<_>>()?;
         let sensors =
             has_sensors.then(|| (RowDecoder::new(name, Schema::windows()), wanted.sensors.clone()));
@@ -199,10 +200,11 @@ impl Followed {
         for (number, decoder) in &mut self.alarms {
             let mut one = Matched::default();
             let rows = decoder.decode_unless(&batch, &mut pass_over)?;
+            let schema = rows.schema();
             for row in rows.iter().filter(|row| row.offset >= from) {
                 one.count += 1;
                 if one.quoted.len() < QUOTED {
-                    one.quoted.push(in_words(&row));
+                    one.quoted.push(in_words(schema, &row));
                 }
             }
             matched.push((*number, one));
@@ -237,7 +239,7 @@ impl Followed {
     }
 }
 
-/// Columns of a row that a message quotes, where it has them.
+/// Columns of a row of windows that a message quotes, where it has them; of others it quotes as many.
 const QUOTED_COLUMNS: [&str; 6] = [
     "sensor_id",
     "window_start_ts",
@@ -247,13 +249,22 @@ const QUOTED_COLUMNS: [&str; 6] = [
     "min_amplitude",
 ];
 
-fn in_words(row: &RowAt<'_>) -> String {
-    let schema = Schema::windows();
-    let columns = QUOTED_COLUMNS.iter().filter_map(|name| schema.index_of(name));
-    let words = columns.filter_map(|place| {
+/// Letters of a text that a message quotes.
+const QUOTED_LETTERS: usize = 80;
+
+fn in_words(schema: &Schema, row: &RowAt<'_>) -> String {
+    let columns: Vec<usize> = match row.row {
+        Row::Window(_) => QUOTED_COLUMNS.iter().filter_map(|it| schema.index_of(it)).collect(),
+        Row::Values(_) => (0..schema.columns().len().min(QUOTED_COLUMNS.len())).collect(),
+    };
+    let words = columns.into_iter().filter_map(|place| {
         let column = &schema.columns()[place];
         match row.row.get(place) {
             ValueRef::Null => None,
+            ValueRef::Text(text) => {
+                let end = text.floor_char_boundary(QUOTED_LETTERS);
+                Some(column.show_named(ValueRef::Text(&text[..end])))
+            }
             value => Some(column.show_named(value)),
         }
     });
@@ -297,6 +308,7 @@ mod tests {
         let wanted = Wanted {
             location,
             result_topic: "results".to_owned(),
+            statement: None,
             rows: ["missing", "results"]
                 .map(|name| RowAlarm::new(&format!("topic:{name}"), "", 6).unwrap())
                 .into(),

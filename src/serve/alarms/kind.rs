@@ -22,6 +22,8 @@ pub enum Kind {
     DeadLetters,
     /// A sink does not write.
     Sink,
+    /// A table that it looks things up in cannot be read.
+    Table,
     /// A disk is nearly full.
     Disk,
     /// Its worker does not answer.
@@ -39,7 +41,7 @@ pub enum Kind {
 }
 
 /// All of them, with their names.
-pub const KINDS: [(Kind, &str); 14] = [
+pub const KINDS: [(Kind, &str); 15] = [
     (Kind::Failure, "failure"),
     (Kind::Restart, "restart"),
     (Kind::Checkpoint, "checkpoint"),
@@ -47,6 +49,7 @@ pub const KINDS: [(Kind, &str); 14] = [
     (Kind::NoData, "no_data"),
     (Kind::DeadLetters, "dead_letters"),
     (Kind::Sink, "sink"),
+    (Kind::Table, "table"),
     (Kind::Disk, "disk"),
     (Kind::Worker, "worker"),
     (Kind::Rows, "rows"),

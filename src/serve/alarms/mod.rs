@@ -18,6 +18,7 @@ pub mod kind;
 pub mod message;
 pub mod rows;
 pub mod sensors;
+mod tables;
 mod topic_findings;
 mod trouble;
 mod wanted;

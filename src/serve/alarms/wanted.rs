@@ -1,5 +1,7 @@
 //! Topics that the alarms of one job need to follow.
 
+use seismic_derived::Definition;
+
 use crate::job::location::Location;
 use crate::job::service::RowAlarm;
 
@@ -10,6 +12,8 @@ pub struct Wanted {
     pub location: Location,
     /// Topic of its rows.
     pub result_topic: String,
+    /// The statement that makes its rows; `None`: they are rows of windows.
+    pub statement: Option<Definition>,
     /// Alarms on rows.
     pub rows: Vec<RowAlarm>,
     /// Sensors of which rows are expected.

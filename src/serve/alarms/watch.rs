@@ -13,6 +13,7 @@ use super::keeper::{Change, Judged, Keeper};
 use super::kind::{KINDS, Kind};
 use super::message;
 use super::rows::{Matched, Teller};
+use super::tables;
 use crate::job::service::Alarms;
 use crate::serve::limits;
 use crate::serve::pressure::Level;
@@ -112,6 +113,7 @@ fn wanted(job: &ServedJob) -> Option<Wanted> {
     Some(Wanted {
         location: spec.location(),
         result_topic: spec.result_topic.clone(),
+        statement: spec.statement.clone(),
         rows: alarms.rows.clone(),
         sensors: match alarms.sensors_silent.is_zero() {
             true => Vec::new(),
@@ -300,7 +302,16 @@ fn targets(job: &ServedJob) -> Vec<Target> {
 }
 
 fn counts(
-    JobNumbers { records_read, rows, dead_letters, wait_ms, checkpoint_age_ms, sinks, .. }: &JobNumbers,
+    JobNumbers {
+        records_read,
+        rows,
+        dead_letters,
+        wait_ms,
+        checkpoint_age_ms,
+        sinks,
+        tables: noted,
+        ..
+    }: &JobNumbers,
 ) -> Counts {
     Counts {
         records: *records_read,
@@ -309,6 +320,7 @@ fn counts(
         wait_ms: *wait_ms,
         checkpoint_age_ms: *checkpoint_age_ms,
         sinks: sinks.iter().map(|sink| (sink.sink.clone(), sink.rows)).collect(),
+        tables: noted.iter().filter_map(tables::unread).collect(),
     }
 }
 

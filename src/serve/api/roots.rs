@@ -27,9 +27,6 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
     add("store", spec.location().store_url().file());
     add("alarms.secret_file", service.alarms.secret_file.as_deref());
     add("fork.of_store", spec.once.of_store.as_ref().and_then(|store| store.file()));
-    for table in &spec.tables {
-        add(&format!("dimension.{}", table.table), table.source.file());
-    }
     for (key, value) in &spec.kafka {
         let is_file =
             ["location", "file", "path", "keytab", "librar"].iter().any(|it| key.contains(it));
@@ -43,6 +40,14 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
             let what = format!("sink {} {}", sink.scheme(), option.name);
             files.extend(file.map(|file| (what, PathBuf::from(file))));
         }
+    }
+    for table in &spec.tables {
+        // What is read there, or a part of what cannot be, is in rows and errors.
+        let files_of = table.source.files().into_iter();
+        files.extend(files_of.map(|(key, file)| match key {
+            "source" => (format!("dimension.{}", table.table), file),
+            key => (format!("dimension.{} {key}", table.table), file),
+        }));
     }
     files.extend(rivals::files(spec).map(|file| ("sink".to_owned(), file)));
     let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
@@ -65,6 +70,7 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
 mod tests {
     use super::*;
     use crate::dimension::TableSpec;
+    use crate::dimension::database::SourceKeys;
     use crate::dimension::source::TableSource;
 
     #[test]
@@ -86,8 +92,9 @@ mod tests {
         let table = |at: &str| JobSpec {
             tables: vec![TableSpec {
                 table: "sites".to_owned(),
-                source: TableSource::new(&format!("file:{at}"), None).unwrap(),
+                source: TableSource::new(&format!("file:{at}"), &SourceKeys::default()).unwrap(),
                 ttl: std::time::Duration::from_secs(60),
+                stale: None,
             }],
             ..spec(&inside("q.db"), &inside("rows"))
         };
@@ -124,6 +131,19 @@ mod tests {
             assert_eq!(out.len(), 2, "{out:?}");
             assert!(out.iter().any(|it| it.contains("password_file")), "{out:?}");
             assert!(out.iter().any(|it| it.contains("ssl_ca")), "{out:?}");
+        }
+        // Nor may the password of a table's database be in any file.
+        #[cfg(feature = "mysql")]
+        {
+            let mut of_database = table(&inside("sites.csv"));
+            let options = [("table", "t"), ("password_file", "/etc/shadow")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into();
+            let keys = SourceKeys { options, ..SourceKeys::default() };
+            of_database.tables[0].source = TableSource::new("mysql://me@db/x", &keys).unwrap();
+            let out = faults(&of_database, &service, &roots);
+            let begins = "dimension.sites password_file: /etc/shadow is not within";
+            assert!(out.len() == 1 && out[0].starts_with(begins), "{out:?}");
         }
         let service = Service { engine: Some("/bin/sh".into()), ..service };
         let out = faults(&spec(&inside("q.db"), &inside("rows")), &service, &roots);

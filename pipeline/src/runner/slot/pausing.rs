@@ -13,7 +13,7 @@ use crate::runner::partition_task::PartitionTask;
 impl Slot<'_> {
     /// Stops fetching, or begins again, when that is wanted otherwise than before.
     pub(super) fn follow_pause(&mut self) -> Result<()> {
-        let is_wanted = self.job.settings.pause.is_set();
+        let is_wanted = self.job.settings.pause.holds();
         if is_wanted == self.is_paused {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use super::packets::{Bytes, put_counted};
 
 /// Types, by their numbers.
 pub(super) mod kind {
+    pub(super) const DECIMAL: u8 = 0;
     pub(in super::super) const TINY: u8 = 1;
     pub(super) const SHORT: u8 = 2;
     pub(in super::super) const LONG: u8 = 3;
@@ -23,12 +24,16 @@ pub(super) mod kind {
     pub(super) const TIME: u8 = 11;
     pub(in super::super) const DATETIME: u8 = 12;
     pub(super) const YEAR: u8 = 13;
+    pub(super) const NEW_DECIMAL: u8 = 246;
     pub(super) const BLOB: u8 = 252;
     pub(in super::super) const VAR_STRING: u8 = 253;
 }
 
 /// Flag of a column without negative numbers.
 const UNSIGNED: u16 = 32;
+
+/// The alphabet of bytes that are in none, by its number.
+const BINARY: u16 = 63;
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +79,8 @@ impl Cell {
 pub(super) struct ColumnOfAnswer {
     kind: u8,
     is_unsigned: bool,
+    /// Whether its texts are bytes without an alphabet.
+    is_binary: bool,
 }
 
 /// Bits of those that are NULL, types, and values of parameters.
@@ -119,9 +126,11 @@ pub(super) fn column(packet: &[u8]) -> Option<ColumnOfAnswer> {
         bytes.counted()?;
     }
     bytes.number()?;
-    bytes.some(6)?;
+    let alphabet = bytes.u16()?;
+    bytes.some(4)?;
     let (kind, flags) = (bytes.u8()?, bytes.u16()?);
-    Some(ColumnOfAnswer { kind, is_unsigned: flags & UNSIGNED != 0 })
+    let (is_unsigned, is_binary) = (flags & UNSIGNED != 0, alphabet == BINARY);
+    Some(ColumnOfAnswer { kind, is_unsigned, is_binary })
 }
 
 /// The values of a row.
@@ -139,6 +148,20 @@ pub(super) fn row(columns: &[ColumnOfAnswer], packet: &[u8]) -> Option<Vec<Cell>
 }
 
 impl ColumnOfAnswer {
+    pub(super) fn is_unsigned(self) -> bool {
+        self.is_unsigned
+    }
+
+    /// Whether it has decimal numbers, which come as text.
+    pub(super) fn is_decimal(self) -> bool {
+        matches!(self.kind, kind::DECIMAL | kind::NEW_DECIMAL)
+    }
+
+    /// Whether it has bytes that are no text.
+    pub(super) fn is_binary(self) -> bool {
+        self.is_binary && !self.is_decimal()
+    }
+
     fn take(self, bytes: &mut Bytes<'_>) -> Option<Cell> {
         Some(match (self.kind, self.is_unsigned) {
             (kind::TINY, false) => Cell::Int(i8::from_le_bytes(bytes.array()?).into()),
@@ -222,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_cut_or_longer_than_its_columns_is_none_or_does_no_harm() {
-        let column = |kind| ColumnOfAnswer { kind, is_unsigned: false };
+        let column = |kind| ColumnOfAnswer { kind, is_unsigned: false, is_binary: false };
         let columns = [column(kind::LONGLONG), column(kind::VAR_STRING), column(kind::FLOAT)];
         let mut packet = vec![0, 0b1_0000];
         packet.extend_from_slice(&(-7i64).to_le_bytes());

@@ -29,6 +29,9 @@ pub(super) type Outcome<T> = Result<T, Trouble>;
 /// What is done with each row of an answer: its columns, and its packet.
 type Look<'a> = dyn FnMut(&[ColumnOfAnswer], &[u8]) -> Outcome<()> + 'a;
 
+/// The same with its values.
+type LookAtCells<'a> = dyn FnMut(&[ColumnOfAnswer], Vec<Cell>) -> Outcome<()> + 'a;
+
 /// A connection. It ends with this value.
 pub(super) struct Client {
     packets: Packets,
@@ -104,13 +107,13 @@ impl Client {
 
     /// Has a statement done: how many rows it affected.
     pub(super) fn execute(&mut self, sql: &str, with: &[Param<'_>]) -> Outcome<u64> {
-        self.execute_each(sql, with, &mut |_| Ok(()))
+        self.execute_each(sql, with, &mut |_, _| Ok(()))
     }
 
     /// The rows that a statement answers with.
     pub(super) fn query(&mut self, sql: &str, with: &[Param<'_>]) -> Outcome<Vec<Vec<Cell>>> {
         let mut rows = Vec::new();
-        self.execute_each(sql, with, &mut |row| {
+        self.execute_each(sql, with, &mut |_, row| {
             rows.push(row);
             Ok(())
         })?;
@@ -125,9 +128,19 @@ impl Client {
         failed: impl Fn(Trouble) -> E,
         mut look: impl FnMut(Vec<Cell>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_typed(sql, failed, |_, row| look(row))
+    }
+
+    /// The same with the columns of the answer.
+    pub(super) fn each_typed<E>(
+        &mut self,
+        sql: &str,
+        failed: impl Fn(Trouble) -> E,
+        mut look: impl FnMut(&[ColumnOfAnswer], Vec<Cell>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut refused = None;
-        let done = self.execute_each(sql, &[], &mut |row| {
-            look(row).map_err(|error| {
+        let done = self.execute_each(sql, &[], &mut |columns, row| {
+            look(columns, row).map_err(|error| {
                 refused = Some(error);
                 Trouble::Broken
             })
@@ -142,11 +155,13 @@ impl Client {
         &mut self,
         sql: &str,
         with: &[Param<'_>],
-        look: &mut dyn FnMut(Vec<Cell>) -> Outcome<()>,
+        look: &mut LookAtCells<'_>,
     ) -> Outcome<u64> {
         let (nulls, types, values) = cell::encode(with);
         self.send(sql, &Encoded { nulls: &nulls, types: &types, values: &[&values] }, false)?;
-        self.answer(&mut |columns, packet| look(cell::row(columns, packet).ok_or(Trouble::Broken)?))
+        self.answer(&mut |columns, packet| {
+            look(columns, cell::row(columns, packet).ok_or(Trouble::Broken)?)
+        })
     }
 
     /// Has a statement done with parameters that are encoded already, always of the same types.

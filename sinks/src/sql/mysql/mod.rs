@@ -34,6 +34,7 @@ mod names;
 mod options;
 mod packets;
 mod position;
+mod reading;
 mod session;
 mod stream;
 mod table;
@@ -87,6 +88,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
+    read_table: Some(reading::read_table),
 };
 
 /// The sink of that spec. It does not connect yet.

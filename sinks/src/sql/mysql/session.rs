@@ -16,6 +16,7 @@ use super::position;
 use super::target::Target;
 use crate::position::mark::SinkMark;
 use crate::sql::patience::{PATIENCE, PATIENCE_TO_LOOK, Patience};
+use crate::sql::read_table::PATIENCE_TO_READ;
 use crate::sql::table_target::Protection;
 use crate::sql::tls;
 use crate::{Error, Result, SinkSpec, limits};
@@ -64,6 +65,11 @@ pub(super) fn open(target: &Target, application: &str) -> Result<Session> {
 /// Connects, without a turn.
 pub(super) fn connect(target: &Target) -> Result<Client> {
     connect_within(target, PATIENCE)
+}
+
+/// The same for those who read a table, and give up sooner.
+pub(super) fn connect_to_read(target: &Target) -> Result<Client> {
+    connect_within(target, PATIENCE_TO_READ)
 }
 
 /// What the table of positions says, for those who only look. A server that does not answer says

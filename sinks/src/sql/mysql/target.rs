@@ -59,6 +59,12 @@ impl Target {
         format!("{}.{}", quoted(&self.schema), quoted(table))
     }
 
+    /// The same under another name in messages.
+    pub(super) fn named(mut self, name: &str) -> Target {
+        name.clone_into(&mut self.at.name);
+        self
+    }
+
     /// The table, as statements name it.
     pub(super) fn quoted_table(&self) -> String {
         self.quoted(&self.table)

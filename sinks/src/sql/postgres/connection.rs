@@ -17,7 +17,7 @@ use futures_util::{SinkExt as _, TryStreamExt as _, future};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, Error as PgError, Row, RowStream};
+use tokio_postgres::{Config, Error as PgError, Row, RowStream, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::limits;
@@ -97,6 +97,12 @@ impl Client {
     pub(super) fn batch_execute(&mut self, sql: &str) -> Outcome<()> {
         let (client, link) = self.both();
         link.wait(client.batch_execute(sql))
+    }
+
+    /// Has the server look at a statement, and say what it would answer.
+    pub(super) fn prepare(&mut self, sql: &str) -> Outcome<Statement> {
+        let (client, link) = self.both();
+        link.wait(client.prepare(sql))
     }
 
     pub(super) fn query(&mut self, sql: &str, with: &[&(dyn ToSql + Sync)]) -> Outcome<Vec<Row>> {

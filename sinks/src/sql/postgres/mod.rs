@@ -22,6 +22,7 @@ mod merge;
 mod names;
 mod options;
 mod position;
+mod reading;
 mod session;
 mod table;
 mod target;
@@ -74,6 +75,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
+    read_table: Some(reading::read_table),
 };
 
 /// The sink of that spec. It does not connect yet.

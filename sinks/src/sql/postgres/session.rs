@@ -13,6 +13,7 @@ use super::target::Target;
 use super::tls;
 use crate::sql::application::application;
 use crate::sql::patience::{PATIENCE, PATIENCE_TO_LOOK, Patience};
+use crate::sql::read_table::PATIENCE_TO_READ;
 use crate::{Error, Result, limits};
 
 /// What every session of a sink is set to, whatever the server's defaults are: no statement ends in
@@ -44,6 +45,11 @@ pub(super) fn connect(target: &Target, application: &str) -> Result<Client> {
 /// The same for those who only look, and give up sooner.
 pub(super) fn connect_to_look(target: &Target) -> Result<Client> {
     connect_within(target, &application(), PATIENCE_TO_LOOK)
+}
+
+/// The same for those who read a table.
+pub(super) fn connect_to_read(target: &Target) -> Result<Client> {
+    connect_within(target, &application(), PATIENCE_TO_READ)
 }
 
 fn connect_within(target: &Target, application: &str, patience: Patience) -> Result<Client> {

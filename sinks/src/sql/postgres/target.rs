@@ -50,6 +50,12 @@ impl Target {
         Target::read(spec).map_err(|faults| spec.refusal(&faults))
     }
 
+    /// The same under another name in messages.
+    pub(super) fn named(mut self, name: &str) -> Target {
+        name.clone_into(&mut self.at.name);
+        self
+    }
+
     /// The table, as statements name it.
     pub(super) fn quoted_table(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(&self.table))

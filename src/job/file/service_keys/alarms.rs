@@ -207,6 +207,15 @@ pub(super) const KEYS: &[ServiceKey] = &[
         show: |service| json!(service.alarms.sink_stuck.as_secs()),
     },
     ServiceKey {
+        name: "alarms.table_stale_s",
+        help: "Alarm when a table of a job with sql cannot be read for this long, s; 0: off",
+        default: Some("60"),
+        example: "60",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 604800 }),
+        set: |service, value| alarm_after(&mut service.alarms.table_stale, value),
+        show: |service| json!(service.alarms.table_stale.as_secs()),
+    },
+    ServiceKey {
         name: "alarms.dead_letter_percent",
         help: "Alarm when more percent of the records of a minute than this become dead letters; \
                0: off",

@@ -1,0 +1,250 @@
+//! A table of a database, or what a query answers there. Server, account and TLS are said as for a
+//! sink of that database, whose connections are used.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use seismic_derived::{Column, ColumnKind, TableRow, TextFormat, Value, limits};
+use seismic_queue::Kind;
+use seismic_sinks::{
+    Error, OptionKind, SinkSpec, TableQuestion, TableValue, all, remedy_of_reading,
+};
+
+/// Options of a sink that say which table of a database is read, and how.
+pub const OPTIONS: [&str; 4] = ["table", "password_file", "sslmode", "ssl_ca"];
+
+/// Digits that a decimal number may have to become a floating-point number: as many come back as
+/// they were.
+const DIGITS: usize = 15;
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseTable {
+    spec: SinkSpec,
+    /// As it is written.
+    address: String,
+    query: Option<String>,
+}
+
+/// What a job file says of a source, beside its address.
+#[derive(Clone, Debug, Default)]
+pub struct SourceKeys {
+    /// `format`.
+    pub format: Option<TextFormat>,
+    /// `query`.
+    pub query: Option<String>,
+    /// `table`, and what the connection is made with.
+    pub options: BTreeMap<String, String>,
+}
+
+/// Why rows could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// What happened, for people.
+    pub why: String,
+    /// What to do about it; may be empty.
+    pub remedy: String,
+    /// Whether it may pass without anyone doing anything.
+    pub passes: bool,
+}
+
+impl Unread {
+    /// What a person must mend.
+    #[must_use]
+    pub fn for_good(why: String) -> Unread {
+        Unread { why, remedy: String::new(), passes: false }
+    }
+}
+
+impl DatabaseTable {
+    /// The database at that address.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn new(address: &str, keys: &SourceKeys) -> Result<DatabaseTable, String> {
+        let readable = || all().filter(|entry| entry.read_table.is_some());
+        let known = || {
+            let forms = readable().map(|entry| entry.form);
+            ["file:PATH", "resource:NAME"].into_iter().chain(forms).collect::<Vec<_>>().join(", ")
+        };
+        let strange = || {
+            let shown = seismic_sinks::without_password(address);
+            Err(format!("{shown:?} is no source of a table: write {}", known()))
+        };
+        let Some((scheme, target)) = address.split_once(':') else { return strange() };
+        // PostgreSQL and MySQL have two names each.
+        let (scheme, target) = match scheme {
+            "postgresql" => ("postgres", address),
+            "mariadb" => ("mysql", address),
+            scheme => (scheme, target),
+        };
+        let is_known = readable().any(|entry| entry.scheme == scheme);
+        if !is_known {
+            // One that is left out of this program says so itself.
+            return match SinkSpec::new(scheme, Some(target), BTreeMap::new()) {
+                Err(Error::Spec { why, .. }) if why.contains("built without") => Err(why),
+                _ => strange(),
+            };
+        }
+        if keys.format.is_some() {
+            return Err("format is for files: leave it out".to_owned());
+        }
+        match (&keys.query, keys.options.contains_key("table")) {
+            (Some(_), true) => return Err("it has a table and a query: write one of them".into()),
+            (None, false) => {
+                return Err(
+                    "say what is read there: table = \"NAME\", or query = \"select …\"".into()
+                );
+            }
+            _ => {}
+        }
+        match SinkSpec::new(scheme, Some(target), keys.options.clone()) {
+            Ok(spec) => {
+                let (address, query) = (address.to_owned(), keys.query.clone());
+                Ok(DatabaseTable { spec, address, query })
+            }
+            Err(Error::Spec { why, .. }) => Err(why),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Reads all rows, of one moment.
+    ///
+    /// # Errors
+    /// What happened there.
+    pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, Unread> {
+        let place = self.to_string();
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let question = TableQuestion {
+            place: &place,
+            query: self.query.as_deref(),
+            columns: &names,
+            rows: limits::DIMENSION_ROWS,
+            bytes: limits::DIMENSION_FILE_BYTES,
+        };
+        let read = self.spec.entry().read_table;
+        let read = read.ok_or_else(|| Unread::for_good("its tables cannot be read".to_owned()))?;
+        let rows = read(&self.spec, &question).map_err(|error| {
+            let words = error.to_string();
+            // Whoever tells it has named the place.
+            let why = words.strip_prefix(&format!("{place}: ")).unwrap_or(&words).to_owned();
+            let passes = error.kind() == Kind::Retry;
+            Unread { why, remedy: remedy_of_reading(&error), passes }
+        })?;
+        let row = |(number, values): (usize, Vec<TableValue>)| {
+            let value = |(value, column)| of_column(value, column);
+            let row = values.into_iter().zip(columns).map(value).collect::<Result<_, _>>();
+            row.map_err(|why| Unread::for_good(format!("row {number}: {why}")))
+        };
+        (1..).zip(rows).map(row).collect()
+    }
+
+    /// The keys of a job file that make it.
+    pub(super) fn keys(&self) -> BTreeMap<String, String> {
+        let mut keys = self.spec.options().clone();
+        keys.insert("source".to_owned(), self.address.clone());
+        keys.extend(self.query.clone().map(|query| ("query".to_owned(), query)));
+        keys
+    }
+
+    /// The files that it reads, with the keys that name them.
+    pub(super) fn files(&self) -> Vec<(&'static str, PathBuf)> {
+        let file = |option: &'static seismic_sinks::SinkOption| {
+            let is_file = matches!(option.kind, OptionKind::Text("FILE"));
+            let path = self.spec.options().get(option.name).filter(|_| is_file)?;
+            Some((option.name, PathBuf::from(path)))
+        };
+        self.spec.entry().all_options().filter_map(file).collect()
+    }
+}
+
+/// The value as that of a column. Nothing is cast, and a decimal number becomes a floating-point
+/// number only where it comes back as it was.
+fn of_column(value: TableValue, column: &Column) -> Result<Value, String> {
+    let value = match value {
+        TableValue::Null => Value::Null,
+        TableValue::Int(value) => Value::Integer(value),
+        TableValue::Real(value) => Value::Real(value),
+        TableValue::Text(text) => Value::Text(text),
+        TableValue::Decimal(text) => {
+            let said = if text.contains('.') { text.trim_end_matches('0') } else { &text };
+            let digits = said.trim_start_matches(['-', '0', '.']).bytes();
+            let digits = digits.filter(u8::is_ascii_digit).count();
+            match column.kind {
+                ColumnKind::Text => Value::Text(text),
+                ColumnKind::Real if digits > DIGITS => {
+                    let name = &column.name;
+                    return Err(format!(
+                        "{name} is the decimal number {text}, which has more than {DIGITS} digits and no \
+                         real number is exactly: declare the column as text, or have a query round it"
+                    ));
+                }
+                ColumnKind::Int | ColumnKind::Real => return Value::parse(&text, column),
+            }
+        }
+    };
+    value.of_column(column)
+}
+
+impl fmt::Display for DatabaseTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)?;
+        match self.spec.options().get("table") {
+            Some(table) => write!(f, ", table {table}"),
+            None => f.write_str(", query"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(table: Option<&str>, query: Option<&str>) -> SourceKeys {
+        let options = table.map(|table| ("table".to_owned(), table.to_owned())).into_iter();
+        let query = query.map(str::to_owned);
+        SourceKeys { query, options: options.collect(), ..SourceKeys::default() }
+    }
+
+    #[test]
+    #[cfg(all(feature = "mysql", feature = "postgres"))]
+    fn an_address_that_cannot_be_read_says_what_to_write() {
+        let table = keys(Some("t"), None);
+        for (address, keys, why) in [
+            ("thresholds.csv", &table, "write file:PATH, mysql://"),
+            ("csv:x", &table, "\"csv:x\" is no source of a table"),
+            ("mysql://me:hunter2@db/x", &table, "password_file=FILE"),
+            ("mysql://me@db/x", &keys(None, None), "table = \"NAME\", or query"),
+            ("mysql://me@db/x", &keys(Some("t"), Some("select 1")), "write one of them"),
+            ("postgres://me@db", &table, "must name one host and a database"),
+        ] {
+            let refused = DatabaseTable::new(address, keys).unwrap_err();
+            assert!(refused.contains(why), "{address}: {refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+        for address in ["mysql://me@db/x", "mariadb://me@db/x", "postgresql://me@db/x"] {
+            let found = DatabaseTable::new(address, &table).unwrap();
+            assert_eq!(found.to_string(), format!("{address}, table t"));
+        }
+    }
+
+    #[test]
+    fn a_decimal_number_becomes_another_one_only_where_it_comes_back() {
+        let column = |kind| Column { name: "v".to_owned(), kind };
+        let decimal = |text: &str| TableValue::Decimal(text.to_owned());
+        let of = |text, kind| of_column(decimal(text), &column(kind));
+        assert_eq!(of("-0.80", ColumnKind::Real), Ok(Value::Real(-0.8)));
+        assert_eq!(of("0.000000000000001", ColumnKind::Real), Ok(Value::Real(1e-15)));
+        assert_eq!(of("2.5000000000000000000", ColumnKind::Real), Ok(Value::Real(2.5)));
+        assert_eq!(of("5", ColumnKind::Int), Ok(Value::Integer(5)));
+        assert!(of("5.50", ColumnKind::Int).unwrap_err().contains("is to be int"));
+        assert_eq!(of("0.1234567890123456", ColumnKind::Text).unwrap(), {
+            Value::Text("0.1234567890123456".to_owned())
+        });
+        let why = of("0.1234567890123456", ColumnKind::Real).unwrap_err();
+        assert!(why.contains("more than 15 digits"), "{why}");
+        let text = of_column(TableValue::Text("5".to_owned()), &column(ColumnKind::Int));
+        assert!(text.unwrap_err().contains("is the text \"5\""));
+    }
+}

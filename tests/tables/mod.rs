@@ -1,0 +1,8 @@
+//! Tables of PostgreSQL and MariaDB that a job with a statement looks things up in: real servers, the
+//! real program.
+
+pub mod database;
+
+mod kills;
+mod reading;
+mod refresh;
