@@ -212,7 +212,7 @@ mod tests {
     fn an_address_that_cannot_be_read_says_what_to_write() {
         let table = keys(Some("t"), None);
         for (address, keys, why) in [
-            ("thresholds.csv", &table, "write file:PATH, mysql://"),
+            ("thresholds.csv", &table, "write file:PATH, resource:NAME, "),
             ("csv:x", &table, "\"csv:x\" is no source of a table"),
             ("mysql://me:hunter2@db/x", &table, "password_file=FILE"),
             ("mysql://me@db/x", &keys(None, None), "table = \"NAME\", or query"),

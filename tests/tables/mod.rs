@@ -3,6 +3,7 @@
 
 pub mod database;
 
+mod examples;
 mod kills;
 mod reading;
 mod refresh;

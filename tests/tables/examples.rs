@@ -1,0 +1,108 @@
+//! The examples of docs/sql-examples.md, run as they stand on the page, but for ports.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use seismic_brokers::{MariaDb, Postgres};
+use serde_json::Value;
+
+use crate::job::statement::rows;
+use crate::stage::Stage;
+
+const PAGE: &str = include_str!("../../docs/sql-examples.md");
+
+/// The commands of a section: what its consoles show.
+fn commands(section: &str) -> String {
+    let heading = format!("\n## {section}\n");
+    let (_, text) = PAGE.split_once(&heading).expect("the page has that section");
+    let text = text.split("\n## ").next().unwrap();
+    let consoles = text.split("```console\n").skip(1);
+    let mut script = String::new();
+    for line in consoles.flat_map(|console| console.split("```").next().unwrap().lines()) {
+        script += line.strip_prefix("$ ").unwrap_or(line);
+        script.push('\n');
+    }
+    script
+}
+
+/// Runs them in the folder of a stage, with these in place of what the page has.
+fn run(stage: &Stage, section: &str, places: &[(&str, &str)]) -> String {
+    let mut script = commands(section);
+    for (of_page, ours) in places {
+        assert!(script.contains(of_page), "{of_page} is in {section}");
+        script = script.replace(of_page, ours);
+    }
+    // Whatever it has begun ends with it.
+    let script = format!("trap 'kill $(jobs -p) 2> /dev/null || true; wait' EXIT\n{script}");
+    fs::write(stage.path("example.sh"), script).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_seismic")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut bash = Command::new("bash");
+    bash.args(["-eu", "-o", "pipefail", "example.sh"]).current_dir(stage.path(""));
+    bash.env("PATH", format!("{}:{path}", program.display())).env_remove("RUST_LOG");
+    stage.start(bash).wait().ok().stdout
+}
+
+/// Two ports that are free now.
+fn free_ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.each_ref().map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn of_column(rows: &[Value], column: &str) -> Vec<String> {
+    let mut all: Vec<String> = rows.iter().map(|row| row[column].to_string()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn usage_and_thresholds_in_mariadb_become_alerts_at_a_webhook() {
+    let Some(server) = MariaDb::start(&[]) else { return };
+    let stage = Stage::new();
+    let [hook, http] = free_ports();
+    let port = server.address().rsplit(':').next().unwrap().to_owned();
+    let places = [
+        ("127.0.0.1:3306", &*server.address()),
+        ("-P 3306", &format!("-P {port}")),
+        ("127.0.0.1:9000", &format!("127.0.0.1:{hook}")),
+        ("(\"127.0.0.1\", 9000)", &format!("(\"127.0.0.1\", {hook})")),
+        ("127.0.0.1:8080", &format!("127.0.0.1:{http}")),
+    ];
+    let said = run(&stage, "Usage and thresholds in MariaDB", &places);
+    assert!(said.contains("it can be read, and has 2 rows"), "{said}");
+    assert!(said.contains("JobName=\\\"web\\\", AlertOrNot=1"), "{said}");
+    assert_eq!(said.matches("verified: ").count(), 2, "{said}");
+    assert!(said.contains("no row of Threshold has Type = 7"), "{said}");
+    let alerts = rows(&stage, "usage-alarm", "demo-alarm");
+    let of =
+        |job: &str| alerts.iter().filter(|row| row["JobName"] == job).cloned().collect::<Vec<_>>();
+    assert_eq!(of_column(&of("db"), "AlertOrNot"), ["0"]);
+    assert_eq!(of_column(&of("tape"), "AlertOrNot"), ["1"]);
+    // Its threshold was raised meanwhile.
+    assert_eq!(of_column(&of("web"), "AlertOrNot"), ["0", "1"]);
+    assert!(of("odd").is_empty());
+}
+
+#[test]
+fn ratios_by_soil_class_in_postgres_become_levels_of_alert() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    server.sql("postgres", "CREATE ROLE postgres SUPERUSER LOGIN");
+    let stage = Stage::new();
+    let port = server.address().rsplit(':').next().unwrap().to_owned();
+    let places = [("127.0.0.1:5432", &*server.address()), ("-p 5432", &format!("-p {port}"))];
+    let said = run(&stage, "Ratios by soil class in PostgreSQL", &places);
+    assert!(said.contains("it can be read, and has 9 rows"), "{said}");
+    assert_eq!(said.matches("verified: ").count(), 3, "{said}");
+    assert!(said.contains("no row of threshold has sensor_id = \"S010\""), "{said}");
+    let alerts = rows(&stage, "alert", "seismic-alert");
+    assert_eq!(of_column(&alerts, "level"), ["0", "1", "2"]);
+    let ratios = rows(&stage, "ratio", "seismic-ratio");
+    assert_eq!(of_column(&ratios, "soil_class"), ["\"rock\"", "\"soft\""]);
+    // Two versions, each in force from an offset on.
+    let versions =
+        ["sql", "select distinct detail from journal where kind = 'own'", "--group", "ratio"];
+    let versions = stage.ok(&versions);
+    assert_eq!(versions.matches("table threshold version ").count(), 2, "{versions}");
+}
