@@ -2,7 +2,7 @@
 
 export const WIDTH = 156;
 export const HEIGHT = 58;
-const BETWEEN = 52;
+const BETWEEN = 60;
 const BESIDE = 18;
 
 // Places of nodes by id, and the size of all. Upright, columns become rows, as a phone has them.
