@@ -26,8 +26,27 @@ pub(crate) fn free(count: usize) -> Vec<u16> {
     let begin = (process::id().wrapping_mul(STRIDE) % u32::from(COUNT)) as u16;
     let ports = (0..COUNT).map(|i| FIRST + (begin + i) % COUNT * APART);
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let ports: Vec<u16> =
-        ports.filter(is_free).filter(|&port| given.insert(port)).take(count).collect();
+    // One that was given is not looked at: whoever has it may be about to bind it.
+    let unknown = ports.filter(|&port| given.insert(port));
+    let ports: Vec<u16> = unknown.filter(is_free).take(count).collect();
     assert_eq!(ports.len(), count, "loopback has no free ports");
     ports
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_was_given_can_be_bound_while_others_look_for_theirs() {
+        let port = free(1)[0];
+        thread::scope(|scope| {
+            let others = scope.spawn(|| (0..200).for_each(|_| drop(free(1))));
+            while !others.is_finished() {
+                TcpListener::bind(("127.0.0.1", port)).expect("it was given to nobody else");
+            }
+        });
+    }
 }
