@@ -68,7 +68,7 @@ fn a_version_has_the_content_that_the_name_had_when_it_was_submitted() {
     measure(stage, "d", 0.8);
     assert_eq!(server.names(), [("thresholds.csv".to_owned(), second.clone())]);
 
-    // What is pinned stays, and who has it is said.
+    // Pinned contents stay: versions and `job show` give name and hash.
     let versions = ask(stage, &server, &["job", "versions", "usage"]);
     assert!(
         versions.contains(&format!("resource thresholds.csv has sha256 {first}")),

@@ -42,7 +42,7 @@ fn packs_and_expected_rows_are_fetched_from_the_server_and_told_with_their_hashe
     let from = ["--resources", &server.url];
     let said = stage.ok(&[&kept[..], &expect, &from].concat());
     assert!(said.contains("read 200 records"), "{said}");
-    // The server is told of the same with --server alone.
+    // With --server the result is reported to the server too.
     let done = stage.run(&[&kept[..], &expect, &at].concat()).ok();
     assert!(done.stderr.contains("version 1 of job coast is tested"), "{done}");
     let version = server.client().get("/api/v1/jobs/coast/version").json(200);

@@ -73,7 +73,7 @@ pub enum OnSpread {
 #[derive(Clone, Debug, Default)]
 pub struct PauseToken(Arc<Pause>);
 
-/// Who has it read nothing.
+/// Why a run is paused: a request from outside, and what the job itself waits for.
 #[derive(Debug, Default)]
 struct Pause {
     /// Whether somebody has asked for it.
