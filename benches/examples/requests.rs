@@ -3,7 +3,8 @@
 //!
 //!     requests ADDRESS PATH PER_SECOND IDLE
 //!
-//! One connection, kept as Prometheus keeps it, and IDLE others on which nothing is asked. In the end it says how
+//! A few connections by turns, each kept as Prometheus keeps it, and IDLE others on which nothing is asked. Who asks
+//! does not wait for the answer of another, so that a server that is slow is asked as often. In the end it says how
 //! many answers there were, and what it computed for them.
 
 #![allow(clippy::print_stderr, reason = "an example prints")]
@@ -19,6 +20,8 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_
 const PAUSE: Duration = Duration::from_millis(10);
 /// Longest answer.
 const BYTES: usize = 4 << 20;
+/// Connections that ask by turns: an answer has sixteen times as long as there is between two questions.
+const ASKING: usize = 16;
 
 #[derive(Default)]
 struct Answers {
@@ -37,23 +40,25 @@ fn main() -> io::Result<()> {
     let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
     let every = Duration::from_secs(1) / per_second;
 
-    let mut link = connect(address, PATIENCE.0)?;
+    let first = connect(address, PATIENCE.0)?;
+    let mut links = vec![Some(first)];
+    links.resize_with(if per_second > 1 { ASKING } else { 1 }, || None);
     let others: Vec<TcpStream> =
         (0..idle).map(|_| TcpStream::connect(address)).collect::<io::Result<_>>()?;
     let mut answers = Answers::default();
     let mut buffer = vec![0; BYTES];
     let mut due = Instant::now();
-    loop {
-        match ask(&mut link, &question, &mut buffer) {
-            Ok(200) => answers.good += 1,
-            Ok(429) => answers.refused += 1,
-            Ok(_) => answers.other += 1,
-            Err(_) => match connect(address, PATIENCE.1) {
-                Ok(another) => link = another,
-                // Nobody listens any more.
-                Err(_) => break,
-            },
-        }
+    // Whether a question of that link is under way.
+    let mut is_asked = vec![false; links.len()];
+    for turn in (0..links.len()).cycle() {
+        let Some(link) = asked(&mut links[turn], &mut is_asked[turn], &mut buffer, &mut answers)
+            .or_else(|| connect(address, PATIENCE.1).ok())
+        else {
+            // Nobody listens any more.
+            break;
+        };
+        let link = links[turn].insert(link);
+        is_asked[turn] = link.write_all(question.as_bytes()).is_ok();
         // One that fell behind does not make up for more than a second.
         let now = Instant::now();
         due = (due + every).max(now.checked_sub(Duration::from_secs(1)).unwrap_or(now));
@@ -84,9 +89,26 @@ fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
     }
 }
 
+/// Reads and counts the answer that is under way, if there is one; `None`: the link has ended.
+fn asked(
+    link: &mut Option<TcpStream>,
+    is_asked: &mut bool,
+    buffer: &mut [u8],
+    answers: &mut Answers,
+) -> Option<TcpStream> {
+    let mut link = link.take()?;
+    if std::mem::take(is_asked) {
+        match answer(&mut link, buffer).ok()? {
+            200 => answers.good += 1,
+            429 => answers.refused += 1,
+            _ => answers.other += 1,
+        }
+    }
+    Some(link)
+}
+
 /// Status of the answer, which is read to its end.
-fn ask(link: &mut TcpStream, question: &str, buffer: &mut [u8]) -> io::Result<u16> {
-    link.write_all(question.as_bytes())?;
+fn answer(link: &mut TcpStream, buffer: &mut [u8]) -> io::Result<u16> {
     let (mut there, mut whole) = (0, usize::MAX);
     while there < whole {
         let read = link.read(buffer.get_mut(there..).unwrap_or_default())?;
