@@ -35,7 +35,7 @@ mod error;
 pub mod failpoints;
 pub mod geojson;
 #[cfg(feature = "influx")]
-pub mod influx;
+mod http;
 pub mod limits;
 mod options;
 mod position;
@@ -68,6 +68,8 @@ pub use run::{
 pub use sink::Sink;
 pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 
+#[cfg(feature = "influx")]
+pub use http::influx;
 pub use spec::without_password;
 #[cfg(feature = "mysql")]
 pub use sql::mysql;

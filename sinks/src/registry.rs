@@ -4,7 +4,7 @@ use seismic_queue::{Queue, Url};
 
 use crate::entry::{Context, Entry, SinkSpec};
 #[cfg(feature = "influx")]
-use crate::influx;
+use crate::http::influx;
 #[cfg(feature = "redis")]
 use crate::redis;
 #[cfg(feature = "rocketmq")]

@@ -1,5 +1,6 @@
 //! The rows of a batch, decoded once for each sink, with their original bytes.
 
+pub(crate) mod columns;
 pub(crate) mod filter;
 mod json;
 mod skipped;

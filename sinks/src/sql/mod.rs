@@ -6,8 +6,6 @@
 
 mod application;
 mod batch;
-mod columns;
-mod merged_topic;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod names;
@@ -17,7 +15,6 @@ mod positions;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod read_table;
-mod sides;
 mod sink;
 mod table_target;
 mod tls;

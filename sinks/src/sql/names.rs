@@ -5,7 +5,3 @@ pub(super) const POSITIONS: &str = "seismic_position";
 
 /// The table of rows that were refused, beside that of the rows.
 pub(super) const DEAD_LETTERS: &str = "seismic_dead_letter";
-
-/// Longest name of a table or column, in bytes: PostgreSQL cuts longer ones without a word, and
-/// MySQL takes one letter more.
-pub(super) const NAME_BYTES: usize = 63;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use seismic_proto::Schema;
 
-use super::columns::{self, Choice, TableColumn};
-use super::names::{DEAD_LETTERS, NAME_BYTES, POSITIONS};
+use super::names::{DEAD_LETTERS, POSITIONS};
+use crate::rows::columns::{self, Choice, NAME_BYTES, TableColumn};
 use crate::{Error, Result, SinkSpec};
 
 /// What to do when a row's key is in the table already.

@@ -12,8 +12,8 @@ use super::target::Target;
 use super::wire::Wire;
 use super::{dead_letters, position, session, table};
 use crate::compare::Comparison;
-use crate::sql::columns::{self, Source, TableColumn};
-use crate::sql::sides::{Sides, StoredRow, place_of};
+use crate::compare::sides::{Sides, StoredRow, place_of};
+use crate::rows::columns::{self, Source, TableColumn};
 use crate::{Context, Error, Result, SinkSpec};
 
 /// How a table is read.

@@ -4,7 +4,7 @@ use seismic_proto::ColumnType;
 
 use super::names::{quoted, quoted_list};
 use super::target::Target;
-use crate::sql::columns::{Source, TableColumn, key_names};
+use crate::rows::columns::{Source, TableColumn, key_names};
 
 /// Ids are compared letter by letter, whatever language the database speaks. Any engine without
 /// transactions would break the promise.

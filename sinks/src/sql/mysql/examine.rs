@@ -10,7 +10,7 @@ use super::failure::{Trouble, failure};
 use super::names::quoted;
 use super::target::Target;
 use super::{dead_letters, position, session, table};
-use crate::sql::columns;
+use crate::rows::columns;
 use crate::sql::table_target::Protection;
 use crate::{Error, Result, SinkSpec};
 

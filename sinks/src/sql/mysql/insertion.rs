@@ -14,8 +14,8 @@ use super::names::{quoted, quoted_list};
 use super::session::Session;
 use super::target::Target;
 use super::wire::{self, Wire};
+use crate::rows::columns::TableColumn;
 use crate::sql::batch::Batch;
-use crate::sql::columns::TableColumn;
 use crate::sql::table_target::OnConflict;
 use crate::{Error, Result};
 

@@ -12,7 +12,7 @@ use seismic_proto::Schema;
 
 use super::names::quoted;
 use super::wire::Wire;
-use crate::sql::columns::{PANE, Source, TableColumn};
+use crate::rows::columns::{PANE, Source, TableColumn};
 
 /// What an insertion does to a row that is there, as `ON DUPLICATE KEY UPDATE` takes it.
 pub(super) fn assignments(columns: &[TableColumn], wires: &[Wire]) -> String {
@@ -168,7 +168,7 @@ impl Sums<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::columns::Choice;
+    use crate::rows::columns::Choice;
 
     #[test]
     fn nothing_is_assigned_before_what_is_made_of_it() {

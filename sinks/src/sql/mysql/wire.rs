@@ -9,7 +9,7 @@ use super::cell::{self, Cell, kind};
 use super::packets::put_counted;
 use crate::Rows;
 use crate::rows::RowAt;
-use crate::sql::columns::TableColumn;
+use crate::rows::columns::TableColumn;
 
 /// Microseconds per millisecond.
 const MICROS: i64 = 1_000;

@@ -14,9 +14,9 @@ use super::target::Target;
 use super::wire::Wire;
 use super::{dead_letters, position, session, table};
 use crate::compare::Comparison;
+use crate::compare::sides::{Sides, StoredRow, place_of};
+use crate::rows::columns::{self, Source, TableColumn};
 use crate::sql::application::application;
-use crate::sql::columns::{self, Source, TableColumn};
-use crate::sql::sides::{Sides, StoredRow, place_of};
 use crate::{Context, Error, Result, SinkSpec};
 
 /// The bytes of a field, whatever its type is.

@@ -4,7 +4,7 @@ use seismic_proto::ColumnType;
 
 use super::names::{quoted, quoted_list};
 use super::target::Target;
-use crate::sql::columns::{TableColumn, key_names};
+use crate::rows::columns::{TableColumn, key_names};
 
 /// Statements that make the table and that of positions, for people and for the sink itself.
 pub(super) fn ddl(target: &Target, columns: &[TableColumn]) -> String {

@@ -9,8 +9,8 @@ use super::merge;
 use super::names::{INCOMING, quoted, quoted_list};
 use super::target::Target;
 use super::wire::{self, Wire};
+use crate::rows::columns::{self, TableColumn};
 use crate::sql::batch::Batch;
-use crate::sql::columns::{self, TableColumn};
 use crate::sql::table_target::OnConflict;
 use crate::{Error, Result};
 

@@ -8,7 +8,7 @@ use seismic_proto::Schema;
 
 use super::names::{INCOMING, quoted, quoted_list};
 use super::wire::Wire;
-use crate::sql::columns::{OFFSET, PANE, PARTITION, Source, TableColumn, key_names};
+use crate::rows::columns::{OFFSET, PANE, PARTITION, Source, TableColumn, key_names};
 
 /// Half of the least amplitude: `real` has no smaller one, and the server refuses to round it to 0.
 const LEAST_REAL: &str = "7.0064923216240854e-46";

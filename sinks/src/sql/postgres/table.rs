@@ -9,7 +9,7 @@ use super::failure::failure;
 use super::names::quoted_list;
 use super::target::Target;
 use super::wire::Wire;
-use crate::sql::columns::{TableColumn, key_names};
+use crate::rows::columns::{TableColumn, key_names};
 use crate::sql::table_target::OnConflict;
 use crate::{Error, Result};
 

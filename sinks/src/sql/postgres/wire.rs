@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 
 use crate::Rows;
 use crate::rows::RowAt;
-use crate::sql::columns::TableColumn;
+use crate::rows::columns::TableColumn;
 
 /// Microseconds per millisecond.
 const MICROS: i64 = 1_000;

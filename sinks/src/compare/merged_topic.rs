@@ -6,14 +6,14 @@ use std::collections::{HashMap, HashSet};
 use seismic_proto::{Row, SeismicAggRecord};
 use seismic_queue::{Offset, Partition};
 
-use crate::compare::TopicRows;
+use super::TopicRows;
 use crate::{Error, Result, limits};
 
 /// Sensor, start, end and era.
-pub(super) type Window = (String, i64, i64, i32);
+pub(crate) type Window = (String, i64, i64, i32);
 
 /// One partition of the topic.
-pub(super) struct MergedTopic<'a> {
+pub(crate) struct MergedTopic<'a> {
     rows: TopicRows<'a>,
     /// Rows that are dead letters instead.
     refused: &'a HashSet<(Partition, Offset)>,
@@ -24,19 +24,19 @@ pub(super) struct MergedTopic<'a> {
 }
 
 /// The window of a row.
-pub(super) fn window(row: &SeismicAggRecord) -> Window {
+pub(crate) fn window(row: &SeismicAggRecord) -> Window {
     (row.sensor_id.clone(), row.window_start_ts, row.window_end_ts, row.clock_era)
 }
 
 impl<'a> MergedTopic<'a> {
     /// Every row as it is.
-    pub(super) fn plain(rows: TopicRows<'a>, refused: &'a HashSet<(Partition, Offset)>) -> Self {
+    pub(crate) fn plain(rows: TopicRows<'a>, refused: &'a HashSet<(Partition, Offset)>) -> Self {
         MergedTopic { rows, refused, sums: HashMap::new(), begun: HashSet::new() }
     }
 
     /// Windows, of which `first_pass` and `second_pass` add up the further rows: the same ones
     /// again.
-    pub(super) fn merged(
+    pub(crate) fn merged(
         rows: TopicRows<'a>,
         [mut first_pass, mut second_pass]: [TopicRows<'a>; 2],
         refused: &'a HashSet<(Partition, Offset)>,
@@ -67,16 +67,16 @@ impl<'a> MergedTopic<'a> {
         Ok(merged)
     }
 
-    pub(super) fn partition(&self) -> Partition {
+    pub(crate) fn partition(&self) -> Partition {
         self.rows.partition
     }
 
-    pub(super) fn is_refused(&self, offset: Offset) -> bool {
+    pub(crate) fn is_refused(&self, offset: Offset) -> bool {
         self.refused.contains(&(self.rows.partition, offset))
     }
 
     /// Sees a row of the table whose first row the topic has lost.
-    pub(super) fn see_begun(&mut self, row: &Row) {
+    pub(crate) fn see_begun(&mut self, row: &Row) {
         if let Row::Window(row) = row
             && row.pane > 0
         {
@@ -85,7 +85,7 @@ impl<'a> MergedTopic<'a> {
     }
 
     /// The next row that the table must have, with its offset; `None` at the end.
-    pub(super) fn next_row(&mut self) -> Result<Option<(Offset, Row)>> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<(Offset, Row)>> {
         while let Some((offset, row)) = self.rows.next_row()? {
             let Row::Window(of_window) = &row else { return Ok(Some((offset, row))) };
             if self.sums.is_empty() {

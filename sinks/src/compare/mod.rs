@@ -1,6 +1,9 @@
 //! Compares the content of a sink with the result topic, row by row. Each sink provides its own
 //! rows; reading the topic and the list of differences are here.
 
+pub(crate) mod merged_topic;
+pub(crate) mod sides;
+
 use std::time::Duration;
 
 use seismic_proto::{Row, Schema};

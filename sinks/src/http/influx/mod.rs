@@ -234,7 +234,7 @@ impl Sink for Influx {
         // The lock of the file goes with it.
         self.output = None;
         self.output = Some(match is_server(&self.target) {
-            true => Output::server(&self.target, self.token.clone(), limits::SILENT_PATIENCE),
+            true => Output::server(&self.target, self.token.clone(), limits::SILENT_PATIENCE)?,
             false => Output::file(Path::new(&self.target))?,
         });
         let known = match &self.context.store {
@@ -286,7 +286,7 @@ fn examine(spec: &SinkSpec) -> Vec<Finding> {
     let token = Influx::open(spec, &Context::new("", "")).map(|sink| sink.token);
     // No line at all is a valid body, and says whether address and token are right.
     let written = token.and_then(|token| {
-        Output::server(spec.target(), token, limits::CONNECT_PATIENCE).put(&place(spec), "\n")
+        Output::server(spec.target(), token, limits::CONNECT_PATIENCE)?.put(&place(spec), "\n")
     });
     vec![match written {
         Ok(()) | Err(Error::RowsRefused { .. }) => Finding::fine("the server takes lines"),

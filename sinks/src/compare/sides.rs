@@ -6,12 +6,12 @@ use seismic_proto::{Row, Schema};
 use seismic_queue::{Offset, Partition};
 
 use super::merged_topic::MergedTopic;
-use crate::compare::{Comparison, RowDifferenceKind};
+use super::{Comparison, RowDifferenceKind};
 use crate::position::stored::StoredPosition;
 use crate::{Error, Result};
 
 /// A row that a table has.
-pub(super) trait StoredRow {
+pub(crate) trait StoredRow {
     /// The row, with the values of `expected` where the table has no such column. What is not a
     /// value of its column is zero or empty.
     fn row(&self, expected: Row) -> Row;
@@ -21,7 +21,7 @@ pub(super) trait StoredRow {
 }
 
 /// The place in the topic that a row of the table at `place` says it has.
-pub(super) fn place_of(
+pub(crate) fn place_of(
     place: &str,
     partition: Option<i64>,
     offset: Option<i64>,
@@ -39,7 +39,7 @@ pub(super) fn place_of(
 }
 
 /// All partitions of the topic, up to the position of the sink.
-pub(super) struct Sides<'a> {
+pub(crate) struct Sides<'a> {
     sides: Vec<Side<'a>>,
     schema: &'a Schema,
     /// Rows that are the same.
@@ -49,7 +49,7 @@ pub(super) struct Sides<'a> {
 impl<'a> Sides<'a> {
     /// The topic of a comparison up to these positions, without rows that are dead letters; with
     /// the rows of each window added up where panes are merged.
-    pub(super) fn new(
+    pub(crate) fn new(
         into: &Comparison<'a>,
         schema: &'a Schema,
         stored: &StoredPosition,
@@ -70,7 +70,7 @@ impl<'a> Sides<'a> {
     }
 
     /// Compares the next row of the table, in the order of the topic.
-    pub(super) fn see(
+    pub(crate) fn see(
         &mut self,
         (partition, offset): (Partition, Offset),
         found: &dyn StoredRow,
@@ -87,7 +87,7 @@ impl<'a> Sides<'a> {
     }
 
     /// Names the rows that the table does not have; the number of those that are the same.
-    pub(super) fn finish(self, into: &mut Comparison<'_>) -> Result<u64> {
+    pub(crate) fn finish(self, into: &mut Comparison<'_>) -> Result<u64> {
         for mut side in self.sides {
             while let Some((offset, expected)) = side.next_row()? {
                 side.is_missing(offset, &expected, into);

@@ -3,14 +3,17 @@
 
 use seismic_proto::{Column, ColumnType, Schema, ValueRef};
 
-use super::names::NAME_BYTES;
 use crate::Rows;
 use crate::rows::RowAt;
 
+/// Longest name of a table or column, in bytes: PostgreSQL cuts longer ones without a word, and
+/// MySQL takes one letter more.
+pub(crate) const NAME_BYTES: usize = 63;
+
 /// Partition of the result topic that a row is from.
-pub(super) const PARTITION: &str = "result_partition";
+pub(crate) const PARTITION: &str = "result_partition";
 /// Offset of the row in it.
-pub(super) const OFFSET: &str = "result_offset";
+pub(crate) const OFFSET: &str = "result_offset";
 
 /// Columns that tell windows apart: the sensor's, and the partition of the input for a sensor that
 /// came in several.
@@ -18,7 +21,7 @@ const WINDOW_KEY: [&str; 6] =
     ["sensor_id", "window_start_ts", "window_end_ts", "pane", "clock_era", "input_partition"];
 
 /// Column that tells the rows of one window apart.
-pub(super) const PANE: &str = "pane";
+pub(crate) const PANE: &str = "pane";
 
 /// What the sums are made of: without these, two rows cannot be added up.
 const NEEDED: [&str; 14] = [
@@ -40,7 +43,7 @@ const NEEDED: [&str; 14] = [
 
 /// What the option `columns` says; empty: every column under its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Choice(Vec<(Content, String)>);
+pub(crate) struct Choice(Vec<(Content, String)>);
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ enum Content {
 
 /// What a column of the table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A value of the row, by its place in the schema.
     Field(usize),
     /// The same text in every row.
@@ -66,18 +69,18 @@ pub(super) enum Source {
 
 /// A column of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TableColumn {
-    pub(super) name: String,
-    pub(super) source: Source,
+pub(crate) struct TableColumn {
+    pub(crate) name: String,
+    pub(crate) source: Source,
     /// What its values are.
-    pub(super) kind: ColumnType,
-    pub(super) nullable: bool,
-    pub(super) is_key: bool,
+    pub(crate) kind: ColumnType,
+    pub(crate) nullable: bool,
+    pub(crate) is_key: bool,
 }
 
 impl TableColumn {
     /// What it holds of a row, and the row's column that this is.
-    pub(super) fn value<'a>(
+    pub(crate) fn value<'a>(
         &'a self,
         rows: &Rows<'a>,
         at: RowAt<'a>,
@@ -93,7 +96,7 @@ impl TableColumn {
 
 impl Choice {
     /// Reads `FIELD[:NAME],…`, with `'TEXT':NAME` for a constant.
-    pub(super) fn read(text: &str) -> Result<Choice, String> {
+    pub(crate) fn read(text: &str) -> Result<Choice, String> {
         let mut chosen: Vec<(Content, String)> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (content, name) = match part.strip_prefix('\'') {
@@ -122,12 +125,12 @@ impl Choice {
 
     /// The table's columns for rows of this schema. Where panes are merged, the key is without
     /// them.
-    pub(super) fn columns(
+    pub(crate) fn columns(
         &self,
         schema: &Schema,
         merges_panes: bool,
     ) -> Result<Vec<TableColumn>, String> {
-        let mut key = key(schema);
+        let mut key = window_key(schema);
         if merges_panes {
             key.retain(|name| *name != PANE);
         }
@@ -187,7 +190,7 @@ impl Choice {
 }
 
 /// Names of the columns that tell rows apart.
-pub(super) fn key_names(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
+pub(crate) fn key_names(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
     columns.iter().filter(|column| column.is_key).map(|column| &*column.name)
 }
 
@@ -196,7 +199,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Columns that tell rows apart by what they say; empty where only their place in the topic does.
-fn key(schema: &Schema) -> Vec<&'static str> {
+pub(crate) fn window_key(schema: &Schema) -> Vec<&'static str> {
     let is_window = schema == Schema::windows();
     if is_window { WINDOW_KEY.to_vec() } else { Vec::new() }
 }
@@ -205,7 +208,7 @@ fn key(schema: &Schema) -> Vec<&'static str> {
 ///
 /// # Errors
 /// Why not.
-pub(super) fn check_sums(schema: &Schema, columns: &[TableColumn]) -> Result<(), String> {
+pub(crate) fn check_sums(schema: &Schema, columns: &[TableColumn]) -> Result<(), String> {
     if schema != Schema::windows() {
         return Err("merge_panes adds up rows of windows, and the topic has others".to_owned());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use seismic_queue::{Kind, lock_file};
 use ureq::Agent;
 
+use crate::http::client;
 use crate::{Error, Result, limits};
 
 /// A place for lines.
@@ -49,14 +50,8 @@ impl Output {
     }
 
     /// The server that takes lines at this address.
-    pub(super) fn server(url: &str, token: Option<String>, patience: Duration) -> Output {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(patience))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .build()
-            .into();
-        Output::Server { url: url.to_owned(), token, agent }
+    pub(super) fn server(url: &str, token: Option<String>, patience: Duration) -> Result<Output> {
+        Ok(Output::Server { url: url.to_owned(), token, agent: client::agent(patience, None)? })
     }
 
     /// Makes lines durable there.
