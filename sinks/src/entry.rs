@@ -295,6 +295,12 @@ mod tests {
             let server = "influx:http://h/write?db=d&precision=ms,measurement=coast";
             assert_eq!(of(server), named("coast"));
         }
+        #[cfg(feature = "opensearch")]
+        {
+            assert_eq!(of("opensearch:http://h,index=coast"), named("coast"));
+            let beginning = Some(Written::Beginning("coast-".to_owned()));
+            assert_eq!(of("elasticsearch:http://h,index=coast-%Y.%m"), beginning);
+        }
         #[cfg(feature = "redis")]
         for (key, beginning) in [
             ("", "seismic:"),

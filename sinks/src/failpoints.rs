@@ -68,6 +68,23 @@ pub const REDIS_AFTER_SCRIPT: &str = "redis-after-script";
 /// The places of the Redis sink.
 pub const REDIS: [&str; 2] = [REDIS_BEFORE_SCRIPT, REDIS_AFTER_SCRIPT];
 
+/// Documents are about to be sent to OpenSearch.
+pub const OPENSEARCH_BEFORE_BULK: &str = "opensearch-before-bulk";
+/// They were sent, and the sink does not know yet what became of them.
+pub const OPENSEARCH_AFTER_BULK: &str = "opensearch-after-bulk";
+/// They are there, and the position is not moved.
+pub const OPENSEARCH_BEFORE_POSITION: &str = "opensearch-before-position";
+/// It is moved, and the sink does not know it yet.
+pub const OPENSEARCH_AFTER_POSITION: &str = "opensearch-after-position";
+
+/// The places of the OpenSearch sink.
+pub const OPENSEARCH: [&str; 4] = [
+    OPENSEARCH_BEFORE_BULK,
+    OPENSEARCH_AFTER_BULK,
+    OPENSEARCH_BEFORE_POSITION,
+    OPENSEARCH_AFTER_POSITION,
+];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

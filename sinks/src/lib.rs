@@ -18,6 +18,7 @@
     not(all(
         feature = "influx",
         feature = "mysql",
+        feature = "opensearch",
         feature = "postgres",
         feature = "redis",
         feature = "rocketmq"
@@ -34,7 +35,7 @@ mod entry;
 mod error;
 pub mod failpoints;
 pub mod geojson;
-#[cfg(feature = "influx")]
+#[cfg(any(feature = "influx", feature = "opensearch"))]
 mod http;
 pub mod limits;
 mod options;
@@ -70,6 +71,8 @@ pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 
 #[cfg(feature = "influx")]
 pub use http::influx;
+#[cfg(feature = "opensearch")]
+pub use http::opensearch;
 pub use spec::without_password;
 #[cfg(feature = "mysql")]
 pub use sql::mysql;

@@ -105,6 +105,13 @@ pub const MAP_SENSORS: usize = 100_000;
 /// Lines that wait for their server at most, in bytes, and one batch more.
 pub const LINES_BYTES: usize = 4 << 20;
 
+/// What is read of an answer about documents, in bytes: the refusals of 100,000 of them, or a page
+/// of long ones.
+pub const DOCUMENTS_ANSWER_BYTES: u64 = 256 << 20;
+
+/// Indices that a sink remembers to be as they should: one of an hour for a year.
+pub const INDICES_KNOWN: usize = 10_000;
+
 /// What is read of a server's refusal, in bytes.
 pub const ANSWER_BYTES: u64 = 4 << 10;
 

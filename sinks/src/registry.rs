@@ -5,6 +5,8 @@ use seismic_queue::{Queue, Url};
 use crate::entry::{Context, Entry, SinkSpec};
 #[cfg(feature = "influx")]
 use crate::http::influx;
+#[cfg(feature = "opensearch")]
+use crate::http::opensearch;
 #[cfg(feature = "redis")]
 use crate::redis;
 #[cfg(feature = "rocketmq")]
@@ -24,6 +26,8 @@ const SINKS: &[&Entry] = &[
     &influx::ENTRY,
     #[cfg(feature = "mysql")]
     &mysql::ENTRY,
+    #[cfg(feature = "opensearch")]
+    &opensearch::ENTRY,
     #[cfg(feature = "postgres")]
     &postgres::ENTRY,
     #[cfg(feature = "redis")]
@@ -38,6 +42,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("influx", "influx"),
     #[cfg(not(feature = "mysql"))]
     ("mysql", "mysql"),
+    #[cfg(not(feature = "opensearch"))]
+    ("opensearch", "opensearch"),
     #[cfg(not(feature = "postgres"))]
     ("postgres", "postgres"),
     #[cfg(not(feature = "redis"))]
@@ -47,7 +53,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Further names of sinks.
-const ALIASES: &[(&str, &str)] = &[("mariadb", "mysql")];
+const ALIASES: &[(&str, &str)] = &[("elasticsearch", "opensearch"), ("mariadb", "mysql")];
 
 /// What the sink of that scheme or further name is called in the list.
 fn in_list(scheme: &str) -> &str {

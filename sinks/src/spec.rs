@@ -135,7 +135,7 @@ impl SinkSpec {
     }
 
     /// The error of a spec with these faults.
-    #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+    #[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres", feature = "redis"))]
     pub(crate) fn refusal(&self, faults: &[String]) -> Error {
         let (why, known) = (faults.join("; "), self.entry().form.to_owned());
         Error::Spec { spec: self.shown(), why, known }

@@ -3,5 +3,5 @@
 pub(crate) mod ahead;
 pub(crate) mod lags;
 pub(crate) mod mark;
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres", feature = "redis"))]
 pub(crate) mod stored;

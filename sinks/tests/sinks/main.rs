@@ -18,6 +18,8 @@ mod json_rows;
 mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_place;
+#[cfg(feature = "opensearch")]
+mod opensearch;
 mod patiently;
 #[cfg(feature = "postgres")]
 mod postgres;

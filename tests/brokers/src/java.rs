@@ -30,12 +30,16 @@ pub(crate) fn flags(heap: &str) -> Vec<String> {
 /// The folder of this crate with the Java sources of RocketMQ's tests.
 pub(crate) const SOURCES: &str = "rocketmq-java";
 
-/// The jar of the class `name` of [`SOURCES`], with `files` (path in the jar, text) in it. It is
-/// compiled once and kept in the build folder.
+/// The jar of the class `name` of [`SOURCES`], with `files` (path in the jar, text) in it.
 pub(crate) fn jar(name: &str, jars: &str, files: &[(&str, &str)]) -> PathBuf {
+    jar_of(SOURCES, name, jars, files)
+}
+
+/// The same of another folder of this crate. It is compiled once and kept in the build folder.
+pub(crate) fn jar_of(folder: &str, name: &str, jars: &str, files: &[(&str, &str)]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let source = class_path::source(SOURCES).join(format!("{name}.java"));
+    let source = class_path::source(folder).join(format!("{name}.java"));
     let jar = class_path::build_folder().join(format!("{name}.jar"));
     if class_path::is_newer(&jar, &source) {
         return jar;

@@ -4,8 +4,8 @@
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
 //! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL
 //! has a letter before the length, but for the first frame, and answers in order. MySQL has three
-//! bytes of length and a number behind them, and answers in order. Redis says no length of the whole:
-//! what comes at once is a frame. What is on its way arrives, however late,
+//! bytes of length and a number behind them, and answers in order. Redis and HTTP say no length of the
+//! whole: what comes at once is a frame. What is on its way arrives, however late,
 //! also when the client has given up and closed its end: as in a network.
 
 use std::io::{self, Read, Write};
@@ -45,6 +45,7 @@ pub(crate) enum Protocol {
     RocketMq,
     Postgres,
     Redis,
+    Http,
 }
 
 /// A wire to one server.
@@ -84,9 +85,14 @@ impl std::fmt::Debug for Wire {
 }
 
 impl Protocol {
+    /// Whether what is sent says how long it is.
+    fn has_frames(self) -> bool {
+        !matches!(self, Protocol::Redis | Protocol::Http)
+    }
+
     /// What a frame says, behind its length.
     fn body(self, frame: &mut [u8]) -> &mut [u8] {
-        let begin = if self == Protocol::Redis { 0 } else { 4 };
+        let begin = if self.has_frames() { 4 } else { 0 };
         &mut frame[begin..]
     }
 
@@ -96,7 +102,9 @@ impl Protocol {
             (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
             (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
             // The next answer is that of the request.
-            (Protocol::MySql | Protocol::Postgres | Protocol::Redis, _) => Some(Vec::new()),
+            (Protocol::MySql | Protocol::Postgres | Protocol::Redis | Protocol::Http, _) => {
+                Some(Vec::new())
+            }
             (Protocol::RocketMq, _) => {
                 let name = b"\"opaque\":";
                 let at = find(frame, name)? + name.len();
@@ -415,7 +423,7 @@ fn give(
 /// The next frame, with its length, and the letter before it that is not counted in it. PostgreSQL
 /// counts the length itself, too.
 fn read_frame(from: &mut TcpStream, protocol: Protocol, has_letter: bool) -> io::Result<Vec<u8>> {
-    if protocol == Protocol::Redis {
+    if !protocol.has_frames() {
         let mut frame = vec![0; PIECE];
         let length = from.read(&mut frame)?;
         if length == 0 {

@@ -1,6 +1,6 @@
 //! Permits for Java servers, and where their files are.
 //!
-//! One process runs Java servers at a time on a machine, one kind of them (Kafka or RocketMQ), and
+//! One process runs Java servers at a time on a machine, one kind of them (Kafka, RocketMQ or OpenSearch), and
 //! a few of that kind at once: what tests prove is the program and not how much memory and how many
 //! cores the machine has.
 
@@ -42,6 +42,7 @@ const IN_MEMORY: (&str, u64) = ("/dev/shm", 4 << 30);
 pub(crate) enum Kind {
     Kafka,
     RocketMq,
+    OpenSearch,
 }
 
 /// The servers of this process.

@@ -46,6 +46,8 @@ fn what_sinks_write_elsewhere_is_limited_as_topics_are() {
         ("redis://127.0.0.1:1/0,key={sensor_id}:coast-1", "sink redis", ""),
         ("redis://127.0.0.1:1/0,key=sensor_id", "sink redis", ""),
         ("redis://127.0.0.1:1/0", "sink redis", "seismic:"),
+        ("opensearch:http://127.0.0.1:1,index=north", "sink opensearch", "north"),
+        ("elasticsearch:http://127.0.0.1:1,index=north-%Y", "sink opensearch", "north-"),
     ] {
         let refused = submit(&dora, &with_sink(sink));
         assert_eq!(refused.error(403), "forbidden", "{sink}");
@@ -73,6 +75,7 @@ fn what_sinks_write_elsewhere_is_limited_as_topics_are() {
         "postgres://u@127.0.0.1:1/d,table=coast-rows",
         &format!("{influx},measurement=coast-rows"),
         "redis://127.0.0.1:1/0,key=coast-:{sensor_id}",
+        "opensearch:http://127.0.0.1:1,index=coast-rows-%Y.%m.%d",
     ] {
         submit(&dora, &with_sink(sink)).json(201);
     }

@@ -1,0 +1,201 @@
+//! The position of the sink, a document beside the rows. It is moved once the rows before it are
+//! there, and only from where this sink knows it to be: that is the fence.
+//!
+//! ```text
+//! seismic_position/PATTERN   store    id of the store whose rows these are
+//!                            topic    the result topic
+//!                            writer   which sink moved it last: no other has its name
+//!                            parts    next, last_offset, last_append_ms, last_crc of each partition
+//! ```
+
+use std::fmt::Write as _;
+
+use seismic_queue::{Fingerprint, Offset, Span};
+use serde::{Deserialize, Serialize};
+
+use super::failure;
+use super::names::POSITIONS;
+use super::target::Target;
+use crate::http::answer::{Answer, Request, Server};
+use crate::position::mark::SinkMark;
+use crate::position::stored::{Position, StoredPosition};
+use crate::{Context, Error, Result, SinkSpec, limits};
+
+const WRITING: &str = "moving the position";
+
+/// A version of the document, as the server counts.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(super) struct Version {
+    #[serde(rename = "_seq_no")]
+    seq_no: u64,
+    #[serde(rename = "_primary_term")]
+    primary_term: u64,
+}
+
+/// What the server has of a sink.
+#[derive(Debug)]
+pub(super) struct ReadPosition {
+    pub(super) position: StoredPosition,
+    /// Which sink moved it last.
+    pub(super) writer: String,
+    pub(super) version: Version,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    #[serde(flatten)]
+    version: Version,
+    #[serde(rename = "_source")]
+    source: PositionDocument,
+}
+
+/// The document as it is stored.
+#[derive(Deserialize, Serialize)]
+struct PositionDocument {
+    store: String,
+    topic: String,
+    writer: String,
+    parts: Vec<PartPosition>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct PartPosition {
+    next: u64,
+    #[serde(flatten)]
+    last: Option<LastRow>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct LastRow {
+    last_offset: u64,
+    last_append_ms: i64,
+    last_crc: u32,
+}
+
+impl From<&Position> for PartPosition {
+    fn from(position: &Position) -> Self {
+        let last = position.last.map(|Fingerprint { offset, append_ms, crc }| LastRow {
+            last_offset: offset.0,
+            last_append_ms: append_ms,
+            last_crc: crc,
+        });
+        PartPosition { next: position.next.0, last }
+    }
+}
+
+impl From<PartPosition> for Position {
+    fn from(part: PartPosition) -> Self {
+        let last = part.last.map(|last| Fingerprint {
+            offset: Offset(last.last_offset),
+            append_ms: last.last_append_ms,
+            crc: last.last_crc,
+        });
+        Position { next: Offset(part.next), last }
+    }
+}
+
+/// The path of the document, by `way`.
+fn path(target: &Target, way: &str) -> String {
+    let mut path = format!("/{POSITIONS}/{way}/");
+    for byte in target.pattern.text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => path.push(byte.into()),
+            _ => write!(path, "%{byte:02X}").expect("memory takes every byte"),
+        }
+    }
+    path
+}
+
+/// What the server has of this sink; `None` when it has never written.
+pub(super) fn read(server: &Server, target: &Target) -> Result<Option<ReadPosition>> {
+    let doing = "reading the position";
+    let path = path(target, "_doc");
+    let answer = server.ask(doing, Request::Get, &path, limits::DOCUMENTS_ANSWER_BYTES)?;
+    match answer.status {
+        200 => {}
+        404 => return missing(target, &answer).map_or(Ok(None), Err),
+        _ => return Err(failure::of_answer(&target.name, doing, &answer)),
+    }
+    let damaged = |_| Error::PositionDamaged { place: target.name.clone() };
+    let Found { version, source } = serde_json::from_slice(&answer.body).map_err(damaged)?;
+    let PositionDocument { store, topic, writer, parts } = source;
+    let positions = parts.into_iter().map(Position::from).collect();
+    let position = StoredPosition { store, topic, positions };
+    Ok(Some(ReadPosition { position, writer, version }))
+}
+
+/// That the index itself is missing, if an answer says so.
+fn missing(target: &Target, answer: &Answer) -> Option<Error> {
+    failure::trouble(answer)?;
+    Some(Error::TableMissing { place: target.name.clone(), table: POSITIONS.to_owned() })
+}
+
+/// Has the position moved from `known`, or made where there is none; the new version, or `None`
+/// when it was not there.
+pub(super) fn put(
+    server: &Server,
+    target: &Target,
+    (context, writer): (&Context, &str),
+    positions: &[Position],
+    known: Option<Version>,
+) -> Result<Option<Version>> {
+    let document = PositionDocument {
+        store: context.store_id.clone(),
+        topic: context.topic.clone(),
+        writer: writer.to_owned(),
+        parts: positions.iter().map(PartPosition::from).collect(),
+    };
+    let body = serde_json::to_vec(&document).expect("its keys are texts");
+    let path = match known {
+        None => path(target, "_create"),
+        Some(Version { seq_no, primary_term }) => {
+            let path = path(target, "_doc");
+            format!("{path}?if_seq_no={seq_no}&if_primary_term={primary_term}")
+        }
+    };
+    let answer = server.ask(WRITING, Request::Put(&body), &path, limits::ANSWER_BYTES)?;
+    match answer.status {
+        200 | 201 => serde_json::from_slice(&answer.body)
+            .map(Some)
+            .map_err(|_| failure::unread(&target.name, WRITING)),
+        409 => Ok(None),
+        404 => Err(missing(target, &answer)
+            .unwrap_or_else(|| failure::of_answer(&target.name, WRITING, &answer))),
+        _ => Err(failure::of_answer(&target.name, WRITING, &answer)),
+    }
+}
+
+/// Takes the sink's place: its positions for these rows, those that are there, and for partitions
+/// that are new the oldest row. From then on whoever had the place before moves nothing. A store or
+/// topic that is not the sink's is refused.
+pub(super) fn begin(
+    server: &Server,
+    target: &Target,
+    (context, writer): (&Context, &str),
+    rows: &[Span],
+) -> Result<(Vec<Position>, Version)> {
+    loop {
+        let stored = read(server, target)?;
+        if let Some(stored) = &stored {
+            stored.position.check_owner(&target.name, context)?;
+            if stored.position.positions.len() > rows.len() {
+                return Err(Error::PositionDamaged { place: target.name.clone() });
+            }
+        }
+        let known = stored.as_ref().map(|stored| stored.version);
+        let mut positions = stored.map_or_else(Vec::new, |stored| stored.position.positions);
+        let new = rows.iter().skip(positions.len());
+        positions.extend(new.map(|span| Position::beginning(span.first)));
+        // Someone else may be at it: then it is read again, and each of them moves it once.
+        if let Some(version) = put(server, target, (context, writer), &positions, known)? {
+            return Ok((positions, version));
+        }
+    }
+}
+
+/// What the server has, for those who only look. One that does not answer says nothing.
+pub(super) fn mark(spec: &SinkSpec) -> Result<Option<SinkMark>> {
+    let target = Target::of(spec)?;
+    let looked = target.server(limits::LOOK_PATIENCE).and_then(|server| read(&server, &target));
+    Ok(looked.ok().flatten().map(|stored| stored.position.into()))
+}
