@@ -1,9 +1,7 @@
 //! The MySQL sink on a real MariaDB: the suite, and faults of servers and networks.
 
-use std::env;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use seismic_brokers::{MariaDb as Server, Proxy};
 use seismic_proto::SeismicAggRecord;
@@ -15,31 +13,10 @@ use seismic_sinks::conformance::{
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
 use crate::mysql_place::{MySqlPlace, ThreeColumns};
-use crate::patiently::{patiently, wait_until, write_patiently};
+use crate::patiently::{drawn, patiently, wait_until, write_patiently};
 
 /// Places that are tried where not all of them are.
 const TRIED: usize = 6;
-
-/// Some of `count` places, by a seed that is printed and that `SEISMIC_SEED` sets; all of them with
-/// `SEISMIC_ALL_PLACES=1`.
-#[allow(clippy::print_stdout, reason = "whoever repeats a failure needs the seed")]
-fn drawn(count: u32) -> Vec<u32> {
-    if env::var("SEISMIC_ALL_PLACES").is_ok_and(|it| it == "1") {
-        return (0..count).collect();
-    }
-    let seed = env::var("SEISMIC_SEED").ok().and_then(|seed| seed.parse().ok());
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
-    let seed: u64 = seed.unwrap_or_else(now);
-    println!("places among {count}, SEISMIC_SEED={seed}");
-    let mut state = seed | 1;
-    let mut next = || {
-        // A step of SplitMix64.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed >> 33) as u32 % count
-    };
-    (0..TRIED).map(|_| next()).collect()
-}
 
 /// A server, if this machine has one.
 fn server() -> Option<Rc<Server>> {
@@ -78,7 +55,7 @@ fn a_connection_that_breaks_at_any_request_or_answer_loses_and_doubles_no_row() 
     ] {
         assert!(count > 40, "there were {count} requests or answers");
         // The last one may be a goodbye.
-        for after in drawn(count - 1) {
+        for after in drawn(count - 1, TRIED) {
             let place = MySqlPlace::new(&server, "");
             let proxy = server.proxy();
             breaks(&proxy, after);

@@ -1,7 +1,7 @@
-//! Calls of a sink by a runner: transient errors are retried.
+//! Calls of a sink by a runner: transient errors are retried. And places at which something fails.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{env, thread};
 
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{PARTITIONS, ROWS, batch, row, spans_of, write};
@@ -55,4 +55,25 @@ pub fn write_patiently(sink: &mut dyn Sink) {
         }
     }
     patiently(|| sink.sync());
+}
+
+/// `tried` of `count` places, by a seed that is printed and that `SEISMIC_SEED` sets; all of them
+/// with `SEISMIC_ALL_PLACES=1`.
+#[allow(clippy::print_stdout, reason = "whoever repeats a failure needs the seed")]
+pub fn drawn(count: u32, tried: usize) -> Vec<u32> {
+    if env::var("SEISMIC_ALL_PLACES").is_ok_and(|it| it == "1") {
+        return (0..count).collect();
+    }
+    let seed = env::var("SEISMIC_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
+    let seed: u64 = seed.unwrap_or_else(now);
+    println!("places among {count}, SEISMIC_SEED={seed}");
+    let mut state = seed | 1;
+    let mut next = || {
+        // A step of SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed >> 33) as u32 % count
+    };
+    (0..tried).map(|_| next()).collect()
 }
