@@ -119,11 +119,6 @@ pub enum Error {
     #[error("a version of table {table} has {bytes} bytes, and {at} keeps at most {limit}")]
     TableTooLarge { at: String, table: String, bytes: usize, limit: usize },
     #[error(
-        "{at} cannot keep versions of tables, by which a restart looks things up as before: stores in \
-         Kafka do not keep them yet, so give the job a --store sqlite:FILE"
-    )]
-    NoTables { at: String },
-    #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
     Held { topic: String, partition: Partition, offset: Offset, holder: String },
@@ -248,7 +243,6 @@ impl Error {
             | Error::NoRewind { .. }
             | Error::NoCopy { .. }
             | Error::CannotRescale { .. }
-            | Error::NoTables { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }

@@ -43,7 +43,13 @@ const THRESHOLDS: &str = "Type,Value,Comment\n1,0.8,discs\n2,0.5,\"tapes, old\"\
 
 /// A stage with both files, their table and the topic that they read.
 pub fn stage() -> Stage {
-    let stage = Stage::new();
+    stage_at(&[])
+}
+
+/// The same with queue and store at that place.
+pub fn stage_at(place: &[String]) -> Stage {
+    let mut stage = Stage::new();
+    stage.place = place.to_vec();
     fs::write(stage.path("usage.toml"), USAGE).unwrap();
     fs::write(stage.path("alarm.toml"), ALARM).unwrap();
     set_table(&stage, THRESHOLDS);
@@ -227,7 +233,6 @@ fn a_job_without_a_first_version_waits_for_it_and_a_bounded_one_says_why() {
 #[test]
 fn what_is_wrong_with_a_table_is_named_with_its_line() {
     let stage = stage();
-    let kafka = "group = \"usage\"\nqueue = \"kafka://h:9092\"";
     for (from, to, why) in [
         (
             "source = \"file",
@@ -275,8 +280,6 @@ fn what_is_wrong_with_a_table_is_named_with_its_line() {
         ),
         ("[dimension.Threshold]", "[dimension]", "write a table, as in [dimension.NAME]"),
         ("source = \"file:thresholds.csv\"\n", "", "dimension.Threshold: source is missing"),
-        #[cfg(feature = "kafka")]
-        ("group = \"usage\"", kafka, "versions of tables are kept in the store"),
     ] {
         fs::write(stage.path("f.toml"), USAGE.replacen(from, to, 1)).unwrap();
         for command in [&["job", "check", "f.toml"][..], &["run", "--job", "f.toml"]] {

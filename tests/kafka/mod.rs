@@ -18,4 +18,5 @@ pub mod secured;
 mod sink;
 mod start;
 mod status;
+mod tables;
 mod trial;

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use seismic_brokers::{MariaDb, Postgres};
+use seismic_brokers::{Kafka, MariaDb, Postgres};
 use serde_json::Value;
 
 use crate::job::statement::rows;
@@ -26,9 +26,22 @@ fn commands(section: &str) -> String {
     script
 }
 
-/// Runs them in the folder of a stage, with these in place of what the page has.
-fn run(stage: &Stage, section: &str, places: &[(&str, &str)]) -> String {
+/// Runs them in the folder of a stage, with these in place of what the page has, on a broker if there
+/// is one.
+fn run(stage: &Stage, section: &str, places: &[(&str, &str)], kafka: Option<&Kafka>) -> String {
     let mut script = commands(section);
+    let of_kafka = commands("The same on Kafka");
+    let (function, of_files) = of_kafka.split_once('\n').expect("two lines");
+    let mut places = places.to_vec();
+    let address = kafka.map(Kafka::address);
+    if let Some(address) = &address {
+        // Where the page says that they belong.
+        if let Some((before, after)) = script.split_once("seismic topic create demo-source\n") {
+            script = format!("{before}{of_files}seismic topic create demo-source\n{after}");
+        }
+        script = format!("{function}\n{script}");
+        places.push(("127.0.0.1:9092", address));
+    }
     for (of_page, ours) in places {
         assert!(script.contains(of_page), "{of_page} is in {section}");
         script = script.replace(of_page, ours);
@@ -59,8 +72,25 @@ fn of_column(rows: &[Value], column: &str) -> Vec<String> {
 
 #[test]
 fn usage_and_thresholds_in_mariadb_become_alerts_at_a_webhook() {
+    usage_and_thresholds(None);
+}
+
+#[test]
+fn ratios_by_soil_class_in_postgres_become_levels_of_alert() {
+    ratios_by_soil_class(None);
+}
+
+/// A stage whose commands are for that broker.
+fn stage_on(kafka: Option<&Kafka>) -> Stage {
+    let mut stage = Stage::new();
+    let place = |kafka: &Kafka| ["--queue".to_owned(), format!("kafka://{}", kafka.address())];
+    stage.place = kafka.map(place).into_iter().flatten().collect();
+    stage
+}
+
+pub fn usage_and_thresholds(kafka: Option<&Kafka>) {
     let Some(server) = MariaDb::start(&[]) else { return };
-    let stage = Stage::new();
+    let stage = stage_on(kafka);
     let [hook, http] = free_ports();
     let port = server.address().rsplit(':').next().unwrap().to_owned();
     let places = [
@@ -70,7 +100,7 @@ fn usage_and_thresholds_in_mariadb_become_alerts_at_a_webhook() {
         ("(\"127.0.0.1\", 9000)", &format!("(\"127.0.0.1\", {hook})")),
         ("127.0.0.1:8080", &format!("127.0.0.1:{http}")),
     ];
-    let said = run(&stage, "Usage and thresholds in MariaDB", &places);
+    let said = run(&stage, "Usage and thresholds in MariaDB", &places, kafka);
     assert!(said.contains("it can be read, and has 2 rows"), "{said}");
     assert!(said.contains("JobName=\\\"web\\\", AlertOrNot=1"), "{said}");
     assert_eq!(said.matches("verified: ").count(), 2, "{said}");
@@ -85,14 +115,13 @@ fn usage_and_thresholds_in_mariadb_become_alerts_at_a_webhook() {
     assert!(of("odd").is_empty());
 }
 
-#[test]
-fn ratios_by_soil_class_in_postgres_become_levels_of_alert() {
+pub fn ratios_by_soil_class(kafka: Option<&Kafka>) {
     let Some(server) = Postgres::start(&[]) else { return };
     server.sql("postgres", "CREATE ROLE postgres SUPERUSER LOGIN");
-    let stage = Stage::new();
+    let stage = stage_on(kafka);
     let port = server.address().rsplit(':').next().unwrap().to_owned();
     let places = [("127.0.0.1:5432", &*server.address()), ("-p 5432", &format!("-p {port}"))];
-    let said = run(&stage, "Ratios by soil class in PostgreSQL", &places);
+    let said = run(&stage, "Ratios by soil class in PostgreSQL", &places, kafka);
     assert!(said.contains("it can be read, and has 9 rows"), "{said}");
     assert_eq!(said.matches("verified: ").count(), 3, "{said}");
     assert!(said.contains("no row of threshold has sensor_id = \"S010\""), "{said}");

@@ -2,8 +2,8 @@
 //! real program.
 
 pub mod database;
+pub mod examples;
 
-mod examples;
 mod kills;
 mod reading;
 mod refresh;

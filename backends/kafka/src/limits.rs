@@ -190,5 +190,16 @@ pub const REFUSED_LOGINS: Duration = Duration::from_secs(60);
 /// two attempts.
 pub const REFUSED_LOGINS_GAP: Duration = Duration::from_secs(20);
 
+/// Bytes of a piece of a version of a table: a message of it fits wherever a piece of a snapshot does.
+pub const TABLE_CHUNK_BYTES: usize = 512 << 10;
+
+/// After so long a worker writes the version of a table that it has in force again, since other workers
+/// may forget what was written.
+pub const TABLE_REWRITE: Duration = Duration::from_secs(12 * 3600);
+
+/// A copy of a version is not forgotten before it is that old. As much longer than
+/// [`TABLE_REWRITE`] as that is itself: clocks of workers differ, and a commit takes its time.
+pub const TABLE_YOUNG: Duration = Duration::from_secs(24 * 3600);
+
 /// How many partitions are asked for at once. Each takes a connection of its own meanwhile.
 pub const ASKED_AT_ONCE: usize = 8;

@@ -21,7 +21,8 @@ impl Tables {
     pub fn forget_unneeded(&self) -> Result<u64, TableError> {
         let store = self.store();
         let stored = store.tables()?;
-        if stored.len() < 2 {
+        // Before the view: what a commit names that was made since stays as a copy of its own.
+        if stored.len() < 2 || stored.iter().all(|version| version.is_young) {
             return Ok(0);
         }
         let view = store.view()?;
@@ -34,10 +35,12 @@ impl Tables {
             needed_by(store, (Partition(number), part), &mut needed)?;
         }
         let mut forgotten = 0;
-        for version in stored {
-            let id = (version.table, version.hash);
-            if !needed.contains(&id) {
-                store.forget_table(&id.0, &id.1)?;
+        for (place, version) in stored.iter().enumerate() {
+            let id = (version.table.clone(), version.hash.clone());
+            let has_newer =
+                stored[place + 1..].iter().any(|it| (&it.table, &it.hash) == (&id.0, &id.1));
+            if !version.is_young && (has_newer || !needed.contains(&id)) {
+                store.forget_table(version)?;
                 forgotten += 1;
             }
         }
@@ -57,9 +60,13 @@ fn needed_by(
         let noted = StatementKind::stored(&progress.note).map_err(|it| strange(it.to_string()))?;
         add(noted.state);
     }
+    // What later ones name is in the journal behind the oldest.
     for info in &part.checkpoints {
         match store.checkpoint(partition, info.manifest.checkpoint) {
-            Ok(checkpoint) => add(State::decode(&checkpoint.state).map_err(strange)?.state),
+            Ok(checkpoint) => {
+                add(State::decode(&checkpoint.state).map_err(strange)?.state);
+                break;
+            }
             // A newer one has taken its place, or nothing can begin with it.
             Err(Error::CheckpointMissing { .. } | Error::Corrupt { .. }) => {}
             Err(error) => return Err(error.into()),

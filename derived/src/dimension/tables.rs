@@ -144,6 +144,12 @@ impl Tables {
         let of_table = stored.iter().rev().find(|version| version.table == table.name);
         let Some(stored) = of_table else { return Ok(None) };
         let version = self.version(table, &stored.hash).map_err(TableError::Rows)?;
+        if !stored.copy.is_empty()
+            && let Some(content) = self.store.table(&table.name, &stored.hash)?
+        {
+            // Another worker may forget that copy before a commit here names it.
+            self.store.put_table(&table.name, &stored.hash, &content)?;
+        }
         let (hash, rows) = (stored.hash.clone(), version.rows() as u64);
         self.publish(table, version, 0);
         Ok(Some(Read { hash, rows, is_new: true }))

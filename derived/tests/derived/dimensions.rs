@@ -204,7 +204,10 @@ fn a_stored_version_that_was_changed_or_lost_is_found_by_the_proof_and_the_resta
         stage.run().unwrap();
         let mut content = stage.store.table("Threshold", &read.hash).unwrap().unwrap();
         match is_lost {
-            true => stage.store.forget_table("Threshold", &read.hash).unwrap(),
+            true => {
+                let all = stage.store.tables().unwrap().into_iter();
+                all.for_each(|version| stage.store.forget_table(&version).unwrap());
+            }
             false => {
                 *content.last_mut().unwrap() ^= 1;
                 stage.store.put_table("Threshold", &read.hash, &content).unwrap();

@@ -150,10 +150,6 @@ impl SinkState for FaultyStore {
 }
 
 impl TableVersions for FaultyStore {
-    fn keeps_tables(&self) -> bool {
-        self.inner.keeps_tables()
-    }
-
     fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
         self.inner.put_table(table, hash, content)
     }
@@ -166,8 +162,8 @@ impl TableVersions for FaultyStore {
         self.inner.tables()
     }
 
-    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
-        self.inner.forget_table(table, hash)
+    fn forget_table(&self, version: &TableVersion) -> Result<()> {
+        self.inner.forget_table(version)
     }
 
     fn put_table_note(&self, table: &str, note: &[u8]) -> Result<()> {

@@ -177,6 +177,9 @@ macro_rules! each_check {
                 a_sink_state_that_is_too_large_is_refused_and_changes_nothing;
             tables:
                 a_version_of_a_table_is_found_by_its_hash_until_it_is_forgotten
+                a_version_that_is_put_again_is_the_newest_and_outlives_what_was_listed_before
+                a_version_is_there_with_the_first_commit_of_either_slot_that_names_it
+                the_note_of_a_table_is_the_one_that_was_stored_last
                 a_version_of_a_table_that_is_too_large_is_refused_and_changes_nothing;
             shaping:
                 positions_of_all_inputs_survive_a_restart_and_never_go_back

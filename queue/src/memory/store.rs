@@ -222,16 +222,13 @@ impl SinkState for MemoryStore {
 }
 
 impl TableVersions for MemoryStore {
-    fn keeps_tables(&self) -> bool {
-        true
-    }
-
     fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
         self.handle().in_store(|at, _, store| {
             validate::table(at, table, content)?;
             store.tables.retain(|(it, _)| (it.table.as_str(), it.hash.as_str()) != (table, hash));
             let (table, hash, bytes) = (table.to_owned(), hash.to_owned(), content.len() as u64);
-            store.tables.push((TableVersion { table, hash, bytes }, content.to_vec()));
+            let version = TableVersion { table, hash, bytes, ..TableVersion::default() };
+            store.tables.push((version, content.to_vec()));
             Ok(())
         })
     }
@@ -249,9 +246,9 @@ impl TableVersions for MemoryStore {
             .in_store(|_, _, store| Ok(store.tables.iter().map(|(it, _)| it.clone()).collect()))
     }
 
-    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
+    fn forget_table(&self, version: &TableVersion) -> Result<()> {
         self.handle().in_store(|_, _, store| {
-            store.tables.retain(|(it, _)| (it.table.as_str(), it.hash.as_str()) != (table, hash));
+            store.tables.retain(|(it, _)| (&it.table, &it.hash) != (&version.table, &version.hash));
             Ok(())
         })
     }

@@ -43,15 +43,6 @@ impl JobSpec {
                            another --group";
                 fault("accept_partitions", why.to_owned());
             }
-            let store = self.location().store_url();
-            if !definition.dimensions.is_empty() && store.with_slot("1").is_some() {
-                let why = format!(
-                    "versions of tables are kept in the store, by which a restart looks things up as \
-                     before, and {store} keeps none: give the job a store on its disk, as in store = \
-                     \"sqlite:FILE\""
-                );
-                fault("dimension", why);
-            }
             if definition.input.of.is_none() && self.topic == self.result_topic {
                 fault("output", format!("topic: {} is the input", self.topic));
             }

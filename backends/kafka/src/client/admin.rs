@@ -268,6 +268,26 @@ impl<'a> Admin<'a> {
         Ok(())
     }
 
+    /// Refuses a topic of tables that forgets, or that keeps more than the newest of a key for ever.
+    pub(crate) fn check_tables(&self, topic: &str) -> Result<()> {
+        let settings = self.settings(topic)?;
+        for (key, wanted, why) in [
+            (
+                "cleanup.policy",
+                "compact",
+                "jobs look things up in what it keeps; set it to compact",
+            ),
+            ("max.message.bytes", OUTPUT[0].1, "pieces of tables must fit; set it to 1048588"),
+        ] {
+            let found = of(&settings, key);
+            let is_large = found.parse().is_ok_and(|bytes: usize| bytes >= limits::OUTPUT_BYTES);
+            if found != wanted && !is_large {
+                return refuse(topic, key, found, why);
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes what stands before these offsets.
     pub(crate) fn delete_records(&self, topic: &str, below: &[(Partition, Offset)]) -> Result<()> {
         let needs = vec![on_topic("Delete", topic)];

@@ -14,3 +14,4 @@ pub(crate) mod opening;
 mod refused_logins;
 pub(crate) mod rights;
 pub(crate) mod suspension;
+pub(crate) mod writing;

@@ -6,5 +6,6 @@ pub(crate) mod member;
 pub(crate) mod membership;
 pub(crate) mod offsets;
 mod rebalance_listener;
+pub(crate) mod sink_offsets;
 pub(crate) mod start_gate;
 pub(crate) mod transactional_id;

@@ -21,6 +21,7 @@ use crate::examine;
 use crate::group::member::GroupSource;
 use crate::group::start_gate::StartGate;
 use crate::store::job_topic;
+use crate::store::tables::record as table_record;
 use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
@@ -104,6 +105,7 @@ fn kept_for_all(topic: &str) -> Option<&'static str> {
     match topic {
         CHECKPOINTS => Some("it keeps the checkpoints of all jobs of the cluster"),
         job_topic::TOPIC => Some("it keeps what all jobs of the cluster are"),
+        table_record::TOPIC => Some("it keeps tables that jobs of the cluster look things up in"),
         import_notes::TOPIC => Some("it keeps what was imported into all topics of the cluster"),
         _ => None,
     }

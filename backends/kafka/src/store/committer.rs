@@ -13,11 +13,14 @@
 //! broker that has served a message of the other topic answers with the other id, however far other
 //! brokers lag.
 //!
+//! Versions of tables that were read since the last commit are part of it: see `tables/`.
+//!
 //! A commit always carries offsets, so the broker always checks the fencing token; a commit without
 //! partitions is not made. The first commit of a fork has no token: see [`JobStart`].
 
 mod begin;
 mod bounded;
+mod tables;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,8 @@ use super::checkpoint_log::LogContents;
 use super::delivery::DeliveryReports;
 use super::job_context::{JobContext, of_each};
 use super::partition_state::PartitionState;
+use super::tables::record::TOPIC as TABLES;
+use super::tables::topic::contents_end;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, make_with};
 use crate::error_kind::{self, NotAllowed, Resource, Right, on_topic};
@@ -183,8 +188,19 @@ impl KafkaCommitter {
         if let Err(error) = asked {
             return Err(self.fail(error));
         }
-        match self.transact(&at, place, commit, states) {
+        let staged = Arc::clone(&self.context.staged);
+        let writing = match staged.begin(Instant::now()) {
+            Some(writing) => match contents_end(self.cluster()) {
+                Ok(from) => Some((writing, from)),
+                Err(error) => return Err(self.fail(error)),
+            },
+            None => None,
+        };
+        match self.transact(&at, place, commit, (states, writing.as_ref())) {
             Ok(states) => {
+                if let Some((writing, _)) = writing {
+                    writing.done(Instant::now());
+                }
                 self.states.extend(states);
                 self.fenced = 0;
                 pass(&at, COMMIT_AFTER).map_err(CommitError::Rebuild)
@@ -267,6 +283,9 @@ impl KafkaCommitter {
         let outputs = job.outputs.iter().map(|output| &output.topic);
         let written = outputs.chain([&self.context.checkpoints.name]);
         let mut needs: Vec<_> = written.map(|topic| on_topic("Write", topic)).collect();
+        if self.context.staged.is_any() {
+            needs.push(on_topic("Write", TABLES));
+        }
         needs.extend([
             ("Read", Resource::Group(self.member.group.clone())),
             ("Write", Resource::TransactionalId(self.transactional_id())),

@@ -21,13 +21,20 @@ pub(crate) enum MessageKind {
     Other,
     /// Rows of a keyed output: they go to partitions that others write to as well.
     Keyed,
+    /// Pieces of a version of a table, and what the directory says of it.
+    Table,
     /// Rows of the output of that place.
     Output(u16),
 }
 
 impl MessageKind {
-    const ALL: [MessageKind; 4] =
-        [MessageKind::Chunk, MessageKind::Manifest, MessageKind::Other, MessageKind::Keyed];
+    const ALL: [MessageKind; 5] = [
+        MessageKind::Chunk,
+        MessageKind::Manifest,
+        MessageKind::Other,
+        MessageKind::Keyed,
+        MessageKind::Table,
+    ];
 
     /// Kind and partition as one number, which comes back with the acknowledgement.
     pub(crate) fn tag(self, partition: Partition) -> usize {

@@ -8,6 +8,7 @@ use super::checkpoint_log::CheckpointLog;
 use super::checkpoint_names::CachedNames;
 use super::checkpoint_record::KeptCheckpoint;
 use super::offset_metadata::OffsetMetadata;
+use super::tables::staged::StagedTables;
 use crate::client::cluster::Cluster;
 use crate::group::offsets::{Committed, GroupOffsets};
 use crate::limits;
@@ -23,6 +24,8 @@ pub(crate) struct JobContext {
     pub(crate) checkpoints: Topic,
     /// Names of its checkpoints.
     pub(crate) names: Arc<CachedNames>,
+    /// Versions of tables that commits have to write.
+    pub(crate) staged: Arc<StagedTables>,
 }
 
 impl JobContext {

@@ -7,16 +7,12 @@
 //! A finished group stays recorded, so that its name and topics are not reused: a new group with
 //! the same name would be confused with the records of the old one.
 
-use std::time::{Duration, Instant};
-
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::time::Instant;
 
 use super::job_records::{Book, Kind, Line, bytes_of, corrupt, lines_of, record};
 use crate::client::admin::{Admin, OUTPUT};
 use crate::client::cluster::Cluster;
-use crate::client::connection::{FirstFailure, cause_of, connect, listen, make_with};
-use crate::error_kind::on_topic;
+use crate::client::writing::append_all;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::message::new_id;
@@ -215,32 +211,8 @@ impl<'a> JobTopic<'a> {
     }
 
     fn append_as(&self, kind: Kind, group: &str, further: &str, lines: &[String]) -> Result<()> {
-        let needs = vec![on_topic("Write", TOPIC)];
-        let failed = self.cluster.failed_on("writing down a job", needs);
-        let topic: Topic = self.cluster.topic(TOPIC).map_err(|error| match error {
-            // It was just made, and the broker that was asked has not heard of it yet.
-            Error::TopicMissing { .. } => {
-                Error::Busy { at: self.cluster.at.clone(), doing: "writing down a job" }
-            }
-            error => error,
-        })?;
-        let mut config = self.cluster.settings.appending(1 << 20);
-        config.set("message.timeout.ms", limits::WAIT.as_millis().to_string());
-        let producer: BaseProducer<FirstFailure> = make_with(&config, FirstFailure::default())?;
         let (key, value) = record(kind, group, further, lines);
-        let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
-        connect(producer.client(), &topic.name);
-        let sent = producer.send(record);
-        sent.map_err(|(error, _)| failed(cause_of(&producer, error)))?;
-        // The message is given up before this is.
-        let until = Instant::now() + limits::WAIT + Duration::from_secs(1);
-        while producer.in_flight_count() > 0 {
-            if Instant::now() > until {
-                return Err(failed(KafkaError::Flush(Code::OperationTimedOut)));
-            }
-            listen(&producer);
-        }
-        let failure = producer.context().failure();
-        failure.map_or(Ok(()), |(error, _)| Err(failed(cause_of(&producer, error))))
+        let records = [(Partition(0), key, Some(value.as_bytes()))];
+        append_all((self.cluster, "writing down a job"), TOPIC, &records)
     }
 }

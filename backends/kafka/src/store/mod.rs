@@ -1,5 +1,5 @@
-//! A job's store in the cluster: the topics of its outputs, the checkpoint log, and the group's
-//! offsets.
+//! A job's store in the cluster: the topics of its outputs, the checkpoint log, the group's
+//! offsets, and versions of tables.
 
 mod checkpoint_log;
 mod checkpoint_names;
@@ -15,8 +15,8 @@ mod lease;
 mod offset_metadata;
 mod partition_state;
 mod repair;
-mod sink_offsets;
 mod sink_state;
+pub(crate) mod tables;
 pub(crate) mod trim;
 mod view;
 mod viewed;
@@ -31,12 +31,14 @@ use self::job_context::JobContext;
 use self::job_topic::JobTopic;
 use self::last_view::LastView;
 use self::lease::KafkaLease;
-use self::sink_offsets::SinkOffsets;
+use self::tables::index::SeenTables;
+use self::tables::staged::StagedTables;
 use self::trim::CHECKPOINTS;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, KEPT, KEYED, OUTPUT};
 use crate::client::cluster::Cluster;
 use crate::group::offsets::GroupOffsets;
+use crate::group::sink_offsets::SinkOffsets;
 use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
@@ -60,6 +62,10 @@ pub struct KafkaStore {
     last: Mutex<Option<Arc<LastView>>>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, SinkOffsets>>,
+    /// Versions of tables that its commits have to write.
+    staged: Arc<StagedTables>,
+    /// What is known of those that were written.
+    tables: Mutex<SeenTables>,
 }
 
 /// What a job topic of that extent says of a group's job.
@@ -85,7 +91,20 @@ impl KafkaStore {
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = CachedNames::new(&cluster, &group);
         let (offsets, known, last) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Ok(KafkaStore { cluster, group, slot, topics, names, offsets, known, last, noting })
+        let (staged, tables) = (Arc::default(), Mutex::default());
+        Ok(KafkaStore {
+            cluster,
+            group,
+            slot,
+            topics,
+            names,
+            offsets,
+            known,
+            last,
+            noting,
+            staged,
+            tables,
+        })
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
@@ -101,6 +120,7 @@ impl KafkaStore {
         }
         let (_, context) = store.context()?;
         JobTopic::new(&store.cluster).end(&store.group)?;
+        store.forget_all_tables()?;
         trim::trim(&store.cluster, &context.checkpoints).map(drop)
     }
 
@@ -115,9 +135,9 @@ impl KafkaStore {
         let checkpoints = admin.create(CHECKPOINTS, job.partitions(), &settings())?;
         admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.partitions())?;
-        let names = Arc::clone(&self.names);
+        let (names, staged) = (Arc::clone(&self.names), Arc::clone(&self.staged));
         let (cluster, job) = (self.cluster.clone(), job.clone());
-        let context = JobContext { cluster, job, output_ids, checkpoints, names };
+        let context = JobContext { cluster, job, output_ids, checkpoints, names, staged };
         let slots = SlotNames::new(&self.group, self.slot.clone());
         let offsets = self.offsets()?;
         Ok(Box::new(KafkaLease { context: Arc::new(context), slots, offsets, is_widening }))
@@ -170,9 +190,9 @@ impl KafkaStore {
             Err(Error::TopicMissing { .. }) => return Err(self.missing()),
             found => found?,
         };
-        let names = Arc::clone(&self.names);
+        let (names, staged) = (Arc::clone(&self.names), Arc::clone(&self.staged));
         let (cluster, output_ids) = (self.cluster.clone(), Vec::new());
-        Ok((id, JobContext { cluster, job, output_ids, checkpoints, names }))
+        Ok((id, JobContext { cluster, job, output_ids, checkpoints, names, staged }))
     }
 }
 

@@ -1,19 +1,14 @@
-//! State of sinks in a store: their positions, one group per sink, and their own state. And versions
-//! of tables, of which a store in Kafka keeps none yet: workers that share a job would each read a
-//! table for themselves, and a version would have to be written in the transaction that first uses it.
+//! State of sinks in a store: their positions, one group per sink, and their own state.
 
 use std::collections::btree_map::Entry;
 use std::sync::PoisonError;
 
 use super::KafkaStore;
 use super::job_topic::JobTopic;
-use super::sink_offsets::SinkOffsets;
 use crate::group::offsets::GroupOffsets;
+use crate::group::sink_offsets::SinkOffsets;
 use seismic_queue::backend::validate;
-use seismic_queue::{
-    Error, JobStore, Offset, Partition, Result, SinkPosition, SinkState, TableVersion,
-    TableVersions, Topic,
-};
+use seismic_queue::{JobStore, Offset, Partition, Result, SinkPosition, SinkState, Topic};
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
 const SINK: &str = "seismic-sink";
@@ -70,41 +65,5 @@ impl SinkState for KafkaStore {
     fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
         self.context()?;
         JobTopic::new(&self.cluster).sink_state(&self.group, sink, key)
-    }
-}
-
-impl KafkaStore {
-    fn no_tables(&self) -> Error {
-        Error::NoTables { at: self.name() }
-    }
-}
-
-impl TableVersions for KafkaStore {
-    fn keeps_tables(&self) -> bool {
-        false
-    }
-
-    fn put_table(&self, _table: &str, _hash: &str, _content: &[u8]) -> Result<()> {
-        Err(self.no_tables())
-    }
-
-    fn table(&self, _table: &str, _hash: &str) -> Result<Option<Vec<u8>>> {
-        Ok(None)
-    }
-
-    fn tables(&self) -> Result<Vec<TableVersion>> {
-        Ok(Vec::new())
-    }
-
-    fn forget_table(&self, _table: &str, _hash: &str) -> Result<()> {
-        Ok(())
-    }
-
-    fn put_table_note(&self, _table: &str, _note: &[u8]) -> Result<()> {
-        Err(self.no_tables())
-    }
-
-    fn table_note(&self, _table: &str) -> Result<Option<Vec<u8>>> {
-        Ok(None)
     }
 }

@@ -10,6 +10,8 @@
 //! nothing after it. We read the names *after* the checkpoints: naming a checkpoint ends with a
 //! check that the checkpoint still exists, so a name that we did not see here fails that check.
 
+use std::sync::Arc;
+
 use super::checkpoint_names::CachedNames;
 use super::job_context::JobContext;
 use super::job_topic::JobTopic;
@@ -40,7 +42,8 @@ fn holds_of(
     let offsets = GroupOffsets::new(cluster, &job.group)?;
     let (cluster, checkpoints) = (cluster.clone(), checkpoints.clone());
     let names = CachedNames::new(&cluster, &job.group);
-    let context = JobContext { cluster, job, output_ids: Vec::new(), checkpoints, names };
+    let (output_ids, staged) = (Vec::new(), Arc::default());
+    let context = JobContext { cluster, job, output_ids, checkpoints, names, staged };
     let kept = context.kept(&offsets)?;
     let names = context.names.now_patiently()?;
     let mut holds = Vec::new();

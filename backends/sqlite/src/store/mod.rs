@@ -261,10 +261,6 @@ impl SinkState for SqliteStore {
 }
 
 impl TableVersions for SqliteStore {
-    fn keeps_tables(&self) -> bool {
-        true
-    }
-
     fn put_table(&self, table: &str, hash: &str, content: &[u8]) -> Result<()> {
         validate::table(&self.name(), table, content)?;
         self.change("storing a version of a table", |db, _, _| {
@@ -280,9 +276,9 @@ impl TableVersions for SqliteStore {
         self.look("listing versions of tables", |db, _| table_versions::all(db))
     }
 
-    fn forget_table(&self, table: &str, hash: &str) -> Result<()> {
+    fn forget_table(&self, version: &TableVersion) -> Result<()> {
         self.change("forgetting a version of a table", |db, _, _| {
-            table_versions::forget(db, table, hash)
+            table_versions::forget(db, &version.table, &version.hash)
         })
     }
 

@@ -44,7 +44,8 @@ pub(crate) fn all(db: &Connection) -> Sql<Vec<TableVersion>> {
     let list = "SELECT name, hash, length(content) FROM table_version ORDER BY place";
     let mut list = db.prepare(list)?;
     let versions = list.query_map([], |row| {
-        Ok(TableVersion { table: row.get(0)?, hash: row.get(1)?, bytes: row.get(2)? })
+        let (table, hash, bytes) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(TableVersion { table, hash, bytes, ..TableVersion::default() })
     })?;
     Ok(versions.collect::<rusqlite::Result<_>>()?)
 }

@@ -20,9 +20,10 @@ use crate::store::checkpoint_record::{CheckpointRecord, KeptCheckpoint};
 use crate::store::delivery::{DeliveryReports, MessageKind};
 use crate::store::job_topic::{self, JobTopic};
 use crate::store::partition_state::PartitionState;
+use crate::store::tables::staged::Writing;
 use seismic_queue::failpoints::{COMMIT_IN_TRANSACTION, pass};
 use seismic_queue::{
-    CheckpointInfo, Commit, KeyedBlock, Partition, PartitionCommit, Progress, Result, clock,
+    CheckpointInfo, Commit, KeyedBlock, Offset, Partition, PartitionCommit, Progress, Result, clock,
 };
 
 impl KafkaCommitter {
@@ -32,7 +33,7 @@ impl KafkaCommitter {
         at: &str,
         token: &Membership,
         commit: &Commit,
-        mut states: BTreeMap<Partition, PartitionState>,
+        (mut states, tables): (BTreeMap<Partition, PartitionState>, Option<&(Writing<'_>, Offset)>),
     ) -> Result<BTreeMap<Partition, PartitionState>> {
         let client = self.client.as_ref().expect("it was checked");
         let failed = self.cluster().failed(COMMITTING);
@@ -45,6 +46,9 @@ impl KafkaCommitter {
         let now_ms = clock::now_ms();
         for new in &commit.partitions {
             self.send_output(client, new)?;
+        }
+        if let Some(tables) = tables {
+            self.send_tables(client, tables)?;
         }
         if commit.partitions.iter().any(|new| !new.chunks.is_empty()) {
             // A manifest says where its chunks are.
@@ -197,7 +201,7 @@ impl KafkaCommitter {
         self.send(client, topic, what, partition, message)
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         client: &BaseProducer<DeliveryReports>,
         topic: &str,
