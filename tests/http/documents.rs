@@ -76,3 +76,31 @@ fn the_dashboard_is_json_with_a_query_in_each_panel() {
         assert!(!queries.is_empty() && queries.iter().all(|it| it["expr"].is_string()), "{panel}");
     }
 }
+
+#[test]
+fn what_scales_workers_in_kubernetes_asks_for_metrics_that_exist() {
+    let names = there_are();
+    for file in ["deploy/kubernetes/hpa.yaml", "deploy/kubernetes/keda.yaml"] {
+        let text = text(file);
+        let of_rate = |name: &str| name.strip_suffix("_per_second").map(|it| format!("{it}_total"));
+        let named = named(&text).into_iter().map(|it| of_rate(it).unwrap_or_else(|| it.to_owned()));
+        let named: BTreeSet<String> = named.collect();
+        assert!(named.len() >= 2, "{file}: {named:?}");
+        let unknown: Vec<_> = named.iter().filter(|name| !names.contains(*name)).collect();
+        assert!(unknown.is_empty(), "{file} names {unknown:?}");
+    }
+}
+
+#[test]
+fn jobs_in_manifests_of_kubernetes_are_valid() {
+    for file in ["seismic.yaml", "workers.yaml"] {
+        let manifest = text(&format!("deploy/kubernetes/{file}"));
+        let block = manifest.split_once("  job.toml: |\n").unwrap().1;
+        let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        let job: String = lines.map(|line| format!("{}\n", line.trim_start())).collect();
+        let stage = Stage::new();
+        std::fs::write(stage.path("job.toml"), job).unwrap();
+        let said = stage.ok(&["job", "check", "job.toml"]);
+        assert!(said.contains("is valid"), "{file}: {said}");
+    }
+}
