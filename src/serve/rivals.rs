@@ -1,6 +1,7 @@
 //! Conflicts between jobs: two jobs never have the same group, store or folder.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use seismic_queue::Url;
@@ -8,6 +9,40 @@ use seismic_queue::Url;
 use crate::job::JobSpec;
 use crate::job::service::RestartPolicy;
 use crate::job::service::restart::Rerun;
+
+/// That a job would share a place with another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// The job.
+    pub name: String,
+    /// Who has the place already.
+    pub other: String,
+    /// The place, as text.
+    pub place: String,
+    /// Whether it is the group of a run from scratch: which of them says what the other is called.
+    pub is_of_runs: bool,
+}
+
+impl std::error::Error for Rival {}
+
+/// Why the job cannot be, for whoever may know of the other one.
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rival { name, other, place, is_of_runs } = self;
+        let of_runs = if *is_of_runs { " in a run from scratch" } else { "" };
+        write!(f, "job {name} has the same {place}{of_runs} as job {other}; give it its own")
+    }
+}
+
+impl Rival {
+    /// Why the job cannot be, for whoever may not know which job that is.
+    #[must_use]
+    pub fn told_to_strangers(&self) -> String {
+        let Rival { name, place, is_of_runs, .. } = self;
+        let place = if *is_of_runs { "group in a run from scratch" } else { place };
+        format!("job {name} has the same {place} as a job of another project; give it its own")
+    }
+}
 
 /// What one job has for itself, as text.
 #[must_use]

@@ -74,6 +74,7 @@ pub(super) fn test_result() -> Value {
         ("text", text()),
         ("variables", variables),
         ("env", optional("string")),
+        ("resources", words()),
         ("rules", text()),
         ("input", text()),
         ("result", text()),
@@ -84,7 +85,7 @@ pub(super) fn test_result() -> Value {
         ("rows", count()),
     ]);
     if let Some(required) = all["required"].as_array_mut() {
-        required.retain(|it| it != "variables" && it != "env");
+        required.retain(|it| it != "variables" && it != "env" && it != "resources");
     }
     all
 }

@@ -142,6 +142,9 @@ struct TestResult {
     /// ... in this environment of it ...
     #[serde(default)]
     env: Option<String>,
+    /// ... with this content of each resource that it names ...
+    #[serde(default)]
+    resources: BTreeMap<String, String>,
     /// ... and the rules that follow from all that was given with it.
     rules: String,
     input: String,
@@ -197,13 +200,15 @@ fn version_with(server: &Supervisor, name: &str, told: &TestResult) -> Result<Ve
             description.text == told.text
                 && description.variables == told.variables
                 && description.env == told.env
+                && description.resources.hashes == told.resources
         };
         if let Some(version) = version.filter(is_it) {
             return Ok(version);
         }
     }
     Err(ApiError::conflict(format!(
-        "no version of job {name} has the file that was tested, with its variables: submit it first"
+        "no version of job {name} has the file that was tested, with its variables and the contents of \
+         its resources: submit it first"
     )))
 }
 

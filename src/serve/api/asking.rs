@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::error::Usage;
-use crate::http::{ApiError, Call, Reply};
+use crate::http::{ApiError, Call, Caller, Reply};
 use crate::serve::handle::Handle;
+use crate::serve::rivals::Rival;
 use crate::serve::supervisor::Supervisor;
 
 /// A handler that has the supervisor to itself.
@@ -48,6 +49,24 @@ pub fn refusal(error: &anyhow::Error) -> ApiError {
     match error.downcast_ref::<Usage>() {
         Some(usage) => ApiError::conflict(usage.to_string()),
         None => ApiError::new("failed", format!("{error:#}")),
+    }
+}
+
+/// The same for a caller, who does not learn of a job that they do not reach.
+#[must_use]
+pub fn refusal_to(caller: &Caller, error: &anyhow::Error) -> ApiError {
+    match error.downcast_ref::<Rival>() {
+        Some(rival) => ApiError::conflict(rival_told(caller, rival)),
+        None => refusal(error),
+    }
+}
+
+/// Why a job cannot have a place, without the name of a job that the caller does not reach.
+#[must_use]
+pub fn rival_told(caller: &Caller, rival: &Rival) -> String {
+    match caller.reaches(&rival.other) {
+        true => rival.to_string(),
+        false => rival.told_to_strangers(),
     }
 }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asking::{body, refusal, with};
-use super::{resource_rights, roots, topic_rights};
+use super::asking::{body, refusal, rival_told, with};
+use super::resources::rights as resource_rights;
+use super::{roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::job::describe::{graph, schema};
 use crate::job::file::edit::{self, Edit, edited};
@@ -201,7 +202,8 @@ fn look(call: &Call, server: &Supervisor, description: &Description, job: Option
             }
         }
         let rerun = whole.rerun;
-        all.extend(server.rival_of(&name, &spec, &service, rerun).map(|why| why.to_string()));
+        let rival = server.rival_of(&name, &spec, &service, rerun);
+        all.extend(rival.map(|rival| rival_told(call.caller(), &rival)));
         all.extend(call.caller().check_reach(&name).err().map(|error| error.message));
         all.extend(topic_rights::faults(call.caller(), server, &name, &whole));
         all.extend(WebhookHosts::of(server.settings()).faults(&service));

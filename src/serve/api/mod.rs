@@ -12,7 +12,6 @@ mod editor;
 mod jobs;
 mod looked;
 mod promotion;
-mod resource_rights;
 mod resources;
 mod roots;
 mod routes;

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::asking::{accepted, body, known, refusal, unavailable, with};
+use super::asking::{accepted, body, known, refusal, refusal_to, unavailable, with};
 use super::looked::{described, described_by, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
@@ -229,7 +229,7 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     archive::check(&name, server)?;
     let Start { from_checkpoint, from } = body(call)?;
-    server.take_approved(&name).map_err(|error| refusal(&error))?;
+    server.take_approved(&name).map_err(|error| refusal_to(call.caller(), &error))?;
     let begin = Begin { from_checkpoint, from, of_store: None };
     let pending = server.job(&name).map(|job| job.stored.begin.clone()).unwrap_or_default();
     // A plain start continues where the job was; one that has not begun yet begins as its copy

@@ -7,8 +7,9 @@ use seismic_proto::Shown;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::asking::refusal;
-use super::{resource_rights, roots, topic_rights};
+use super::asking::{refusal, refusal_to};
+use super::resources::rights as resource_rights;
+use super::{roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right};
 use crate::serve::alarms::webhook_hosts::WebhookHosts;
 use crate::serve::limits;
@@ -107,7 +108,8 @@ pub fn add(
             "only an operator's changes of [alarms], [elastic] and [logs] count while it runs";
         return Err(ApiError::conflict(format!("job {name} runs: stop it first; {live}")));
     }
-    let submitted = server.submit(description, None, begin, by).map_err(|error| refusal(&error))?;
+    let submitted = server.submit(description, None, begin, by);
+    let submitted = submitted.map_err(|error| refusal_to(call.caller(), &error))?;
     server.tell_levels(&submitted.name);
     let group = server.job(&submitted.name).map(|job| job.group().to_owned());
     let answer = json!({

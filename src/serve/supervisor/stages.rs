@@ -55,7 +55,9 @@ impl Supervisor {
     pub fn take_approved(&mut self, name: &str) -> anyhow::Result<()> {
         let Some((number, description)) = self.approved_to_take(name)? else { return Ok(()) };
         let (spec, service) = description.resolve()?;
-        self.check_rivals(name, &spec, &service, description.rerun)?;
+        if let Some(rival) = self.rival_of(name, &spec, &service, description.rerun) {
+            return Err(rival.into());
+        }
         let job = self.jobs.get_mut(name).context("there is no such job")?;
         let before = job.stored.clone();
         (job.stored.description, job.stored.version) = (description, number);

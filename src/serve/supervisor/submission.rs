@@ -9,7 +9,7 @@ use crate::job::service::Service;
 use crate::serve::life::Life;
 use crate::serve::life::state::State;
 use crate::serve::limits;
-use crate::serve::rivals::{self, Groups};
+use crate::serve::rivals::{self, Groups, Rival};
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::jobs::StoredJob;
 use crate::serve::state::versions::Authorship;
@@ -82,7 +82,9 @@ impl Supervisor {
         }
         begin.apply(&mut spec.clone())?;
         let name = known;
-        self.check_rivals(&name, &spec, &service, description.rerun)?;
+        if let Some(rival) = self.rival_of(&name, &spec, &service, description.rerun) {
+            return Err(rival.into());
+        }
         if self.settings.needs_approval && self.jobs.contains_key(&name) {
             // It stays what it is until it is started with a version that is approved.
             let added = self.state.add_version(&name, &description, by, now_ms())?;
@@ -127,7 +129,7 @@ impl Supervisor {
         Ok(Submitted { name, version, is_new_version })
     }
 
-    /// Why the job has not its places for itself: the one with which it would share one.
+    /// The job with which this one would share a place.
     #[must_use]
     pub fn rival_of(
         &self,
@@ -135,39 +137,23 @@ impl Supervisor {
         spec: &JobSpec,
         service: &Service,
         rerun: u32,
-    ) -> Option<Usage> {
-        self.check_rivals(name, spec, service, rerun).err()
-    }
-
-    /// Whether the job has its places for itself.
-    ///
-    /// # Errors
-    /// The job with which it would share one.
-    pub(super) fn check_rivals(
-        &self,
-        name: &str,
-        spec: &JobSpec,
-        service: &Service,
-        rerun: u32,
-    ) -> Result<(), Usage> {
+    ) -> Option<Rival> {
         let of_it = rivals::places(spec);
         let groups = Groups::of(spec, &service.restart, rerun);
-        for other in self.jobs.values().filter(|other| other.job_name() != name) {
+        let mut others = self.jobs.values().filter(|other| other.job_name() != name);
+        others.find_map(|other| {
             let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
             let shared = of_it.intersection(&theirs).next().cloned();
             let rerun = other.stored.description.rerun;
             let of_runs = || {
                 let theirs = Groups::of(other.spec.as_ref()?, &other.service.restart, rerun);
-                Some(format!("{} in a run from scratch", groups.shared_with(&theirs)?))
+                groups.shared_with(&theirs)
             };
-            if let Some(place) = shared.or_else(of_runs) {
-                let other = other.name();
-                let why =
-                    format!("job {name} has the same {place} as job {other}; give it its own");
-                return Err(Usage(why));
-            }
-        }
-        Ok(())
+            let is_of_runs = shared.is_none();
+            let place = shared.or_else(of_runs)?;
+            let (name, other) = (name.to_owned(), other.name().to_owned());
+            Some(Rival { name, other, place, is_of_runs })
+        })
     }
 
     /// Sets where the next start of a job begins.

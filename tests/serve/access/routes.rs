@@ -109,6 +109,16 @@ fn a_token_of_a_project_reaches_its_jobs_and_learns_of_no_other() {
         let is_of_all = path == "/metrics" || path.contains("/token");
         assert_eq!(is_shown, !is_of_all, "{method} {path}: {answer:?}");
     }
+    // Nor do they learn who has a place that they want.
+    let taken = JOB.replace("coast", "coast-7").replace("'csv:rows'", "'csv:northern-rows'");
+    let body = json!({ "text": taken }).to_string();
+    for answer in [dev.post("/api/v1/jobs", &body), dev.post("/api/v1/check", &body)] {
+        assert!(answer.body.contains("as a job of another project"), "{answer:?}");
+        assert!(!answer.body.contains("job northern"), "{answer:?}");
+    }
+    let told = guarded.root().post("/api/v1/jobs", &body);
+    assert_eq!(told.error(409), "conflict");
+    assert!(told.body.contains("as job northern; give it its own"), "{told:?}");
     let names = |client: &Client| {
         let all = client.get("/api/v1/jobs").json(200);
         let all = all["jobs"].as_array().unwrap().iter();

@@ -1,14 +1,16 @@
 //! Resources: files that the server keeps for jobs and tests. Who has a token of a project has to do
 //! with those whose names are of it, as with jobs.
 
+pub mod rights;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use self::rights::check_reach;
 use super::asking::{accepted, refusal, with};
-use super::resource_rights::check_reach;
 use crate::http::{ApiError, Call, FileContent, Reply, Right, Route, Upload};
 use crate::job::file::pinned::ResourceName;
 use crate::serve::handle::Handle;
