@@ -193,6 +193,8 @@ pub enum Cause {
     OutsideLimits,
     /// The schedule asks for more workers.
     Scheduled { workers: u32, at_min: u16 },
+    /// Somebody wants it, whatever samples say.
+    Asked,
 }
 
 impl fmt::Display for Cause {
@@ -227,6 +229,7 @@ impl fmt::Display for Cause {
                 "arrivals need {share:.2} < {limit:.2} of the capacity for {for_s} s, {after:.2} \
                  after one step down"
             ),
+            Cause::Asked => write!(f, "somebody has asked for it"),
             Cause::OutsideLimits => write!(f, "what runs is outside of the limits"),
             Cause::Scheduled { workers, at_min } => {
                 let (hour, minute) = (at_min / 60, at_min % 60);

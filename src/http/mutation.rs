@@ -31,7 +31,7 @@ pub trait Auditor: Send + Sync + 'static {
 
 /// Words of a body that say what was wanted. Texts and values of a job file are not among them:
 /// they may hold secrets.
-const TOLD: [&str; 17] = [
+const TOLD: [&str; 19] = [
     "name",
     "comment",
     "from",
@@ -49,6 +49,8 @@ const TOLD: [&str; 17] = [
     "insert",
     "expires_ms",
     "why",
+    "workers",
+    "slots",
 ];
 
 /// What a body says, in a line.

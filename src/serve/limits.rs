@@ -76,6 +76,28 @@ pub const RESOURCES: u64 = 1_000;
 /// Bytes of all contents of resources, also those that only versions have: sixteen of the largest.
 pub const RESOURCES_BYTES: u64 = 1 << 30;
 
+/// Resources that one test reads.
+pub const TRIAL_INPUTS: usize = 16;
+
+/// Bytes of all of them, packed or not: a few hundred thousand records, which take seconds. `seismic test` takes
+/// more where somebody has time.
+pub const TRIAL_BYTES: u64 = 64 << 20;
+
+/// How long a test may take: the answer to its request is waited for a little longer.
+pub const TRIAL_TIME: Duration = Duration::from_secs(12);
+
+/// How often it is looked whether it is over.
+pub const TRIAL_LOOK: Duration = Duration::from_millis(10);
+
+/// Memory of its process: what the largest test takes that ends in its time.
+pub const TRIAL_MEMORY: u64 = 1 << 30;
+
+/// Rows of each topic, and dead letters, that are shown of it.
+pub const TRIAL_ROWS: usize = 200;
+
+/// Bytes of what it says: all rows, dead letters and differences that are shown, each of a kilobyte or two.
+pub const TRIAL_SAID_BYTES: u64 = 8 << 20;
+
 /// Jobs that have pinned a resource which are named.
 pub const PINNED_BY: usize = 20;
 

@@ -88,7 +88,8 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
     let jobs: Arc<dyn Jobs> =
         Arc::new(ServedJobs::new(Arc::clone(&handle), db, http.ready_lag.ms()));
     let mut routes = http::routes(&jobs);
-    routes.extend(api::routes(&handle, &settings.resources_folder()));
+    let folders = (settings.resources_folder(), settings.trial_folder());
+    routes.extend(api::routes(&handle, &folders.0, &folders.1));
     let auditor: Arc<dyn Auditor> = Arc::new(StateAuditor(handle));
     let tokens = supervisor.token_book();
     let server =

@@ -69,6 +69,14 @@ impl ServeSettings {
         folder_beside(&self.state)
     }
 
+    /// The folder of the test that runs, beside the state.
+    #[must_use]
+    pub fn trial_folder(&self) -> PathBuf {
+        let mut folder = self.state.clone().into_os_string();
+        folder.push(".trial");
+        folder.into()
+    }
+
     /// The folder of a worker of a job, beside the state.
     #[must_use]
     pub fn worker_folder(&self, entry: &str) -> PathBuf {

@@ -8,13 +8,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use seismic_proto::Message as _;
+use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, records};
 use super::dice::{Throw, throw};
 use crate::job::time_span::TimeSpan;
 
 /// Part of the messages, in percent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percent(f64);
 
 impl FromStr for Percent {
@@ -22,21 +23,29 @@ impl FromStr for Percent {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_suffix('%').unwrap_or(text).parse::<f64>();
-        match number {
-            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Percent(percent)),
-            _ => Err("it is no number from 0 to 100".to_owned()),
-        }
+        Percent::new(number.unwrap_or(f64::NAN))
     }
 }
 
 impl Percent {
+    /// So many percent.
+    ///
+    /// # Errors
+    /// For less than nothing, and more than all.
+    pub fn new(percent: f64) -> Result<Percent, String> {
+        match (0.0..=100.0).contains(&percent) {
+            true => Ok(Percent(percent)),
+            false => Err("it is no number from 0 to 100".to_owned()),
+        }
+    }
+
     fn has(self, throw: f64) -> bool {
         throw * 100.0 < self.0
     }
 }
 
 /// A sensor whose messages are on the way for so long.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SensorDelay {
     sensor: String,
     ms: i64,
@@ -55,6 +64,19 @@ impl FromStr for SensorDelay {
     }
 }
 
+impl SensorDelay {
+    /// Messages of this sensor are on the way for so many seconds.
+    ///
+    /// # Errors
+    /// Without a sensor, and when it is no number of seconds.
+    pub fn new(sensor: &str, seconds: f64) -> Result<SensorDelay, String> {
+        if sensor.is_empty() {
+            return Err("no sensor is named".to_owned());
+        }
+        Ok(SensorDelay { sensor: sensor.to_owned(), ms: ms_of_seconds(seconds)? })
+    }
+}
+
 /// The longest delay, s: ten years.
 const LONGEST_S: f64 = 315_576_000.0;
 
@@ -67,14 +89,22 @@ pub fn parse_seconds(text: &str) -> Result<i64, String> {
     // A unit may be said, too: 500ms, 2m.
     let of_span = || text.parse::<TimeSpan>().ok().map(|span| span.ms() as f64 / 1_000.0);
     let seconds = text.parse::<f64>().ok().or_else(of_span).ok_or_else(wrong)?;
+    ms_of_seconds(seconds).map_err(|_| wrong())
+}
+
+/// The same of a number.
+///
+/// # Errors
+/// As [`parse_seconds`].
+pub fn ms_of_seconds(seconds: f64) -> Result<i64, String> {
     match (0.0..=LONGEST_S).contains(&seconds) {
         true => Ok((seconds * 1_000.0).round() as i64),
-        false => Err(wrong()),
+        false => Err(format!("{seconds} is no number of seconds from 0 to {LONGEST_S}")),
     }
 }
 
 /// What is done to messages.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Disturbances {
     /// Each message is on the way for up to so long, ms.
     pub shuffle_ms: i64,
@@ -89,7 +119,7 @@ pub struct Disturbances {
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Disturbed {
     /// Messages that came once more.
     pub duplicated: u64,

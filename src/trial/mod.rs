@@ -18,11 +18,15 @@ mod input;
 pub mod limits;
 mod nearest;
 mod outcome;
+mod plan;
+mod report;
 mod run;
 
-pub use comparison::Comparison;
-pub use disturbance::{Disturbances, Disturbed, Percent, SensorDelay, parse_seconds};
+pub use disturbance::{
+    Disturbances, Disturbed, Percent, SensorDelay, ms_of_seconds, parse_seconds,
+};
 pub use expected::Expected;
 pub use input::{FileFormat, FileInput, Input, LoadedInput, load};
 pub use outcome::{Counts, Outcome};
-pub use run::run;
+pub use plan::Plan;
+pub use report::{JsonReport, Report, record_of};

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Server, served};
-use crate::stage::Stage;
+use crate::stage::{Stage, wait_until};
 
 const JOB: &str = "name = 'coast'\nwindow = '1s'\nlateness = '500ms'\nidle_timeout = '0ms'\nsink = ['csv:rows']\n";
 
@@ -58,5 +58,102 @@ fn packs_and_expected_rows_are_fetched_from_the_server_and_told_with_their_hashe
     let strange = ["test", "--job", "job.toml", "--input", "resource:../x"];
     let refused = stage.refused(&[&strange[..], &from].concat(), 2);
     assert!(refused.contains("is no name of a resource"), "{refused}");
+    server.stop();
+}
+
+#[test]
+fn the_server_tries_a_job_on_its_packs_as_the_command_does_and_keeps_nothing() {
+    let serve = served(Stage::new());
+    let stage = &serve.stage;
+    fs::write(stage.path("job.toml"), JOB).unwrap();
+    // One line is no record, and one record comes too late.
+    let late = pack().lines().next().unwrap().to_owned();
+    let text = format!("{}nothing\n{late}\n", pack());
+    fs::write(stage.path("pack.jsonl"), &text).unwrap();
+    let local = ["test", "--job", "job.toml", "--input", "pack.jsonl", "--json"];
+    let server = Server::start(stage);
+    server.put("pack.jsonl", &text).json(200);
+    let client = server.client();
+    let with = |more: Value| {
+        let mut body = json!({ "text": JOB, "input": ["pack.jsonl"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        client.post("/api/v1/test", &body.to_string())
+    };
+    for (more, options) in [
+        (json!({}), &[][..]),
+        (json!({ "duplicate_percent": 20, "seed": 7 }), &["--duplicate", "20", "--seed", "7"]),
+        (json!({ "drop_percent": 30, "shuffle_s": 2.5 }), &["--drop", "30", "--shuffle", "2.5"]),
+        (json!({ "delay_s": { "S1": 60 } }), &["--delay", "S1=60"]),
+    ] {
+        let (here, there) = (with(more).json(200), stage.json(&[&local[..], options].concat()));
+        // It has 20 rows, and a server shows as many as 200.
+        for key in ["rows", "counts", "dead_letters", "disturbed", "rollups"] {
+            assert_eq!(here[key], there[key], "{options:?}: {key}");
+        }
+        assert_eq!(here["input"]["records"], there["input"]["records"]);
+    }
+    // Expected rows are compared.
+    stage.ok(&[&local[..5], &["--write-rows", "rows.csv"]].concat());
+    server.put("rows.csv", &fs::read_to_string(stage.path("rows.csv")).unwrap()).json(200);
+    let same = with(json!({ "expect": "rows.csv" })).json(200);
+    assert_eq!(
+        (&same["expected"]["equal"], &same["expected"]["differing"]),
+        (&json!(20), &json!(0))
+    );
+    let other = with(json!({ "expect": "rows.csv", "drop_percent": 50 })).json(200);
+    assert!(!other["expected"]["differences"].as_array().unwrap().is_empty(), "{other}");
+
+    // What is wrong is said.
+    for (more, why) in [
+        (json!({ "input": [] }), "name 1 to 16 resources"),
+        (json!({ "input": ["nothing.csv"] }), "there is no resource \"nothing.csv\""),
+        (json!({ "input": ["../x"] }), "is no name of a resource"),
+        (json!({ "drop_percent": 101 }), "drop_percent: it is no number from 0 to 100"),
+        (json!({ "shuffle_s": -1 }), "shuffle_s: -1 is no number of seconds"),
+        (
+            json!({ "delay_s": { "S9": 1 } }),
+            "delay of S9: no record of the input is of this sensor",
+        ),
+        (json!({ "tolerance": -1 }), "it is no number from 0 on"),
+        (json!({ "expect": "pack.jsonl" }), "resource:pack.jsonl"),
+        (json!({ "text": "window = '1s'\nwindow_s = 1\n" }), "the job file is not valid"),
+        (json!({ "what": 1 }), "unknown field"),
+    ] {
+        let answer = with(more.clone());
+        assert!(matches!(answer.status, 400 | 404), "{more}: {answer:?}");
+        assert!(answer.body.replace("\\\"", "\"").contains(why), "{more}: {answer:?}");
+        assert!(!answer.body.contains("serve.db"), "{answer:?}");
+    }
+    // Nothing stays: no job, no topic, no folder.
+    assert_eq!(client.get("/api/v1/jobs").json(200)["jobs"], json!([]));
+    let left = fs::read_dir(stage.path("output")).unwrap();
+    for entry in left.map(|it| it.unwrap().file_name().into_string().unwrap()) {
+        assert!(entry.starts_with("serve.db") && entry != "serve.db.trial", "{entry}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_test_that_takes_too_long_is_ended_and_only_one_runs_at_a_time() {
+    let serve = served(Stage::new());
+    let stage = &serve.stage;
+    let server = Server::start_with(stage, "trial=sleep(600000)");
+    server.put("pack.jsonl", &pack()).json(200);
+    let body = json!({ "text": JOB, "input": ["pack.jsonl"] }).to_string();
+    let (client, body) = (&server.client(), &body);
+    let ask = move || client.post("/api/v1/test", body);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(ask);
+        wait_until("a test runs", || stage.path("output/serve.db.trial").exists());
+        let second = ask();
+        assert_eq!(second.error(429), "too_many_requests");
+        assert!(second.body.contains("another test runs"), "{second:?}");
+        // The server does other things meanwhile.
+        assert_eq!(client.get("/api/v1/jobs").json(200)["jobs"], json!([]));
+        let first = first.join().unwrap();
+        assert_eq!(first.error(400), "bad_request");
+        assert!(first.body.contains("takes longer than 12 s"), "{first:?}");
+    });
+    assert!(!stage.path("output/serve.db.trial").exists());
     server.stop();
 }

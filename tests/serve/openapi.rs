@@ -22,6 +22,18 @@ fn of_request(path: &str) -> String {
     said.to_string()
 }
 
+/// A pack, what is tried on it, and how many workers are wanted.
+fn of_pack(path: &str) -> String {
+    if path.ends_with("{resource}") {
+        let head = "sensor_id,collect_timestamp,longitude,latitude,seismic_amplitude";
+        return format!("{head}\nS1,1600000000000,-98,16.5,1\n");
+    }
+    match path.ends_with("/test") {
+        true => json!({ "job": "coast", "input": ["table.csv"] }).to_string(),
+        false => json!({ "workers": 2 }).to_string(),
+    }
+}
+
 /// A job of somebody else, of whom others approve.
 fn submit_theirs(client: &Client) {
     let anna = json!({ "name": "anna", "roles": ["developer"] }).to_string();
@@ -95,6 +107,8 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         _ => "coast".to_owned(),
     };
     let body = |method: &str, path: &str| match (method, path) {
+        ("PUT", path) if path.ends_with("{resource}") => of_pack(path),
+        ("POST", path) if ends_with_one_of(path, &["/test", "/scale"]) => of_pack(path),
         ("POST", "/api/v1/jobs") | ("PUT", _) => json!({ "text": job }).to_string(),
         ("POST", path) if path.ends_with("/copy") => {
             json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()

@@ -54,6 +54,11 @@ fn a_job_in_one_process_is_sampled_and_decided_about_and_never_changed() {
     let all = all.as_array().unwrap();
     assert!(all.len() >= 4 && all.iter().all(|it| it["is_begun"] == false), "{all:?}");
     assert!(shown("history", &["-n", "2"]).lines().count() == 3);
+    // Nor by hand, and it is said why.
+    let by_hand = ["job", "scale", "coast", "--workers", "2", "--server", &url];
+    let refused = stage.stage.refused(&by_hand, 2);
+    assert!(refused.contains("job coast cannot be scaled: the job's store is"), "{refused}");
+    assert!(refused.contains("so it runs in one process: workers stay 1"), "{refused}");
     // What is written, as the operating guide has it.
     let folder = fs::read_dir(stage.stage.path("output/serve.db.elastic")).unwrap();
     let folder = folder.map(|it| it.unwrap().path()).next().unwrap();

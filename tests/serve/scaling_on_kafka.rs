@@ -39,9 +39,14 @@ struct Begun {
 
 impl Scaled {
     fn start(queue: &str) -> Scaled {
+        Scaled::start_with(&job(queue), queue)
+    }
+
+    /// The same with another job file.
+    fn start_with(job: &str, queue: &str) -> Scaled {
         let stage = ServeStage { stage: Stage::new() };
         fs::create_dir(stage.stage.path("jobs")).unwrap();
-        stage.write_job("coast.toml", &job(queue));
+        stage.write_job("coast.toml", job);
         let partitions = PARTITIONS.to_string();
         let topic = ["topic", "create", "seismic-data-topic", "--partitions", &partitions];
         stage.stage.ok(&[&topic[..], &["--queue", queue]].concat());
@@ -168,4 +173,27 @@ fn workers_on_kafka_follow_the_load_up_and_down_and_a_server_that_dies_in_a_chan
     let args = ["verify", "--complete", "--job", "jobs/coast.toml", "--sink", "csv:rows"];
     let text = scaled.stage.stage.ok(&args);
     assert!(text.contains("verified: "), "{text}");
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn an_operator_has_a_job_on_kafka_run_with_other_workers() {
+    let Some(kafka) = Kafka::one() else { return };
+    let queue = format!("kafka://{}", kafka.address());
+    // Nobody but the operator changes it.
+    let scaled = Scaled::start_with(&job(&queue).replace("'local'", "'observe'"), &queue);
+    scaled.wait_for(3);
+    let load = scaled.load("300");
+    let scale = |workers: &str| {
+        let args = ["job", "scale", "coast", "--workers", workers, "--server", &scaled.url];
+        scaled.stage.stage.ok(&args)
+    };
+    assert_eq!(scale("4").trim(), "job coast runs with 4 workers and 8 slots");
+    scaled.wait_for(4);
+    assert_eq!(scale("3").trim(), "job coast runs with 3 workers and 6 slots");
+    scaled.wait_for(3);
+    load.stop_within(Signal::TERM, STOP).ok();
+    wait_until("all is read", || scaled.get("/api/v1/jobs")["jobs"][0]["numbers"]["lag"] == 0);
+    scaled.server.unwrap().stop_within(Signal::TERM, STOP).ok();
+    scaled.stage.stage.ok(&["verify", "--job", "jobs/coast.toml"]);
 }

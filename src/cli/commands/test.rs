@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use seismic_ingest::files::openeew::Component;
@@ -11,24 +11,23 @@ use seismic_ingest::files::records::{RecordsSummary, Refusals};
 use seismic_proto::{Row, Schema, SeismicAggRecord, SeismicDeadLetter, Shown};
 use seismic_queue::Queue;
 use seismic_sinks::csv::{CsvLines, Times};
-use serde::Serialize;
 
 use crate::cli::commands::job::tested::{Passed, TellArgs};
 use crate::cli::exit::{self, Usage};
 use crate::cli::fetched::Fetched;
 use crate::cli::format::{self, count};
-use crate::cli::json::{self, Content, Value};
+use crate::cli::json::{self, Value};
 use crate::cli::recordings::{Command, ReadArgs, SensorTableArg, assumptions, delimiter};
 use crate::cli::signal;
 use crate::cli::stdio::tell;
 use crate::cli::target::JobFileArg;
 use crate::job::describe::Resolved;
-use crate::job::options::{Clock, JobOptions};
+use crate::job::options::JobOptions;
 use crate::job::{JobSpec, StopToken};
 use crate::time::now_ms;
 use crate::trial::{
-    self, Comparison, Counts, Disturbances, Disturbed, Expected, FileFormat, FileInput, Input,
-    LoadedInput, Outcome, Percent, SensorDelay, parse_seconds,
+    self, Counts, Disturbances, Disturbed, Expected, FileFormat, FileInput, Input, LoadedInput,
+    Outcome, Percent, Plan, Report, SensorDelay, parse_seconds, record_of,
 };
 
 /// What the name of a topic that is read begins with.
@@ -112,64 +111,33 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     signal::stop_on_signals(&of_job)?;
     // First what a person can correct.
     let spec = Resolved::of(JobOptions::default(), args.file.read()?)?.spec;
-    if spec.statement.is_some() {
-        let text = "packs have records for windows, and this job has sql: run it in a folder of its own, on \
-                    lines that `seismic topic append` appends";
-        return Err(exit::Usage(text.to_owned()).into());
-    }
     let client = args.tell.client()?;
     let mut fetched = args.tell.fetched();
-    let expected = match &args.expect {
-        Some(file) => Some(Expected::read(&fetched.file(file)?)?),
-        None => None,
-    };
-    if args.tolerance.is_nan() || args.tolerance < 0.0 {
-        return Err(
-            Usage(format!("--tolerance {}: it is no number from 0 on", args.tolerance)).into()
-        );
+    let mut plan =
+        Plan { disturbances: args.disturbances(), expected: None, tolerance: args.tolerance };
+    plan.check(&spec)?;
+    if let Some(file) = &args.expect {
+        plan.expected = Some(Expected::read(&fetched.file(file)?)?);
     }
     let loaded = load(args, &mut fetched, &spec, &stop)?;
-    let LoadedInput { arrivals, partitions, summary, is_of_parts } = loaded;
-    if stop.load(Ordering::Relaxed) {
-        return Err(stopped());
-    }
-    let disturbances = Disturbances {
-        shuffle_ms: args.shuffle,
-        delays: args.delay.clone(),
-        duplicate: args.duplicate,
-        drop: args.drop,
-        seed: args.seed,
-    };
-    if let Some(sensor) = disturbances.unknown(&arrivals.all).first() {
-        let why = format!("--delay {sensor}: no record of the input is of this sensor");
-        return Err(Usage(why).into());
-    }
-    let is_in_order =
-        disturbances.are_none() && !arrivals.is_told && !is_of_parts && spec.time == Clock::Event;
-    let (messages, disturbed) = match is_in_order {
-        true => (arrivals.all, Disturbed::default()),
-        false => disturbances.apply(arrivals.all),
-    };
-    let Some(outcome) = trial::run(&spec, &messages, partitions, of_job, &stop)? else {
-        return Err(stopped());
-    };
-    drop(messages);
+    let Some(report) = plan.run(&spec, loaded, of_job, &stop)? else { return Err(stopped()) };
     if let Some(path) = &args.write_rows {
-        write_rows(path, &outcome.rows).with_context(|| format!("writing {}", path.display()))?;
+        write_rows(path, &report.outcome.rows)
+            .with_context(|| format!("writing {}", path.display()))?;
     }
-    let comparison =
-        expected.map(|expected| Comparison::of(&outcome.rows, &expected, args.tolerance));
-    let differs = comparison.as_ref().is_some_and(|found| !found.is_equal());
-    let report = Report { outcome, summary, disturbed, comparison };
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.json {
-        true => report.write_json(&mut out)?,
-        false => report.write_text(&mut out)?,
+        // A write error keeps its kind: a closed pipe is no failure.
+        true => {
+            serde_json::to_writer(&mut out, &report.json(usize::MAX)).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+        false => write_text(&report, &mut out)?,
     }
     out.flush()?;
     drop(out);
-    report.tell_unread()?;
-    if differs {
+    tell_unread(&report)?;
+    if report.differs() {
         return Ok(exit::Outcome::Differs);
     }
     if let Some(client) = client {
@@ -186,6 +154,18 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
         passed.tell(&client)?;
     }
     Ok(exit::Outcome::Fine)
+}
+
+impl Args {
+    fn disturbances(&self) -> Disturbances {
+        Disturbances {
+            shuffle_ms: self.shuffle,
+            delays: self.delay.clone(),
+            duplicate: self.duplicate,
+            drop: self.drop,
+            seed: self.seed,
+        }
+    }
 }
 
 /// A test that somebody stops has shown nothing: a script must not take it for one that passed.
@@ -240,137 +220,61 @@ fn files(args: &Args, fetched: &mut Fetched<'_>) -> anyhow::Result<FileInput> {
     })
 }
 
-/// All that is told.
-struct Report {
-    outcome: Outcome,
-    summary: RecordsSummary,
-    disturbed: Disturbed,
-    comparison: Option<Comparison>,
-}
-
-/// The same for programs.
-#[derive(Serialize)]
-struct JsonReport<'a> {
-    rows: Vec<json::Row>,
-    rollups: Vec<JsonRollup>,
-    dead_letters: Vec<JsonLetter>,
-    counts: &'a Counts,
-    input: JsonInput<'a>,
-    disturbed: Disturbed,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<&'a Comparison>,
-}
-
-#[derive(Serialize)]
-struct JsonRollup {
-    topic: String,
-    rows: Vec<json::Row>,
-}
-
-/// A dead letter with what it holds, where that is a record.
-#[derive(Serialize)]
-struct JsonLetter {
-    #[serde(flatten)]
-    letter: json::DeadLetter,
-    record: Option<Value>,
-}
-
-#[derive(Serialize)]
-struct JsonInput<'a> {
-    records: u64,
-    refused: &'a Refusals,
-    unread: &'a Refusals,
-}
-
-impl Report {
-    fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = |rows: &[SeismicAggRecord]| rows.iter().cloned().map(json::Row).collect();
-        let Outcome { rows: main, rollups, dead_letters, counts } = &self.outcome;
-        let rollup = |(topic, of_it): (&String, &Vec<SeismicAggRecord>)| JsonRollup {
-            topic: topic.clone(),
-            rows: rows(of_it),
-        };
-        let letter = |letter: &SeismicDeadLetter| JsonLetter {
-            letter: letter.clone().into(),
-            record: record_of(letter),
-        };
-        let RecordsSummary { published, refused, unread, .. } = &self.summary;
-        let report = JsonReport {
-            rows: rows(main),
-            rollups: rollups.iter().map(rollup).collect(),
-            dead_letters: dead_letters.iter().map(letter).collect(),
-            counts,
-            input: JsonInput { records: *published, refused, unread },
-            disturbed: self.disturbed,
-            expected: self.comparison.as_ref(),
-        };
-        // A write error keeps its kind: a closed pipe is no failure.
-        serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
-        writeln!(out)
-    }
-
-    /// Rows and dead letters, or what is not as expected; then counts.
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Outcome { rows, rollups, dead_letters, counts } = &self.outcome;
-        if self.comparison.is_none() {
-            for row in rows {
-                writeln!(out, "row {}", format::row(row))?;
-            }
-            for (topic, rows) in rollups {
-                for row in rows {
-                    writeln!(out, "{topic} {}", format::row(row))?;
-                }
-            }
-            for letter in dead_letters {
-                writeln!(out, "dead letter {}", letter_in_words(letter))?;
-            }
-        }
-        let Counts { read, counted, late, rejected, rows, dead_letters } = counts;
-        write!(out, "read {} records", count(*read))?;
-        match self.disturbed {
-            none if none == Disturbed::default() => {}
-            done => write!(out, " (messages: {done})")?,
-        }
-        writeln!(
-            out,
-            ": {} counted in {} rows, {} late, {} rejected",
-            count(*counted),
-            count(*rows),
-            count(*late),
-            count(*rejected)
-        )?;
-        for (reason, number) in dead_letters {
-            writeln!(out, "  {:<24} {}", reason, count(*number))?;
+/// Rows and dead letters, or what is not as expected; then counts.
+fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Outcome { rows, rollups, dead_letters, counts } = &report.outcome;
+    if report.comparison.is_none() {
+        for row in rows {
+            writeln!(out, "row {}", format::row(row))?;
         }
         for (topic, rows) in rollups {
-            writeln!(out, "  {} rows in {topic}", count(rows.len() as u64))?;
+            for row in rows {
+                writeln!(out, "{topic} {}", format::row(row))?;
+            }
         }
-        write!(out, "{}", assumptions(&self.summary))?;
-        match &self.comparison {
-            Some(comparison) => writeln!(out, "{comparison}"),
-            None => Ok(()),
+        for letter in dead_letters {
+            writeln!(out, "dead letter {}", letter_in_words(letter))?;
         }
     }
-
-    /// Lines that are no records are part of what is tested; files that cannot be read are not.
-    fn tell_unread(&self) -> anyhow::Result<()> {
-        let RecordsSummary { refused, unread, .. } = &self.summary;
-        let none = Refusals::default();
-        let lines = Command::Test.unread(refused, &none);
-        if !lines.is_empty() {
-            tell(lines);
-        }
-        match Command::Test.unread(&none, unread) {
-            files if files.is_empty() => Ok(()),
-            files => anyhow::bail!(files),
-        }
+    let Counts { read, counted, late, rejected, rows, dead_letters } = counts;
+    write!(out, "read {} records", count(*read))?;
+    match report.disturbed {
+        none if none == Disturbed::default() => {}
+        done => write!(out, " (messages: {done})")?,
+    }
+    writeln!(
+        out,
+        ": {} counted in {} rows, {} late, {} rejected",
+        count(*counted),
+        count(*rows),
+        count(*late),
+        count(*rejected)
+    )?;
+    for (reason, number) in dead_letters {
+        writeln!(out, "  {:<24} {}", reason, count(*number))?;
+    }
+    for (topic, rows) in rollups {
+        writeln!(out, "  {} rows in {topic}", count(rows.len() as u64))?;
+    }
+    write!(out, "{}", assumptions(&report.summary))?;
+    match &report.comparison {
+        Some(comparison) => writeln!(out, "{comparison}"),
+        None => Ok(()),
     }
 }
 
-fn record_of(letter: &SeismicDeadLetter) -> Option<Value> {
-    // What is longer than a dead letter holds is cut.
-    let is_whole = letter.original_len == letter.bytes.len() as i64;
-    Value::parse(&letter.bytes, Content::Records).filter(|_| is_whole)
+/// Lines that are no records are part of what is tested; files that cannot be read are not.
+fn tell_unread(report: &Report) -> anyhow::Result<()> {
+    let RecordsSummary { refused, unread, .. } = &report.summary;
+    let none = Refusals::default();
+    let lines = Command::Test.unread(refused, &none);
+    if !lines.is_empty() {
+        tell(lines);
+    }
+    match Command::Test.unread(&none, unread) {
+        files if files.is_empty() => Ok(()),
+        files => anyhow::bail!(files),
+    }
 }
 
 fn letter_in_words(letter: &SeismicDeadLetter) -> String {

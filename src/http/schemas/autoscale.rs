@@ -62,6 +62,13 @@ pub(super) fn nothing() -> Value {
     json!({ "type": "object", "additionalProperties": false })
 }
 
+/// What somebody wants.
+pub(super) fn scaling() -> Value {
+    let mut all = object(&[("workers", count()), ("slots", optional("integer"))]);
+    all["required"] = json!(["workers"]);
+    all
+}
+
 fn change() -> Value {
     object(&[
         ("from_workers", count()),

@@ -7,11 +7,12 @@ mod served;
 mod shape;
 mod stored;
 mod tokens;
+mod trial;
 mod versions;
 
 use serde_json::{Map, Value, json};
 
-use self::autoscale::{autoscale, entry, nothing, scaling_decision};
+use self::autoscale::{autoscale, entry, nothing, scaling, scaling_decision};
 use self::editor::{check, checked, graph, new_draft};
 use self::resources::{resource, resources};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
@@ -22,6 +23,7 @@ use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
 use self::tokens::{
     granted_token_request, new_token, new_token_request, token, token_request, who_am_i,
 };
+use self::trial::{trial, trial_report};
 use self::versions::{
     approvals, audit_entry, decided_version, decision, draft, optional_object, test_result,
     version, version_diff, version_whole,
@@ -92,6 +94,8 @@ pub fn schemas() -> Map<String, Value> {
         ("JobSchema", json!({ "type": "object", "required": ["properties"] })),
         ("Check", check()),
         ("Checked", checked()),
+        ("Trial", trial()),
+        ("TrialReport", trial_report()),
         ("Graph", graph()),
         ("Draft", object(&[("draft", either(draft(), null()))])),
         ("SavedDraft", object(&[("revision", count()), ("faults", list(text()))])),
@@ -107,6 +111,7 @@ pub fn schemas() -> Map<String, Value> {
         ("Autoscale", autoscale()),
         ("ScalingDecision", scaling_decision()),
         ("AutoscaleHistory", object(&[("entries", list(entry()))])),
+        ("Scaling", scaling()),
         ("Nothing", nothing()),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),
         ("NewToken", new_token()),

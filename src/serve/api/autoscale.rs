@@ -22,6 +22,17 @@ const MOST: u64 = 20_000;
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
+/// What somebody wants.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scaling {
+    /// How many workers.
+    workers: u32,
+    /// Slots of each; without, as many as now.
+    #[serde(default)]
+    slots: Option<u32>,
+}
+
 /// The routes.
 pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
     const HISTORY: &str = "/api/v1/jobs/{name}/autoscale/history";
@@ -41,6 +52,15 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .takes("Nothing")
         .gives("ScalingDecision")
         .handled(with(server, decide)),
+        Route::post(
+            "/api/v1/jobs/{name}/scale",
+            "Begin a change to so many workers, within the limits of [elastic]; a savepoint comes first",
+        )
+        .needs(Right::Operate)
+        .takes("Scaling")
+        .gives("Accepted")
+        .with_status(StatusCode::ACCEPTED)
+        .handled(with(server, scale)),
         Route::get(HISTORY, "Samples with their decisions, the oldest first")
             .needs(Right::Read)
             .number("from_ms", "Only from this time on, ms since 1970 UTC [default: 0]")
@@ -70,6 +90,13 @@ fn decide(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let Nothing {} = body(call)?;
     let taken = server.scale_now(&name).map_err(|error| refusal(&error))?;
     Ok(Reply::Json(shown::taken(&taken)))
+}
+
+fn scale(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    let Scaling { workers, slots } = body(call)?;
+    server.scale_to(&name, workers, slots).map_err(|error| refusal(&error))?;
+    accepted()
 }
 
 fn history(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {

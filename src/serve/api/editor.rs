@@ -27,22 +27,22 @@ use crate::serve::worker::order::Description;
 /// A job file that is looked at, and is not kept.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Check {
+pub struct Check {
     /// Its text. Without one, and without a job, it is empty.
     #[serde(default)]
-    text: Option<String>,
+    pub text: Option<String>,
     /// The job whose draft, or else newest version, it is.
     #[serde(default)]
-    job: Option<String>,
+    pub job: Option<String>,
     /// What is changed in it first.
     #[serde(default)]
-    set: Vec<Edit>,
+    pub set: Vec<Edit>,
     /// Variables that are given with the text.
     #[serde(default)]
-    variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, String>,
     /// The environment that counts; without one, all that the file has.
     #[serde(default)]
-    env: Option<String>,
+    pub env: Option<String>,
 }
 
 /// What changes of a job begin from.
@@ -118,21 +118,11 @@ fn graphs(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 }
 
 fn check(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
-    let Check { text, job, set, variables, env } = body(call)?;
-    let base = match &job {
-        Some(name) => Some(of_job(call, server, name)?),
-        None => None,
-    };
+    let check: Check = body(call)?;
+    let job = check.job.clone();
+    let (described, base) = described(call, server, check)?;
     let tag = base.as_ref().map(|base| base.tag.clone());
     let is_draft = base.as_ref().is_some_and(|base| base.is_draft);
-    let described = match base {
-        Some(base) => base.description,
-        None => {
-            let (text, file) = (text.unwrap_or_default(), "job.toml".to_owned());
-            Description { text, file, variables, env, ..Description::default() }
-        }
-    };
-    let described = changed(described, &set)?;
     // What they have sent themselves they know.
     let shown = match job {
         Some(_) => without_secrets(&described.text),
@@ -148,6 +138,40 @@ fn check(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
         "text": shown,
         "faults": faults,
     })))
+}
+
+/// What a check is of, with its changes, and what these began from.
+fn described(
+    call: &Call,
+    server: &Supervisor,
+    check: Check,
+) -> Result<(Description, Option<Base>), ApiError> {
+    let Check { text, job, set, variables, env } = check;
+    let base = job.map(|name| of_job(call, server, &name)).transpose()?;
+    let described = match &base {
+        Some(base) => base.description.clone(),
+        None => {
+            let (text, file) = (text.unwrap_or_default(), "job.toml".to_owned());
+            Description { text, file, variables, env, ..Description::default() }
+        }
+    };
+    Ok((changed(described, &set)?, base))
+}
+
+/// The same with all that the server has for jobs, and why it could not be submitted.
+///
+/// # Errors
+/// For a job that there is not, and changes that cannot be made.
+pub fn described_to_check(
+    call: &Call,
+    server: &Supervisor,
+    check: Check,
+) -> Result<(Description, Vec<String>), ApiError> {
+    let job = check.job.clone();
+    let (mut described, _) = described(call, server, check)?;
+    let Found { faults, .. } = look(call, server, &described, job.as_deref());
+    server.settings().complete(&mut described);
+    Ok((described, faults))
 }
 
 fn of_job(call: &Call, server: &Supervisor, name: &str) -> Result<Base, ApiError> {

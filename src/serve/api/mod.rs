@@ -19,6 +19,7 @@ mod submission;
 mod token_requests;
 mod tokens;
 mod topic_rights;
+mod trial;
 mod versions;
 
 pub use audit::StateAuditor;

@@ -13,7 +13,7 @@ use super::looked::{described, described_by, with_look};
 use super::submission::{Submission, add, authorship};
 use super::{
     approvals, archive, audit, autoscale, configuration, copy, drafts, editor, promotion,
-    resources, token_requests, tokens, versions,
+    resources, token_requests, tokens, trial, versions,
 };
 use crate::http::{ApiError, Call, Caller, Reply, Right, Route};
 use crate::job::JobSpec;
@@ -54,9 +54,9 @@ struct Copy {
     set: BTreeMap<String, String>,
 }
 
-/// The routes; files that are uploaded come into this folder.
+/// The routes; files that are uploaded come into the first folder, and those of a test are in the other.
 #[must_use]
-pub fn routes(server: &Arc<Handle>, resources_folder: &Path) -> Vec<Route> {
+pub fn routes(server: &Arc<Handle>, resources_folder: &Path, trial_folder: &Path) -> Vec<Route> {
     let route = |method: Method, path, summary| {
         Route::new(method, path, summary).gives("Accepted").with_status(StatusCode::ACCEPTED)
     };
@@ -140,6 +140,7 @@ pub fn routes(server: &Arc<Handle>, resources_folder: &Path) -> Vec<Route> {
     .chain(autoscale::routes(server))
     .chain(editor::routes(server))
     .chain(resources::routes(server, resources_folder))
+    .chain(trial::routes(server, trial_folder))
     .collect()
 }
 

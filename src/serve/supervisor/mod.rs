@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::cgroups::Cgroups;
 use self::known_tokens::Tokens;
+pub use self::processes::this_program;
 use super::event::{Event, Happening};
 use super::life::state::State;
 use super::life::{Doing, Input};

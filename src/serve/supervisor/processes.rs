@@ -234,7 +234,10 @@ impl Supervisor {
 
 /// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the
 /// new one of the same name.
-fn this_program() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// Those of the system.
+pub fn this_program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("finding this program")?;
     if fs::exists(&program).unwrap_or(false) {
         return Ok(program);

@@ -21,3 +21,4 @@ pub mod report;
 pub mod run;
 pub mod sinks;
 pub mod throttle;
+pub mod trial;

@@ -6,6 +6,7 @@ mod archive;
 mod audit;
 mod list;
 mod preview;
+mod scale;
 pub(super) mod server;
 mod show;
 mod submit;
@@ -55,6 +56,8 @@ enum JobAction {
     Pause(server::JobArgs),
     /// Have a paused job read again
     Resume(server::JobArgs),
+    /// Have a job of a server run with another number of workers
+    Scale(scale::Args),
     /// Name a state of a job of a server, and keep it
     Savepoint(act::SavepointArgs),
     /// List the savepoints of a job of a server
@@ -127,6 +130,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Stop(args) => act::stop(&args)?,
         JobAction::Pause(args) => act::pause(&args)?,
         JobAction::Resume(args) => act::resume(&args)?,
+        JobAction::Scale(args) => scale::scale(&args)?,
         JobAction::Savepoint(args) => act::savepoint(&args)?,
         JobAction::Savepoints(args) => list::savepoints(&args)?,
         JobAction::Logs(args) => list::logs(&args)?,

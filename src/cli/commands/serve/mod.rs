@@ -140,9 +140,15 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 pub struct WorkerArgs {
     /// Folder with its order
     folder: PathBuf,
+    /// Its order is a test
+    #[arg(long)]
+    trial: bool,
 }
 
 /// Does what the order says.
 pub fn work(args: &WorkerArgs) -> anyhow::Result<Outcome> {
-    worker::run::run(&args.folder)
+    match args.trial {
+        true => worker::trial::run(&args.folder),
+        false => worker::run::run(&args.folder),
+    }
 }

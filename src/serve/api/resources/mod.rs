@@ -122,7 +122,8 @@ fn known(call: &Call, server: &Supervisor) -> Result<Resource, ApiError> {
     found.ok_or_else(|| missing(&name))
 }
 
-fn missing(name: &ResourceName) -> ApiError {
+/// That there is none of this name.
+pub fn missing(name: &ResourceName) -> ApiError {
     ApiError::not_found(format!(
         "there is no resource {:?} here; /api/v1/resources lists all",
         name.as_str()

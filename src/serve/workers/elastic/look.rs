@@ -135,6 +135,18 @@ impl Supervisor {
         self.job(name).is_some_and(is_wanted) && !level(&workers).reads_nothing()
     }
 
+    /// The same for whoever asks for something.
+    ///
+    /// # Errors
+    /// [`Usage`] with what it does.
+    pub(super) fn check_runs(&self, name: &str) -> Result<(), Usage> {
+        if self.is_to_be_scaled(name) {
+            return Ok(());
+        }
+        let state = self.job(name).map_or(State::Created, |job| job.life.standing().state);
+        Err(Usage(format!("job {name} is {state}: start or resume it first")))
+    }
+
     fn is_sample_due(&self, name: &str, scaler: &Scaler, settings: &Settings) -> bool {
         let Some(sampled) = scaler.sampled else { return true };
         let interval = std::time::Duration::from_secs(settings.interval_s.into());
@@ -210,7 +222,7 @@ impl Supervisor {
     }
 
     /// Begins a change, and stores that before anything is done for it; why not, if it cannot be.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         name: &str,
         scaler: &mut Scaler,
@@ -263,7 +275,7 @@ impl Supervisor {
     }
 
     /// Slots of each worker that is wanted, as it runs, or as it is to where that is not known.
-    fn running_slots(&self, name: &str, scaler: &Scaler) -> Vec<u32> {
+    pub(super) fn running_slots(&self, name: &str, scaler: &Scaler) -> Vec<u32> {
         let of_file = || vec![1; self.wanted_workers_with(name, scaler)];
         let wanted = scaler.stored.wanted.clone().unwrap_or_else(of_file);
         let seen = seen::world(&self.workers_of(name), scaler.partitions).workers;
@@ -377,10 +389,7 @@ impl Supervisor {
         let job = self.job(name).context("the job is gone")?;
         let spec = job.spec.as_ref().context("its file is not understood")?;
         let settings = settings_of(spec, &job.service).map_err(Usage)?;
-        if !self.is_to_be_scaled(name) {
-            let state = self.job(name).map_or(State::Created, |job| job.life.standing().state);
-            return Err(Usage(format!("job {name} is {state}: start or resume it first")).into());
-        }
+        self.check_runs(name)?;
         let mut scaler = match self.scalers_mut().jobs.remove(name) {
             Some(scaler) => scaler,
             None => return Err(Usage(not_scaled(name)).into()),

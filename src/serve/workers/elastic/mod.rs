@@ -10,6 +10,7 @@
 //! that dies in the middle of one is followed by one that finishes it, or takes it back
 //! ([`change`], a pure state machine). The loop of the server never waits for a broker.
 
+mod by_hand;
 pub mod change;
 pub mod entry;
 pub mod files;

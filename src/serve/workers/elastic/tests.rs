@@ -171,3 +171,34 @@ fn a_change_that_is_not_seen_in_time_is_taken_back_and_an_operator_is_told() {
 fn walk(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
+
+#[test]
+fn somebody_has_a_job_run_with_other_workers_and_a_server_that_dies_meanwhile_goes_on_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = server(folder.path(), 60);
+    (0..2).for_each(|_| turn(&mut server));
+    let refused = |server: &mut Supervisor, workers, slots| {
+        server.scale_to("coast", workers, slots).unwrap_err().to_string()
+    };
+    assert!(refused(&mut server, 7, None).contains("write 3 to 6"));
+    assert!(refused(&mut server, 4, Some(9)).contains("which a worker may have"));
+    assert!(refused(&mut server, 3, None).contains("run already"));
+    let to = server.scale_to("coast", 5, None).unwrap();
+    assert_eq!(to, Shape { workers: 5, parallelism: 10 });
+    let change = server.scalers().jobs["coast"].stored.change.clone().unwrap();
+    assert_eq!((change.stage, &*change.why), (Stage::Saving, "somebody has asked for it"));
+    assert!(refused(&mut server, 4, None).contains("is under way"));
+    // The next server finds the change in the state.
+    turn(&mut server);
+    kill(&server);
+    drop(server);
+    let mut server = open(folder.path());
+    server.ask("coast", Input::Start).unwrap();
+    (0..8).for_each(|_| turn(&mut server));
+    assert_eq!(wanted(&server), [2; 5]);
+    assert!(server.scalers().jobs["coast"].stored.change.is_none());
+    // What does not run has no workers to change.
+    kill(&server);
+    server.ask("coast", Input::Stop).unwrap();
+    assert!(refused(&mut server, 4, None).contains("start or resume it first"));
+}
