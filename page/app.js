@@ -2,7 +2,7 @@
 
 import { dropToken, get, hasToken, keepToken, post, whenUnauthorized, whoami } from "./api.js";
 import { themeButton } from "./draw/colors.js";
-import { copyButton, el, empty, put, say } from "./dom.js";
+import { attempt, copyButton, el, empty, put } from "./dom.js";
 import { jobView } from "./views/job.js";
 import { JobList, jobsView } from "./views/jobs.js";
 import { resources } from "./views/resources.js";
@@ -46,21 +46,21 @@ function show() {
 
 function gone(name) {
   // One that was submitted just now is known with the next event.
-  const node = el("div", {}, el("p", { class: "muted" }, "Loading …"));
-  const timer = setTimeout(() => node.replaceChildren(empty(`There is no job “${name}”`, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")))), 2500);
+  const node = el("div", el("p.muted", "Loading …"));
+  const timer = setTimeout(() => node.replaceChildren(empty(`There is no job “${name}”`, el("p", el("a", { href: "#/jobs" }, "All jobs")))), 2500);
   return { node, update() {}, close() { clearTimeout(timer); } };
 }
 
 function askForToken() {
   if (document.getElementById("token")) return;
   const input = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
-  const title = el("p", { class: "empty-title" }, hasToken() ? "This token does not count here" : "This server wants a token");
-  const form = el("form", { class: "empty", onsubmit: (event) => { event.preventDefault(); keepToken(input.value.trim()); location.reload(); } },
-    title, el("p", {}, "This tab keeps it until it is closed."),
+  const title = el("p.empty-title", hasToken() ? "This token does not count here" : "This server wants a token");
+  const form = el("form.empty", { onsubmit: (event) => { event.preventDefault(); keepToken(input.value.trim()); location.reload(); } },
+    title, el("p", "This tab keeps it until it is closed."),
     el("label", { for: "token" }, "Token"), input, el("button", { type: "submit", class: "primary" }, "Go on"));
   const text = (name, label) => el("input", { name, required: true, autocomplete: "off", "aria-label": label, placeholder: label });
-  const roles = ["viewer", "developer", "approver", "operator", "admin"].map((role) => el("option", {}, role));
-  const ask = el("form", { class: "empty", onsubmit: askAdmin }, el("p", {}, "Or ask an admin for one:"), el("div", { class: "row-buttons" },
+  const roles = ["viewer", "developer", "approver", "operator", "admin"].map((role) => el("option", role));
+  const ask = el("form.empty", { onsubmit: askAdmin }, el("p", "Or ask an admin for one:"), el("div.row-buttons",
     text("name", "Name"), el("select", { name: "role", "aria-label": "Role" }, roles), text("why", "What for"), el("button", { type: "submit" }, "Ask")));
   view?.close();
   [view, shown] = [null, null];
@@ -73,20 +73,18 @@ function askForToken() {
 async function askAdmin(event) {
   event.preventDefault();
   const { name, role, why } = Object.fromEntries(new FormData(event.target));
-  try {
+  attempt(async () => {
     const { request, token } = await post("/token-requests", { name, roles: [role], why });
     keepToken(token);
-    event.target.replaceChildren(el("p", {}, `Request ${request.id} waits. This is its token, which counts once it is granted; it is shown this once:`), el("code", {}, token), copyButton("Copy", () => token));
-  } catch (error) {
-    say(error.message, true);
-  }
+    event.target.replaceChildren(el("p", `Request ${request.id} waits. This is its token, which counts once it is granted; it is shown this once:`), el("code", token), copyButton("Copy", () => token));
+  });
 }
 
 // Whose token this tab has, and how to forget it.
 async function showMe() {
   if (!hasToken()) return;
   const { who, roles } = await whoami();
-  const leave = el("button", { class: "quiet", title: `${roles.join(", ")}: forget the token of this tab`,
+  const leave = el("button.quiet", { title: `${roles.join(", ")}: forget the token of this tab`,
     onclick: () => { dropToken(); location.reload(); } }, `Sign out ${who}`);
   document.getElementById("theme").before(leave);
 }

@@ -1,21 +1,18 @@
 // Elements from plain values. What comes from outside only ever becomes text.
 
-export function el(tag, attributes = {}, ...children) {
+// `el("p.muted", { id: "x" }, "text", child)`; attributes may be left out.
+export function el(name, ...children) {
+  const [tag, ...classes] = name.split(".");
   const node = document.createElement(tag);
+  if (classes.length) node.className = classes.join(" ");
   // It sends no form unless it says so.
   if (tag === "button") node.type = tag;
-  set(node, attributes);
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
-  return node;
-}
-
-export function set(node, attributes) {
+  const attributes = children[0]?.constructor === Object ? children.shift() : {};
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "text") put(node, value);
-    else if (value === false || value === null || value === undefined) node.removeAttribute(name);
-    else node.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && (value ?? null) !== null) node.setAttribute(name, value === true ? "" : value);
   }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -29,19 +26,22 @@ export function put(node, text) {
 export function table(label, columns, rows) {
   const head = columns.map(([title, kind]) => el("th", { scope: "col", class: kind || null }, title));
   const cell = (value, at) => el("td", { class: columns[at][1] || null }, value ?? "–");
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
-    el("table", {}, el("thead", {}, el("tr", {}, head)),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell))))));
+  return el("div.scroll", { tabindex: "0", role: "region", "aria-label": label },
+    el("table", el("thead", el("tr", head)),
+      el("tbody", rows.map((row) => el("tr", row.map(cell))))));
 }
 
-export function section(title, ...children) {
-  const head = el("h2", {}, title);
-  return el("section", { class: "panel", "aria-label": title }, el("div", { class: "panel-head" }, head), ...children);
-}
+export const section = (title, ...children) => panel(title, [], ...children);
+
+// A section with more than its title at its head.
+export const panel = (title, head, ...children) => el("section.panel", { "aria-label": title }, el("div.panel-head", el("h2", title), head), ...children);
 
 export function empty(title, ...children) {
-  return el("div", { class: "empty" }, el("p", { class: "empty-title" }, title), ...children);
+  return el("div.empty", el("p.empty-title", title), ...children);
 }
+
+// Of what one job that runs alone does not have.
+export const onlyServers = (title) => empty(title, el("p", el("code", "seismic serve")));
 
 let timer = 0;
 // A sentence at the bottom of the page, also for screen readers.
@@ -51,6 +51,24 @@ export function say(text, isBad = false) {
   said.className = `said shown${isBad ? " bad" : ""}`;
   clearTimeout(timer);
   timer = setTimeout(() => { said.className = "said"; }, isBad ? 10000 : 4000);
+}
+
+// Does something; where that fails, it is said why.
+export async function attempt(work, title = "") {
+  try {
+    return await work();
+  } catch (error) {
+    say(title ? `${title}: ${error.message}` : error.message, true);
+  }
+}
+
+const drawn = new WeakMap();
+// Has a node show what `make` gives, again only when `value` has changed.
+export function redraw(node, value, make) {
+  const now = JSON.stringify(value);
+  if (drawn.get(node) === now) return;
+  drawn.set(node, now);
+  node.replaceChildren(...[make()].flat());
 }
 
 // A button that copies what `text` gives then.
@@ -69,7 +87,7 @@ export function copyButton(title, text) {
     }
     say("Copied");
   };
-  return el("button", { class: "quiet copy", onclick: copied }, title);
+  return el("button.quiet.copy", { onclick: copied }, title);
 }
 
 // Calls `work` now and then every `ms`, one call at a time, while the page is seen; returns its end.

@@ -2,56 +2,39 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-export function count(number) {
-  return number === null || number === undefined ? "–" : whole.format(number);
-}
+// What is not known is a dash.
+const known = (show) => (it) => ((it ?? null) === null ? "–" : show(it));
 
-export function rate(number) {
-  if (number === null || number === undefined) return "–";
-  return number >= 100 ? whole.format(number) : number.toPrecision(3).replace(/\.?0+$/, "");
-}
+export const count = known((number) => whole.format(number));
 
-export function bytes(number) {
-  if (number === null || number === undefined) return "–";
+export const rate = known((number) => (number >= 100 ? whole.format(number) : number.toPrecision(3).replace(/\.?0+$/, "")));
+
+export const bytes = known((number) => {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
   while (number >= 1024 && unit < units.length - 1) { number /= 1024; unit += 1; }
   return `${unit === 0 || number >= 100 ? whole.format(number) : number.toFixed(1)} ${units[unit]}`;
-}
+});
 
-export function span(ms) {
-  if (ms === null || ms === undefined) return "–";
+export const span = known((ms) => {
   const size = Math.abs(ms);
   if (size < 1000) return `${Math.round(ms)} ms`;
   if (size < 60e3) return `${(ms / 1000).toFixed(size < 10e3 ? 2 : 1)} s`;
   if (size < 3600e3) return `${Math.floor(ms / 60e3)} min ${Math.floor((size % 60e3) / 1000)} s`;
   if (size < 86400e3) return `${Math.floor(ms / 3600e3)} h ${Math.floor((size % 3600e3) / 60e3)} min`;
   return `${Math.floor(ms / 86400e3)} d ${Math.floor((size % 86400e3) / 3600e3)} h`;
-}
+});
 
-export function percent(part) {
-  return part === null || part === undefined ? "–" : `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
-}
+export const percent = known((part) => `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`);
 
-export function amplitude(number) {
-  return number === null || number === undefined ? "–" : Number(number).toPrecision(3);
-}
-
-const two = (number) => String(number).padStart(2, "0");
+export const amplitude = known((number) => Number(number).toPrecision(3));
 
 // UTC, as everything in this program.
-export function clock(ms) {
-  if (ms === null || ms === undefined) return "–";
-  const at = new Date(ms);
-  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
-}
+const utc = (ms) => new Date(ms).toISOString();
 
-export function moment(ms) {
-  if (ms === null || ms === undefined) return "–";
-  const at = new Date(ms);
-  if (Number.isNaN(at.getTime())) return String(ms);
-  return `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${clock(ms)}`;
-}
+export const clock = known((ms) => utc(ms).split("T")[1].slice(0, 8));
+
+export const moment = known((ms) => (Number.isNaN(new Date(ms).getTime()) ? String(ms) : utc(ms).replace("T", " ").slice(0, -5)));
 
 export function ago(ms, now = Date.now()) {
   if (!ms) return "–";

@@ -1,7 +1,7 @@
 // One number of a job over time.
 
 import { el, put } from "../dom.js";
-import { Canvas } from "./canvas.js";
+import { Canvas, dot, label, stroke } from "./canvas.js";
 import { colors } from "./colors.js";
 import { clock, moment } from "../format.js";
 
@@ -11,10 +11,10 @@ export class Chart {
   // `show` writes a value in words; round numbers are those of `unit`.
   constructor(title, show, unit = 1) {
     Object.assign(this, { title, show, unit, points: [], from: 0, to: 1, pointer: null });
-    this.now = el("span", { class: "chart-now" }, "–");
+    this.now = el("span.chart-now", "–");
     this.canvas = new Canvas(title, (context, width, height) => this.draw(context, width, height));
-    this.node = el("figure", { class: "chart" },
-      el("figcaption", {}, el("span", { class: "chart-title" }, title), this.now), this.canvas.node);
+    this.node = el("figure.chart",
+      el("figcaption", el("span.chart-title", title), this.now), this.canvas.node);
     const { node } = this.canvas;
     node.addEventListener("pointermove", (event) => { this.pointer = event.offsetX; this.canvas.redraw(); });
     node.addEventListener("pointerleave", () => { this.pointer = null; this.canvas.redraw(); });
@@ -41,11 +41,9 @@ export class Chart {
     const top = nice((this.most || this.unit) / this.unit) * this.unit;
     const x = (ms) => ((ms - this.from) / (this.to - this.from)) * width;
     const y = (value) => bottom - (value / top) * (bottom - 14);
-    context.strokeStyle = line;
-    context.lineWidth = 1;
     for (const value of [0, top / 2, top]) {
       const at = Math.round(y(value)) + 0.5;
-      context.beginPath(); context.moveTo(0, at); context.lineTo(width, at); context.stroke();
+      stroke(context, line, [0, at], [width, at]);
     }
     context.fillStyle = muted;
     context.fillText(this.show(top), 0, y(top) - 3);
@@ -75,19 +73,11 @@ export class Chart {
       if (!nearest || Math.abs(x(point[0]) - this.pointer) < Math.abs(x(nearest[0]) - this.pointer)) nearest = point;
     }
     if (!nearest) return;
-    const { ink, muted, accent, panel } = colors();
+    const { muted, accent } = colors();
     const at = x(nearest[0]);
-    context.strokeStyle = muted;
-    context.beginPath(); context.moveTo(at, 0); context.lineTo(at, bottom); context.stroke();
-    context.fillStyle = accent;
-    context.beginPath(); context.arc(at, y(nearest[1]), 3, 0, 7); context.fill();
-    const text = `${this.show(nearest[1])} at ${moment(nearest[0]).slice(11)}`;
-    const size = context.measureText(text).width;
-    const left = Math.min(Math.max(0, at + 6), width - size - 4);
-    context.fillStyle = panel;
-    context.fillRect(left - 3, 0, size + 6, 15);
-    context.fillStyle = ink;
-    context.fillText(text, left, 11);
+    stroke(context, muted, [at, 0], [at, bottom]);
+    dot(context, accent, at, y(nearest[1]), 3);
+    label(context, `${this.show(nearest[1])} at ${moment(nearest[0]).slice(11)}`, at + 6, 8, width);
   }
 
   close() { this.canvas.close(); }

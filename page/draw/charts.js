@@ -38,9 +38,9 @@ export function charts(job) {
     RANGES.map(([title, value]) => el("option", { value }, title)));
   const stop = every(30000, load);
   return {
-    node: el("section", { class: "charts-part", "aria-label": "Numbers over time" },
-      el("div", { class: "part-head" }, el("h2", {}, "Numbers"), choice),
-      el("div", { class: "charts" }, all.map(({ chart }) => chart.node))),
+    node: el("section.charts-part", { "aria-label": "Numbers over time" },
+      el("div.part-head", el("h2", "Numbers"), choice),
+      el("div.charts", all.map(({ chart }) => chart.node))),
     update(entry) {
       const last = points.at(-1);
       // A job that does not run has no numbers.

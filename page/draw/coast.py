@@ -7,19 +7,19 @@ TopoJSON:
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
     page/draw/coast.py package/land-110m.json > page/draw/coast.json
 
-What comes out is a list of rings, each as one text. A ring is the longitude and latitude of its first
+What comes out is one text of rings, with spaces between them. A ring is the longitude and latitude of its first
 point and then the steps from each point to the next, all in tenths of a degree. A number is written
-as in a varint: its sign is the lowest bit, digits are of 42, the lowest first, and all but the last
-are 42 more than they stand for. A digit is the character 35 places further.
+as in a varint: its sign is the lowest bit, digits are of 45, the lowest first, and all but the last
+are 45 more than they stand for. A digit is the character 35 places further.
 """
 
 import json
 import sys
 
 PER_DEGREE = 10
-BASE = 42
+BASE = 45
 # How far a point may be beside the line between its neighbours and be left out, in tenths of a degree.
-WIDTH = 1
+WIDTH = 2
 
 
 def rings(topology):
@@ -101,4 +101,4 @@ def word(number):
 with open(sys.argv[1], encoding="utf-8") as file:
     land = [steps(points) for points in rings(json.load(file))]
 land = ["".join(map(word, outline(ring))) for ring in land if len(ring) > 6]
-print(json.dumps(land, separators=(",", ":")))
+print(json.dumps(" ".join(land)))

@@ -1,7 +1,7 @@
 // Sensors where they stand, over the coastlines of Natural Earth.
 
 import { el } from "../dom.js";
-import { Canvas } from "./canvas.js";
+import { Canvas, dot, label, stroke } from "./canvas.js";
 import { colors } from "./colors.js";
 import { nice } from "./chart.js";
 import { health, healthWords } from "../health.js";
@@ -9,13 +9,13 @@ import { health, healthWords } from "../health.js";
 const KM_PER_DEGREE = 111.2;
 const CLOSEST = 4000;
 
-const BASE = 42;
+const BASE = 45;
 let coast = null;
 
 // Rings of [longitude, latitude] pairs, flat, from the texts that coast.py writes.
 async function coastlines() {
   const rings = await (await fetch("/draw/coast.json")).json();
-  return rings.map((text) => {
+  return rings.split(" ").map((text) => {
     const steps = numbers(text);
     let [x, y] = steps;
     const ring = [x / 10, y / 10];
@@ -28,7 +28,7 @@ async function coastlines() {
   });
 }
 
-// Digits of 42, the lowest first; all but the last of a number are 42 more. The lowest bit is the sign.
+// Digits of 45, the lowest first; all but the last of a number are 45 more. The lowest bit is the sign.
 function numbers(text) {
   const all = [];
   let [sum, unit] = [0, 1];
@@ -49,9 +49,9 @@ export class SensorMap {
     this.canvas = new Canvas("Map of the sensors", (context, width, height) => this.draw(context, width, height));
     coast ??= coastlines().catch(() => []);
     coast.then((rings) => { this.rings = rings; this.canvas.redraw(); });
-    const button = (text, label, onclick) => el("button", { class: "quiet", "aria-label": label, title: label, onclick }, text);
-    this.node = el("div", { class: "map" }, this.canvas.node,
-      el("div", { class: "map-buttons" }, button("+", "Nearer", () => this.zoom(1.6)), button("−", "Further", () => this.zoom(1 / 1.6)),
+    const button = (text, label, onclick) => el("button.quiet", { "aria-label": label, title: label, onclick }, text);
+    this.node = el("div.map", this.canvas.node,
+      el("div.map-buttons", button("+", "Nearer", () => this.zoom(1.6)), button("−", "Further", () => this.zoom(1 / 1.6)),
         button("⤢", "All sensors", () => { this.isMoved = false; this.canvas.redraw(); })));
     const { node } = this.canvas;
     node.tabIndex = 0;
@@ -148,7 +148,7 @@ export class SensorMap {
   draw(context, width, height) {
     Object.assign(this, { width, height });
     if (!this.isMoved) this.fit(width, height);
-    const { sea, land, line, muted, accent, warn, ink, panel } = colors();
+    const { sea, land, line, muted, accent, warn, ink } = colors();
     context.fillStyle = sea;
     context.fillRect(0, 0, width, height);
     context.beginPath();
@@ -174,8 +174,7 @@ export class SensorMap {
     for (const sensor of this.sensors) {
       const [x, y] = this.place(sensor.longitude, sensor.latitude);
       if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
-      context.fillStyle = paint[health(sensor, this.newest)];
-      context.beginPath(); context.arc(x, y, small ? 2.5 : 4, 0, 7); context.fill();
+      dot(context, paint[health(sensor, this.newest)], x, y, small ? 2.5 : 4);
     }
     // Above all of them.
     for (const sensor of this.sensors) {
@@ -184,35 +183,19 @@ export class SensorMap {
       context.strokeStyle = ink;
       context.lineWidth = 1.5;
       context.beginPath(); context.arc(x, y, 7, 0, 7); context.stroke();
-      if (sensor !== this.over) this.label(context, sensor.sensor, x, y, ink, panel);
+      if (sensor !== this.over) label(context, sensor.sensor, x + 10, y, width);
     }
     if (this.over) {
       const [x, y] = this.place(this.over.longitude, this.over.latitude);
-      this.label(context, `${this.over.sensor} · ${healthWords(this.over, this.newest)}`, x, y, ink, panel);
+      label(context, `${this.over.sensor} · ${healthWords(this.over, this.newest)}`, x + 10, y, width);
     }
-  }
-
-  label(context, text, x, y, ink, panel) {
-    const shown = text.length > 48 ? `${text.slice(0, 47)}…` : text;
-    const size = context.measureText(shown).width;
-    const left = Math.min(Math.max(4, x + 10), this.width - size - 8);
-    context.globalAlpha = 0.85;
-    context.fillStyle = panel;
-    context.fillRect(left - 3, y - 8, size + 6, 16);
-    context.globalAlpha = 1;
-    context.fillStyle = ink;
-    context.fillText(shown, left, y + 4);
   }
 
   drawScale(context, width, height, muted) {
     const km = nice(((width / 5) * KM_PER_DEGREE) / this.scale / 2);
     const size = (km / KM_PER_DEGREE) * this.scale;
-    context.strokeStyle = muted;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(10.5, height - 14.5); context.lineTo(10.5, height - 9.5);
-    context.lineTo(10.5 + size, height - 9.5); context.lineTo(10.5 + size, height - 14.5);
-    context.stroke();
+    const [top, bottom] = [height - 14.5, height - 9.5];
+    stroke(context, muted, [10.5, top], [10.5, bottom], [10.5 + size, bottom], [10.5 + size, top]);
     context.fillStyle = muted;
     context.fillText(km < 1 ? `${Math.round(km * 1000)} m` : `${km} km`, 15, height - 13);
   }

@@ -1,8 +1,8 @@
 // Strip charts: smallest, mean and largest amplitude of each window of the chosen sensors.
 
-import { el, every, put } from "../dom.js";
+import { el, every, panel, put } from "../dom.js";
 import { get, path } from "../api.js";
-import { Canvas } from "./canvas.js";
+import { Canvas, stroke } from "./canvas.js";
 import { colors } from "./colors.js";
 import { amplitude, clock } from "../format.js";
 
@@ -10,8 +10,8 @@ const SECONDS = 300;
 
 export function strips(job, choose) {
   const all = new Map();
-  const list = el("div", { class: "strips" });
-  const hint = el("p", { class: "muted" }, "Choose sensors in the list or on the map: each gets a strip here.");
+  const list = el("div.strips");
+  const hint = el("p.muted", "Choose sensors in the list or on the map: each gets a strip here.");
   const stop = every(1500, async () => {
     await Promise.all([...all.values()].map((strip) => strip.load(job)));
     // One axis for all: what happens together stands together.
@@ -19,8 +19,7 @@ export function strips(job, choose) {
     for (const strip of all.values()) strip.show(newest);
   });
   return {
-    node: el("section", { class: "panel", "aria-label": "Strips" },
-      el("div", { class: "panel-head" }, el("h2", {}, "Strips"), el("span", { class: "muted" }, "min, mean and max of each window, 5 minutes")), hint, list),
+    node: panel("Strips", el("span.muted", "min, mean and max of each window, 5 minutes"), hint, list),
     choose(sensors) {
       for (const [id, strip] of all) if (!sensors.includes(id)) { strip.close(); all.delete(id); }
       for (const id of sensors) {
@@ -40,10 +39,10 @@ class Strip {
   constructor(sensor, remove) {
     Object.assign(this, { sensor, rows: [], to: 0 });
     this.canvas = new Canvas(sensor, (context, width, height) => this.draw(context, width, height));
-    this.now = el("span", { class: "num muted" });
-    this.node = el("figure", { class: "strip" },
-      el("figcaption", {}, el("strong", { title: sensor }, sensor), this.now,
-        el("button", { class: "quiet", "aria-label": `Hide the strip of ${sensor}`, onclick: remove }, "×")),
+    this.now = el("span.num.muted");
+    this.node = el("figure.strip",
+      el("figcaption", el("strong", { title: sensor }, sensor), this.now,
+        el("button.quiet", { "aria-label": `Hide the strip of ${sensor}`, onclick: remove }, "×")),
       this.canvas.node);
   }
 
@@ -75,10 +74,8 @@ class Strip {
     const room = most - least || 1;
     const x = (ms) => ((ms - from) / (this.to - from)) * width;
     const y = (value) => height - 14 - ((value - least) / room) * (height - 26);
-    context.strokeStyle = line;
-    context.lineWidth = 1;
     const zero = Math.round(y(Math.min(Math.max(0, least), most))) + 0.5;
-    context.beginPath(); context.moveTo(0, zero); context.lineTo(width, zero); context.stroke();
+    stroke(context, line, [0, zero], [width, zero]);
     context.fillStyle = wash;
     for (const row of seen) {
       const left = x(row.window_start_ms);

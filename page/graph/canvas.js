@@ -18,8 +18,8 @@ export class GraphCanvas {
   constructor(label, choose, connect = null) {
     Object.assign(this, { choose, connect, nodes: [], edges: [], buttons: new Map(), texts: [], from: null, shape: "" });
     this.lines = svg("svg", { "aria-hidden": "true", class: "edges" });
-    this.inner = el("div", { class: "graph-inner" }, this.lines);
-    this.node = el("div", { class: "graph", role: "group", "aria-label": label }, this.inner);
+    this.inner = el("div.graph-inner", this.lines);
+    this.node = el("div.graph", { role: "group", "aria-label": label }, this.inner);
     this.size = new ResizeObserver(() => this.draw());
     this.size.observe(this.node);
     this.node.addEventListener("keydown", (event) => this.key(event));
@@ -59,9 +59,9 @@ export class GraphCanvas {
 
   make({ id, kind, ports }, place) {
     const parts = ["node-kind", "node-title", "node-detail"].map((name) => el("span", { class: name }));
-    const button = el("button", { class: "node", "data-id": id, "data-kind": kind, onclick: () => this.press(id) }, parts);
-    const port = ports && this.connect ? el("button", { class: "port", onclick: () => this.begin(id) }, "+") : null;
-    const box = el("div", { class: "node-box" }, button, port);
+    const button = el("button.node", { "data-id": id, "data-kind": kind, onclick: () => this.press(id) }, parts);
+    const port = ports && this.connect ? el("button.port", { onclick: () => this.begin(id) }, "+") : null;
+    const box = el("div.node-box", button, port);
     Object.assign(box.style, { left: `${place.x}px`, top: `${place.y}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` });
     port?.addEventListener("pointerdown", (event) => this.drag(event, id));
     return { box, button, port, parts };

@@ -1,7 +1,7 @@
 // A job file that is being changed, as nodes and edges. The file is the server's; here is what was changed of it, and
 // what is placed and is not connected yet.
 
-export const OF_WINDOWS = ["window", "lateness", "allowed_lateness", "idle_timeout", "time", "rollup", "dedupe", "amplitude", "region", "phases",
+const OF_WINDOWS = ["window", "lateness", "allowed_lateness", "idle_timeout", "time", "rollup", "dedupe", "amplitude", "region", "phases",
   "max_ahead", "max_jump", "earliest_event", "latest_event", "max_sensors", "spread", "repartition"];
 const OF_TOPIC = ["topic", "queue", "from", "kafka"];
 const OF_RESULT = ["result_topic", "dead_topic", "store"];

@@ -8,12 +8,12 @@ export function field(name, schema, value, change) {
   const input = widget(schema, value, change);
   const help = schema.description ?? "";
   const words = schema.$comment?.replace(/^default: ?/, "") ?? "";
-  if (!input) return el("p", { class: "field muted" }, `${name}: `, el("code", {}, JSON.stringify(value ?? null)), " (change it in the file)");
+  if (!input) return el("p.field.muted", `${name}: `, el("code", JSON.stringify(value ?? null)), " (change it in the file)");
   input.id = id;
   if (help) input.setAttribute("aria-describedby", `${id}-help`);
   if ("placeholder" in input && words) input.placeholder = words;
   if (schema.known) input.setAttribute("list", `${id}-known`);
-  return el("div", { class: "field" }, el("label", { for: id }, name), input,
+  return el("div.field", el("label", { for: id }, name), input,
     schema.known && el("datalist", { id: `${id}-known` }, schema.known.map((value) => el("option", { value }))),
     help && el("p", { id: `${id}-help`, class: "muted" }, help, words && !("placeholder" in input) ? `. Default: ${words}` : ""));
 }
@@ -30,7 +30,7 @@ export function fields(properties, names, values, change) {
     const schema = properties[name];
     if (schema.type !== "object" || !schema.properties) return field(name, schema, values?.[name], (value) => change([name], value));
     const inner = fields(schema.properties, Object.keys(schema.properties), values?.[name], ([key], value) => change([name, key], value));
-    return el("details", { class: "field-group", open: values?.[name] !== undefined }, el("summary", {}, name), inner);
+    return el("details.field-group", { open: values?.[name] !== undefined }, el("summary", name), inner);
   });
 }
 

@@ -1,65 +1,69 @@
 // What can be asked of a job.
 
-import { el, say } from "../dom.js";
-import { may, path, post } from "../api.js";
+import { attempt, el, say } from "../dom.js";
+import { get, may, path, post } from "../api.js";
 
 const ON = ["starting", "running", "degraded", "restarting", "paused"];
 const OFF = ["created", "finished", "stopped", "failed"];
 
-export const SAVEPOINTS = "/jobs/{name}/savepoints";
-
+// Each is a route of the job with its name; without `fits`, whatever state the job is in. `body` asks for what is sent with it;
+// null: the answer is no.
 const ALL = [
-  { name: "start", title: "Start", route: "/jobs/{name}/start", fits: [...OFF, "degraded"] },
-  { name: "resume", title: "Resume", route: "/jobs/{name}/resume", fits: ["paused"] },
-  { name: "pause", title: "Pause", route: "/jobs/{name}/pause", fits: ["running", "degraded", "starting"] },
-  { name: "archive", title: "Archive", route: "/jobs/{name}/archive", fits: [...ON, ...OFF, "draining"], asks: "It is stopped and put away. Everything of it is kept, and it can be brought back." },
-  { name: "unarchive", title: "Bring back", route: "/jobs/{name}/unarchive", fits: OFF, ofArchived: true },
-  { name: "stop", title: "Stop", route: "/jobs/{name}/stop", fits: ON, asks: "It makes its last commits and ends. Start it again at any time." },
+  { name: "start", title: "Start", fits: [...OFF, "degraded"] },
+  { name: "resume", title: "Resume", fits: ["paused"] },
+  { name: "pause", title: "Pause", fits: ["running", "degraded", "starting"] },
+  { name: "scale", title: "Scale …", fits: ["running", "degraded"], body: workers },
+  { name: "archive", title: "Archive", fits: [...ON, ...OFF, "draining"], asks: "It is stopped and put away. Everything of it is kept, and it can be brought back." },
+  { name: "unarchive", title: "Bring back", fits: OFF, ofArchived: true },
+  { name: "stop", title: "Stop", fits: ON, asks: "It makes its last commits and ends. Start it again at any time." },
+  { name: "savepoints", title: "Savepoint", act: savepoint },
 ];
 
 export function actions(job) {
-  const buttons = ALL.map((action) => el("button", { hidden: true, onclick: () => run(job, action) }, action.title));
+  const buttons = ALL.map((action) => el("button", { hidden: true, onclick: () => (action.act ?? run)(job, action) }, action.title));
   const known = ALL.map(() => false);
-  let saves = false;
-  ALL.forEach((action, at) => may("post", action.route).then((is) => { known[at] = is; }, () => {}));
-  may("post", SAVEPOINTS).then((is) => { saves = is; }, () => {});
-  const save = el("button", { hidden: true, onclick: () => savepoint(job) }, "Savepoint");
+  ALL.forEach(({ name }, at) => may("post", `/jobs/{name}/${name}`).then((is) => { known[at] = is; }, () => {}));
   return {
-    node: el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons, save),
-    update(entry) {
-      ALL.forEach((action, at) => { buttons[at].hidden = !known[at] || !action.fits.includes(entry.state) || Boolean(action.ofArchived) !== Boolean(entry.is_archived); });
-      save.hidden = !saves;
+    node: el("div.actions", { role: "group", "aria-label": "Actions" }, buttons),
+    update({ state, is_archived: isArchived }) {
+      ALL.forEach(({ fits, ofArchived }, at) => { buttons[at].hidden = !known[at] || Boolean(fits) && (!fits.includes(state) || Boolean(ofArchived) !== Boolean(isArchived)); });
     },
   };
 }
 
 async function run(job, action) {
   if (action.asks && !(await confirmed(`${action.title} ${job}?`, action.asks, action.title))) return;
-  try {
-    await post(`${path`/jobs/${job}/`}${action.name}`);
+  attempt(async () => {
+    const body = await action.body?.(job);
+    if (body === null) return;
+    await post(`${path`/jobs/${job}/`}${action.name}`, body);
     say(`${action.title}: accepted`);
-  } catch (error) {
-    say(`${action.title}: ${error.message}`, true);
-  }
+  }, action.title);
+}
+
+// How many workers it is to have.
+async function workers(job) {
+  const { wanted_slots: slots, workers_min: min, workers_max: max } = await get(path`/jobs/${job}/autoscale`);
+  const input = el("input", { type: "number", min, max, required: true, value: slots?.length, "aria-label": "Workers" });
+  const text = `It may have ${min} to ${max} workers. A savepoint comes first, and what is not seen to work is taken back.`;
+  return (await confirmed(`Scale ${job}`, text, "Scale", input)) ? { workers: Number(input.value) } : null;
 }
 
 export async function savepoint(job) {
   const input = el("input", { name: "name", required: true, maxlength: "64", autocomplete: "off", "aria-label": "Name of the savepoint", placeholder: "before-upgrade" });
   if (!(await confirmed(`Savepoint of ${job}`, "A checkpoint with a name, which is kept until it is deleted.", "Save", input))) return;
-  try {
+  attempt(async () => {
     await post(path`/jobs/${job}/savepoints`, { name: input.value.trim() });
     say(`Savepoint ${input.value.trim()}: requested`);
-  } catch (error) {
-    say(`Savepoint: ${error.message}`, true);
-  }
+  }, "Savepoint");
 }
 
 // Asks in a dialog; whether the answer is yes.
 export function confirmed(title, text, yes, input = null) {
   const no = el("button", { onclick: () => dialog.close() }, "Cancel");
   const form = el("form", { onsubmit: (event) => { event.preventDefault(); dialog.close("yes"); } },
-    el("h2", { id: "asked" }, title), el("p", {}, text), input,
-    el("div", { class: "dialog-buttons" }, no, el("button", { class: "primary", type: "submit" }, yes)));
+    el("h2", { id: "asked" }, title), el("p", text), input,
+    el("div.dialog-buttons", no, el("button.primary", { type: "submit" }, yes)));
   const dialog = el("dialog", { "aria-labelledby": "asked" }, form);
   document.body.append(dialog);
   dialog.showModal();

@@ -1,12 +1,13 @@
 // Makes or changes a job as a graph. What it saves is the file that people edit by hand: the server changes the keys
 // that were changed here, and leaves all else of it as it is.
 
-import { el, empty, put, say } from "../dom.js";
+import { attempt, el, empty, onlyServers, put, say } from "../dom.js";
 import { get, has, path, post, send } from "../api.js";
 import { askWhy, confirmed } from "./actions.js";
 import { Draft, sinkTables } from "../graph/draft.js";
 import { fields } from "../graph/form.js";
 import { GraphCanvas } from "../graph/canvas.js";
+import { trial } from "./trial.js";
 
 const PAUSE_MS = 250;
 const ALONE = "Press the node where the edge ends, or Escape";
@@ -18,20 +19,21 @@ function editor(job) {
   const draft = new Draft(job);
   let [schema, chosen, tag, text, asked, timer, isOver, isChecked] = [null, null, null, "", 0, 0, false, false];
   const canvas = new GraphCanvas("The job that is edited", (id) => choose(id), (from, to) => connect(from, to));
-  const hint = el("p", { class: "muted", role: "status" });
-  const form = el("form", { class: "panel editor-form", "aria-label": "Keys of what is chosen", onsubmit: (event) => event.preventDefault() });
-  const wrong = el("ul", { class: "faults", "aria-label": "What is wrong" });
+  const hint = el("p.muted", { role: "status" });
+  const form = el("form.panel.editor-form", { "aria-label": "Keys of what is chosen", onsubmit: (event) => event.preventDefault() });
+  const wrong = el("ul.faults", { "aria-label": "What is wrong" });
   const file = el("pre", { "aria-label": "Job file", tabindex: "0" });
   const sinks = el("select", { "aria-label": "Type of sink" });
-  const palette = el("div", { class: "palette", role: "toolbar", "aria-label": "Palette" });
+  const palette = el("div.palette", { role: "toolbar", "aria-label": "Palette" });
   const save = el("button", { hidden: !job, onclick: () => keep(false) }, "Save draft");
-  const submit = el("button", { class: "primary", onclick: () => keep(true) }, "Submit …");
+  const submit = el("button.primary", { onclick: () => keep(true) }, "Submit …");
   const discard = el("button", { hidden: true, onclick: () => forget() }, "Discard draft");
-  const state = el("span", { class: "muted", role: "status" });
-  const node = el("div", { class: "editor" }, palette, hint, el("div", { class: "editor-two" },
-    el("div", {}, el("section", { class: "panel", "aria-label": "Graph" }, canvas.node),
-      el("section", { class: "panel", "aria-label": "Check" }, el("div", { class: "panel-head" }, state, el("div", { class: "row-buttons" }, discard, save, submit)), wrong,
-        el("details", { open: true }, el("summary", {}, "Job file"), file))),
+  const state = el("span.muted", { role: "status" });
+  const tries = el("div");
+  const node = el("div.editor", palette, hint, el("div.editor-two",
+    el("div", el("section.panel", { "aria-label": "Graph" }, canvas.node),
+      el("section.panel", { "aria-label": "Check" }, el("div.panel-head", state, el("div.row-buttons", discard, save, submit)), wrong,
+        el("details", { open: true }, el("summary", "Job file"), file)), tries),
     form));
 
   const draw = () => {
@@ -40,7 +42,7 @@ function editor(job) {
     canvas.put(nodes, draft.edges());
     windows.disabled = sql.disabled = draft.kind !== null;
     const missing = draft.missing();
-    wrong.replaceChildren(...[...draft.faults, ...missing].map((fault) => el("li", {}, fault)));
+    wrong.replaceChildren(...[...draft.faults, ...missing].map((fault) => el("li", fault)));
     put(state, !isChecked ? "Checking …" : draft.faults.length ? "This is wrong with it:" : missing.length ? "Still missing:" : "It is valid");
     put(file, text || "# nothing yet");
     submit.disabled = !isChecked || draft.faults.length > 0 || missing.length > 0;
@@ -50,7 +52,7 @@ function editor(job) {
   const tool = (title, act) => el("button", { onclick: act }, title);
   const windows = tool("Windows", () => add("windows"));
   const sql = tool("SQL statement", () => add("sql"));
-  palette.append(el("span", { class: "muted" }, "Add"), tool("Topic", () => add("topic")), windows, sql, sinks, tool("Sink", () => add("sink", sinks.value)), tool("Job …", () => choose(null)));
+  palette.append(el("span.muted", "Add"), tool("Topic", () => add("topic")), windows, sql, sinks, tool("Sink", () => add("sink", sinks.value)), tool("Job …", () => choose(null)));
   canvas.onconnecting = (id) => put(hint, id === null ? "" : ALONE);
 
   const connect = (from, to) => {
@@ -77,9 +79,9 @@ function editor(job) {
     const buttons = [];
     if (id === "topic" && draft.topic !== undefined || id?.startsWith("sink ")) buttons.push(tool("Disconnect", () => remove(true)));
     if (id === "topic" && draft.topic !== undefined || id?.startsWith("sink ") || draft.find(id)) buttons.push(tool("Remove", () => remove(false)));
-    form.replaceChildren(el("div", { class: "panel-head" }, el("h2", {}, at ? `${at.label}: ${at.title}` : "Job"), el("div", { class: "row-buttons" }, buttons)),
+    form.replaceChildren(el("div.panel-head", el("h2", at ? `${at.label}: ${at.title}` : "Job"), el("div.row-buttons", buttons)),
       ...fields(shown.properties, shown.names, shown.values, (way, value) => { shown.set(way, value); changed(); }));
-    if (!form.querySelector(".field")) form.append(el("p", { class: "muted" }, "It has no keys."));
+    if (!form.querySelector(".field")) form.append(el("p.muted", "It has no keys."));
   };
 
   const changed = () => {
@@ -108,14 +110,12 @@ function editor(job) {
     const said = isSubmitted && (await askWhy(job ? `Submit another version of ${job}?` : `Submit ${draft.values.name ?? "the job"}?`, "What is said here stays with the version.", "Submit", false));
     if (said === null) return;
     const comment = said || null;
-    try {
+    attempt(async () => {
       const { name, version } = job ? await keepDraft(isSubmitted, comment) : await post("/jobs", { text, comment });
       if (!isSubmitted) return;
       say(`Job ${name} has version ${version}`);
-      location.hash = `#/job/${encodeURIComponent(name)}/graph`;
-    } catch (error) {
-      say(error.message, true);
-    }
+      location.hash = path`#/job/${name}/graph`;
+    });
   };
   // Changes are of the draft or version that was seen: where somebody else was quicker, they are refused.
   const keepDraft = async (isSubmitted, comment) => {
@@ -130,25 +130,24 @@ function editor(job) {
   };
   const forget = async () => {
     if (!(await confirmed("Discard the draft?", "What was changed since the newest version is gone.", "Discard"))) return;
-    try {
+    attempt(async () => {
       await send("DELETE", path`/jobs/${job}/draft`, {}, tag);
       draft.edits = [];
       await check();
       choose(null);
-    } catch (error) {
-      say(error.message, true);
-    }
+    });
   };
 
   const begin = async () => {
-    if (!(await has("post", "/check"))) return node.replaceChildren(empty("Only a server has jobs to edit", el("p", {}, el("code", {}, "seismic serve"))));
+    if (!(await has("post", "/check"))) return node.replaceChildren(onlyServers("Only a server has jobs to edit"));
     const [{ jobs }, all] = await Promise.all([get("/graph"), get("/schema")]);
     draft.others = jobs.filter(({ name }) => name !== job);
     schema = all;
     sinks.append(...sinkTables(schema).map(({ type }) => el("option", { value: type.const, selected: type.const === "csv" }, type.const)));
     await check();
     choose(null);
+    if (await has("post", "/test")) tries.append(trial(() => (job ? { job, set: draft.edits } : { text })));
   };
-  begin().catch((error) => node.replaceChildren(empty("It cannot be edited", el("p", {}, error.message))));
+  begin().catch((error) => node.replaceChildren(empty("It cannot be edited", el("p", error.message))));
   return { node, update() {}, close() { isOver = true; clearTimeout(timer); canvas.close(); } };
 }

@@ -1,6 +1,6 @@
 // Jobs as a graph, with what flows on its edges; the chain of one job, or all of them.
 
-import { el, empty, every, say, section } from "../dom.js";
+import { attempt, el, empty, every, onlyServers, panel } from "../dom.js";
 import { get, has, may, path } from "../api.js";
 import { GraphCanvas } from "../graph/canvas.js";
 import { rate } from "../format.js";
@@ -14,15 +14,15 @@ export const graphPart = (job) => view(job);
 function view(job) {
   let [graphs, jobs, marks, newest] = [null, [], null, 0];
   const rates = new Rates();
-  const note = el("p", { class: "muted" });
-  const body = el("div", {});
+  const note = el("p.muted");
+  const body = el("div");
   const canvas = new GraphCanvas(job ? `Graph of ${job}` : "Graph of all jobs", (id) => {
     const name = owner(id);
-    if (name) location.hash = `#/job/${encodeURIComponent(name)}/${name === job ? "edit" : "graph"}`;
+    if (name) location.hash = path`#/job/${name}/${name === job ? "edit" : "graph"}`;
   });
-  const pick = (label) => el("select", { "aria-label": label, hidden: true, onchange: () => mark().catch((error) => say(error.message, true)) });
+  const pick = (label) => el("select", { "aria-label": label, hidden: true, onchange: () => attempt(mark) });
   const [since, to] = [pick("Compare with"), pick("Version that is shown")];
-  const edit = el("a", { class: "button", hidden: true, href: job ? `#/job/${encodeURIComponent(job)}/edit` : "#/new" }, job ? "Edit" : "New job");
+  const edit = el("a.button", { hidden: true, href: job ? path`#/job/${job}/edit` : "#/new" }, job ? "Edit" : "New job");
   may("post", "/check").then((is) => { edit.hidden = !is; }, () => {});
   const owner = (id) => (id.startsWith("job ") ? graphs.find((it) => it.nodes.some((node) => node.id === id))?.name : null);
 
@@ -45,9 +45,9 @@ function view(job) {
     draw();
   };
   const stop = every(5000, async () => {
-    if (!(await has("get", "/graph"))) return body.replaceChildren(empty("Only a server knows it", el("p", {}, el("code", {}, "seismic serve"))));
+    if (!(await has("get", "/graph"))) return body.replaceChildren(onlyServers("Only a server knows it"));
     ({ jobs: graphs } = await get("/graph"));
-    if (!graphs.length) body.replaceChildren(empty("No jobs yet", el("p", {}, "A job that is made here is a file as any other.")));
+    if (!graphs.length) body.replaceChildren(empty("No jobs yet", el("p", "A job that is made here is a file as any other.")));
     else if (!canvas.node.isConnected) body.replaceChildren(canvas.node);
     draw();
     if (!job) return;
@@ -60,10 +60,8 @@ function view(job) {
     to.replaceChildren(...options("in"));
     await mark();
   });
-  const node = section(job ? "Graph" : "All jobs", note, body);
-  node.querySelector(".panel-head").append(el("div", { class: "row-buttons" }, since, to, edit));
   return {
-    node,
+    node: panel(job ? "Graph" : "All jobs", el("div.row-buttons", since, to, edit), note, body),
     update(...given) {
       // Of one job, its entry comes first.
       jobs = given.at(-1);

@@ -4,6 +4,7 @@ import { copyButton, el, put } from "../dom.js";
 import { actions } from "./actions.js";
 import { alarmList } from "./alarms.js";
 import { setState } from "./jobs.js";
+import { path } from "../api.js";
 import { count, moment, span } from "../format.js";
 import { overview } from "./overview.js";
 import { deadLetters } from "./dead_letters.js";
@@ -28,25 +29,25 @@ const EDIT = ["edit", "Edit", editorPart];
 
 export function jobView(name, wanted) {
   const [id, , make] = [...PARTS, EDIT].find(([part]) => part === wanted) ?? PARTS[0];
-  const state = el("span", { class: "pill" });
-  const why = el("span", { class: "muted" });
-  const error = el("p", { class: "error-line" });
+  const state = el("span.pill");
+  const why = el("span.muted");
+  const error = el("p.error-line");
   let last = "";
   const copy = copyButton("Copy error", () => last);
-  const facts = FACTS.map(([title]) => el("dd", { class: "num", "data-fact": title }));
+  const facts = FACTS.map(([title]) => el("dd.num", { "data-fact": title }));
   const buttons = actions(name);
   const alarms = alarmList(name);
   const part = make(name);
   const link = ([of, title]) =>
-    el("a", { href: `#/job/${encodeURIComponent(name)}/${of}`, "aria-current": of === id || (id === "edit" && of === "graph") ? "page" : "false" }, title);
+    el("a", { href: path`#/job/${name}/${of}`, "aria-current": of === id || (id === "edit" && of === "graph") ? "page" : "false" }, title);
   return {
-    node: el("div", {},
-      el("div", { class: "job-head" },
-        el("div", { class: "job-title" }, el("h1", {}, name), state), buttons.node,
-        el("p", { class: "why" }, why, " ", copy), error),
+    node: el("div",
+      el("div.job-head",
+        el("div.job-title", el("h1", name), state), buttons.node,
+        el("p.why", why, " ", copy), error),
       alarms.node,
-      el("dl", { class: "facts" }, FACTS.map(([title], at) => el("div", {}, el("dt", {}, title), facts[at]))),
-      el("nav", { class: "parts", "aria-label": "Parts of the job" }, PARTS.map(link)),
+      el("dl.facts", FACTS.map(([title], at) => el("div", el("dt", title), facts[at]))),
+      el("nav.parts", { "aria-label": "Parts of the job" }, PARTS.map(link)),
       part.node),
     update(entry, now, jobs) {
       put(state, entry.is_archived ? "archived" : entry.state);

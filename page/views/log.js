@@ -11,13 +11,13 @@ export function log(job) {
   let least = "trace";
   let lines = [];
   let seen = "";
-  const list = el("div", { class: "log", tabindex: "0", role: "log", "aria-label": "Log" });
+  const list = el("div.log", { tabindex: "0", role: "log", "aria-label": "Log" });
   const draw = () => {
     const shown = lines.filter((line) => LEVELS.indexOf(line.level) <= LEVELS.indexOf(least));
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    list.replaceChildren(...(shown.length ? shown.map((line) => el("div", { class: "log-line", "data-level": line.level },
-      el("span", { class: "muted" }, line.time_ms ? moment(line.time_ms).slice(5) : ""), el("span", { class: "level" }, line.level), el("span", {}, line.worker == null ? line.message : `${process(line.worker)}: ${line.message}`)))
-      : [el("p", { class: "muted" }, "No lines.")]));
+    list.replaceChildren(...(shown.length ? shown.map((line) => el("div.log-line", { "data-level": line.level },
+      el("span.muted", line.time_ms ? moment(line.time_ms).slice(5) : ""), el("span.level", line.level), el("span", line.worker == null ? line.message : `${process(line.worker)}: ${line.message}`)))
+      : [el("p.muted", "No lines.")]));
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   };
   const choice = el("select", { "aria-label": "Least level", onchange: (event) => { least = event.target.value; draw(); } },
@@ -30,5 +30,5 @@ export function log(job) {
     lines = answer.lines;
     draw();
   });
-  return { node: section("Log", el("p", {}, choice), list), close: stop };
+  return { node: section("Log", el("p", choice), list), close: stop };
 }

@@ -1,6 +1,6 @@
 // Charts, map, sensors and their strips, side by side.
 
-import { el, every } from "../dom.js";
+import { el, every, panel } from "../dom.js";
 import { get, path } from "../api.js";
 import { charts } from "../draw/charts.js";
 import { SensorMap } from "../draw/map.js";
@@ -29,7 +29,7 @@ export function overview(job) {
   const list = sensorList(job, choose);
   const rows = strips(job, choose);
   const show = () => { map.choose(chosen); list.choose(chosen); rows.choose(chosen); };
-  const note = el("span", { class: "muted" });
+  const note = el("span.muted");
   const stop = every(5000, async () => {
     const { sensors, total } = await get(`${path`/jobs/${job}/sensors`}?sort=records&limit=${ON_MAP}`);
     map.put(sensors);
@@ -41,11 +41,8 @@ export function overview(job) {
     }
   });
   return {
-    node: el("div", {}, numbers.node,
-      el("div", { class: "two" },
-        el("section", { class: "panel map-panel", "aria-label": "Map" },
-          el("div", { class: "panel-head" }, el("h2", {}, "Map"), note), map.node),
-        list.node),
+    node: el("div", numbers.node,
+      el("div.two", panel("Map", note, map.node), list.node),
       rows.node),
     update(entry) { numbers.update(entry); },
     close() { stop(); numbers.close(); map.close(); list.close(); rows.close(); },

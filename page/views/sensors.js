@@ -6,6 +6,8 @@ import { ago, count, rate, span } from "../format.js";
 import { health, healthWords } from "../health.js";
 
 const PAGE = 50;
+// Keys that come together are one search.
+const PAUSE_MS = 60;
 // Keys of the API's `sort`.
 const COLUMNS = [
   ["sensor", "Sensor", ""], ["records", "Records", "num"], ["rate", "Rate, Hz", "num"], ["gaps", "Gaps", "num"],
@@ -17,16 +19,16 @@ export function sensorList(job, choose) {
   let shown = [];
   const rows = new Map();
   const heads = COLUMNS.map(([key, title, kind]) =>
-    el("th", { scope: "col", class: kind || null }, el("button", { class: "sort", onclick: () => { sort = key; offset = 0; load(); } }, title)));
-  const body = el("tbody", {});
-  const note = el("span", { class: "muted num" });
+    el("th", { scope: "col", class: kind || null }, el("button.sort", { onclick: () => { sort = key; offset = 0; load(); } }, title)));
+  const body = el("tbody");
+  const note = el("span.muted.num");
   const back = el("button", { onclick: () => { offset -= PAGE; load(); } }, "Previous");
   const on = el("button", { onclick: () => { offset += PAGE; load(); } }, "Next");
   const input = el("input", { type: "search", placeholder: "Search sensors", "aria-label": "Search sensors", autocomplete: "off", spellcheck: "false" });
   let typing = 0;
   input.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { search = input.value.trim(); offset = 0; load(); }, 150);
+    typing = setTimeout(() => { search = input.value.trim(); offset = 0; load(); }, PAUSE_MS);
   });
 
   async function load() {
@@ -60,21 +62,21 @@ export function sensorList(job, choose) {
 
   const stop = every(5000, load);
   return {
-    node: el("section", { class: "panel sensors", "aria-label": "Sensors" },
-      el("div", { class: "panel-head" }, el("h2", {}, "Sensors"), input),
-      el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of sensors" },
-        el("table", {}, el("thead", {}, el("tr", {}, heads)), body)),
-      el("div", { class: "panel-foot" }, note, back, on)),
+    node: el("section.panel.sensors", { "aria-label": "Sensors" },
+      el("div.panel-head", el("h2", "Sensors"), input),
+      el("div.scroll.tall", { tabindex: "0", role: "region", "aria-label": "List of sensors" },
+        el("table", el("thead", el("tr", heads)), body)),
+      el("div.panel-foot", note, back, on)),
     choose(sensors) { chosen = [...sensors]; if (shown.length) draw(); },
     close() { stop(); clearTimeout(typing); },
   };
 }
 
 function row(id, choose) {
-  const dot = el("span", { class: "dot" });
-  const button = el("button", { class: "sensor", title: "Show or hide its strip", onclick: () => choose(id) }, dot, el("span", {}, id));
+  const dot = el("span.dot");
+  const button = el("button.sensor", { title: "Show or hide its strip", onclick: () => choose(id) }, dot, el("span", id));
   const cells = COLUMNS.slice(1).map(([, , kind]) => el("td", { class: kind }));
-  const node = el("tr", {}, el("th", { scope: "row" }, button), cells);
+  const node = el("tr", el("th", { scope: "row" }, button), cells);
   return {
     node,
     update(it, newest, isChosen) {

@@ -1,6 +1,6 @@
 // The versions of a job with their stages, and those of all jobs that wait for approval.
 
-import { el, empty, every, say, section, table } from "../dom.js";
+import { attempt, el, every, onlyServers, redraw, say, section, table } from "../dom.js";
 import { get, has, may, path, post, whoami } from "../api.js";
 import { askWhy } from "./actions.js";
 import { moment } from "../format.js";
@@ -16,19 +16,19 @@ const DECISIONS = [
 ];
 
 export function versions(job) {
-  const body = el("div", {}, el("p", { class: "muted" }, "Loading …"));
+  const body = el("div", el("p.muted", "Loading …"));
   const stop = follow(body, async () => {
     if (!(await has("get", "/jobs/{name}/versions"))) return null;
     const { versions: all } = await get(`${path`/jobs/${job}/versions`}?limit=${SHOWN}`);
     return all.map((it) => ({ ...it, job }));
   }, (all) => rows("Versions", all, false),
-  () => empty("Only a server keeps them", el("p", {}, el("code", {}, "seismic serve"))));
+  () => onlyServers("Only a server keeps them"));
   return { node: section("Versions", body), close: stop };
 }
 
 // Versions that wait, where the server starts none that is not approved.
 export function pending() {
-  const body = el("div", {});
+  const body = el("div");
   const node = section("Waiting for approval", body);
   node.hidden = true;
   const stop = follow(body, async () => {
@@ -42,16 +42,12 @@ export function pending() {
 
 // Draws what is asked for when it has changed, and not while somebody is asked about it.
 function follow(body, ask, draw, none) {
-  let seen = "";
   return every(3000, async () => {
     const [all, me] = await Promise.all([ask(), whoami()]);
-    if (!all) return body.replaceChildren(none());
     const allowed = await Promise.all(DECISIONS.map(({ name }) => may("post", `/jobs/{name}/${name}`)));
-    const now = JSON.stringify([all, allowed]);
-    if (now === seen || document.querySelector("dialog")) return;
-    seen = now;
+    if (document.querySelector("dialog")) return;
     const can = DECISIONS.filter((_, at) => allowed[at]);
-    body.replaceChildren(draw(all.map((it) => ({ ...it, can: can.filter(({ fits }) => fits(it, me.who)) }))));
+    redraw(body, [all, allowed], () => (all ? draw(all.map((it) => ({ ...it, can: can.filter(({ fits }) => fits(it, me.who)) }))) : none()));
   });
 }
 
@@ -60,11 +56,11 @@ function rows(label, all, isOfAll) {
   if (isOfAll) columns.unshift(["Job"]);
   return table(label, columns, all.map((it) => {
     const cells = [it.number, stage(it.stage), moment(it.at_ms), it.author, it.comment, tested(it.tested), decided(it.decided), buttons(it)];
-    return isOfAll ? [el("a", { href: `#/job/${encodeURIComponent(it.job)}/versions` }, it.job), ...cells] : cells;
+    return isOfAll ? [el("a", { href: path`#/job/${it.job}/versions` }, it.job), ...cells] : cells;
   }));
 }
 
-const stage = (name) => el("span", { class: "pill", "data-health": HEALTH[name] ?? "off" }, name);
+const stage = (name) => el("span.pill", { "data-health": HEALTH[name] ?? "off" }, name);
 
 function tested(it) {
   if (!it) return "none";
@@ -74,7 +70,7 @@ function tested(it) {
 const decided = (it) => (it ? `${it.decision} by ${it.by}${it.comment ? `: ${it.comment}` : ""}` : "");
 
 function buttons(it) {
-  return el("div", { class: "row-buttons" }, it.can.map(({ name, title }) =>
+  return el("div.row-buttons", it.can.map(({ name, title }) =>
     el("button", { "aria-label": `${title} version ${it.number} of ${it.job}`, onclick: () => decide(it, name, title) }, title)));
 }
 
@@ -85,10 +81,8 @@ async function decide(it, name, title) {
   if (comment === null) return;
   const body = { version: it.number, comment };
   if (isUntested) body.untested = true;
-  try {
+  attempt(async () => {
     const { stage: now } = await post(`${path`/jobs/${it.job}/`}${name}`, body);
     say(`Version ${it.number} of ${it.job} is ${now}`);
-  } catch (error) {
-    say(`${title}: ${error.message}`, true);
-  }
+  }, title);
 }

@@ -45,7 +45,7 @@ fn the_page_asks_for_a_token_and_shows_the_buttons_of_its_role() {
     let shown = "document.querySelector('h1')?.textContent === 'coast'";
     until(&mut browser, "the job is shown", shown);
     until(&mut browser, "who it is is shown", &shows("Sign out vera"));
-    for name in ["Start", "Stop", "Pause", "Savepoint"] {
+    for name in ["Start", "Stop", "Pause", "Scale …", "Savepoint"] {
         assert_eq!(browser.value(&shows(name)), false, "{name}");
     }
     browser.value(
@@ -54,6 +54,13 @@ fn the_page_asks_for_a_token_and_shows_the_buttons_of_its_role() {
     give(&mut browser, &olga);
     until(&mut browser, "an operator may stop", &shows("Stop"));
     until(&mut browser, "and save", &shows("Savepoint"));
+    // A job that cannot have other workers says why.
+    until(&mut browser, "and scale", &shows("Scale …"));
+    browser.value(
+        "[...document.querySelectorAll('button')].find((it) => it.textContent === 'Scale …').click()",
+    );
+    let why = "document.querySelector('#said').textContent.includes('job coast is not scaled: set action')";
+    until(&mut browser, "why it cannot is said", why);
     // Withdrawn, it is asked for again.
     let root = guarded.root().with("X-Seismic-Request", "1");
     root.ask("DELETE", "/api/v1/tokens/olga", "").json(202);

@@ -163,6 +163,19 @@ impl Chromium {
         }
     }
 
+    /// Types a text, key by key, into what has the focus.
+    pub fn type_text(&mut self, text: &str) {
+        for key in text.chars() {
+            for (kind, text) in [("keyDown", key.to_string()), ("keyUp", String::new())] {
+                let key = key.to_string();
+                self.call(
+                    "Input.dispatchKeyEvent",
+                    json!({ "type": kind, "key": key, "text": text }),
+                );
+            }
+        }
+    }
+
     /// Presses a key and lets it go.
     pub fn press(&mut self, key: &str) {
         let code = match key {
@@ -170,6 +183,7 @@ impl Chromium {
             "Enter" => 13,
             "Escape" => 27,
             "ArrowRight" => 39,
+            "ArrowDown" => 40,
             _ => 32,
         };
         let text = if key == "Enter" { "\r" } else { "" };
@@ -180,6 +194,21 @@ impl Chromium {
             });
             self.call("Input.dispatchKeyEvent", params);
         }
+    }
+
+    /// Waits until there was an event of this kind.
+    #[track_caller]
+    pub fn wait_for_event(&mut self, method: &str) {
+        while self.events_of(method).next().is_none() {
+            let message = self.messages.recv_timeout(PATIENCE);
+            let message = message.unwrap_or_else(|error| panic!("no {method}: {error}"));
+            self.events.push(message);
+        }
+    }
+
+    /// Its first process, of which all others are.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Of every event of this kind, its parameters.

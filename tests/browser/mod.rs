@@ -3,8 +3,11 @@
 mod access;
 mod devtools;
 mod graph;
+mod many_sensors;
+mod measured;
 mod resources;
 mod screenshots;
+mod trial;
 mod versions;
 
 use std::fs;

@@ -72,6 +72,49 @@ fn an_approver_approves_on_the_page_what_waits_there_and_an_error_is_copied() {
     guarded.server.stop_within(Signal::TERM, STOP).ok();
 }
 
+#[test]
+fn the_configuration_says_whose_version_it_is_and_what_another_one_says_otherwise() {
+    if !is_there() {
+        return;
+    }
+    let guarded = Guarded::start();
+    let anna = guarded.token("anna", &["developer"]);
+    let submit = |text: &str, comment: &str| {
+        let body = json!({ "text": text, "comment": comment }).to_string();
+        guarded.with(&anna).post("/api/v1/jobs", &body).json(201);
+    };
+    submit(JOB, "first light");
+    let other = JOB.replace("csv:rows", "csv:other").replace("name", "window = '2s'\nname");
+    submit(&other, "<b>longer</b> windows");
+    let mut browser = Chromium::start();
+    let url = format!("{}/#/job/coast/configuration", guarded.url);
+    browser.call("Page.navigate", json!({ "url": url }));
+    give(&mut browser, &anna);
+    let part = "document.querySelector('[aria-label=Configuration]')";
+    let text = format!("({part}?.textContent ?? '')");
+    let about =
+        format!("{text}.includes('Version 2 of anna') && {text}.includes('<b>longer</b> windows')");
+    until(&mut browser, "whose version it is is shown", &about);
+    assert_eq!(browser.value(&format!("{part}.querySelector('b')")), json!(null));
+    browser.value("document.querySelector('[aria-label=\"Compare with\"]').focus()");
+    browser.press("ArrowDown");
+    let of = |title: &str| {
+        format!(
+            "(document.querySelector('table:is([aria-label=\"{title}\"] *)')?.textContent ?? '')"
+        )
+    };
+    let results = of("Changes results");
+    let is_told = format!("{results}.includes('window1s2s') && !{results}.includes('sink')");
+    until(&mut browser, "what changes results is apart", &is_told);
+    let rest = of("Changes no results");
+    assert_eq!(
+        browser.value(&format!("{rest}.includes('csv:other') && !{rest}.includes('window')")),
+        true
+    );
+    clean_but_for_tokens(&browser, &guarded.url);
+    guarded.end();
+}
+
 fn clean_but_for_tokens(browser: &Chromium, address: &str) {
     let thrown: Vec<_> = browser.events_of("Runtime.exceptionThrown").collect();
     assert!(thrown.is_empty(), "{thrown:#?}");

@@ -61,5 +61,6 @@ pub const FILES: &[File] = &[
     module!("views/requests.js"),
     module!("views/resources.js"),
     module!("views/sensors.js"),
+    module!("views/trial.js"),
     module!("views/versions.js"),
 ];

@@ -1,0 +1,51 @@
+// Tries the job that is edited on packs that the server keeps.
+
+import { attempt, el, section, table } from "../dom.js";
+import { get, post } from "../api.js";
+import { amplitude, count, moment, words } from "../format.js";
+
+const SHOWN = 50;
+const NUMBERS = [["shuffle_s", "Shuffle, s"], ["duplicate_percent", "Duplicate, %"], ["drop_percent", "Drop, %"], ["seed", "Seed"]];
+
+// `what()` is the job file, or the job and its changes.
+export function trial(what) {
+  const packs = el("select", { multiple: true, required: true, "aria-label": "Packs" });
+  const expect = el("select", { "aria-label": "Expected rows" }, el("option", { value: "" }, "nothing expected"));
+  const text = (name, label, more) => el("input", { name, "aria-label": label, placeholder: label, ...more });
+  const numbers = NUMBERS.map(([name, label]) => text(name, label, { type: "number", min: 0, step: name === "seed" ? 1 : "any" }));
+  const delays = text("delay", "Delays: S1=5 S2=60");
+  const start = el("button", { type: "submit" }, "Test");
+  const out = el("div", { role: "status" });
+  const run = async () => {
+    start.disabled = true;
+    const told = { input: [...packs.selectedOptions].map(({ value }) => value), expect: expect.value || null };
+    for (const { name, value } of numbers) if (value) told[name] = Number(value);
+    told.delay_s = Object.fromEntries([...delays.value.matchAll(/(\S+)=(\S+)/g)].map(([, sensor, seconds]) => [sensor, Number(seconds)]));
+    await attempt(async () => out.replaceChildren(...shown(await post("/test", { ...what(), ...told }))), "Test");
+    start.disabled = false;
+  };
+  attempt(async () => {
+    const options = () => resources.map(({ name }) => el("option", { value: name }, name));
+    const { resources } = await get("/resources");
+    packs.append(...options());
+    expect.append(...options());
+  });
+  return section("Test", el("form.palette", { onsubmit: (event) => { event.preventDefault(); run(); } }, packs, numbers, delays, expect, start),
+    el("p.muted", "The job as it is edited reads ", el("a", { href: "#/resources" }, "resources"), " in memory. Nothing of it stays."), out);
+}
+
+function shown({ counts, rows, dead_letters: letters, disturbed, expected }) {
+  const { read, counted, late, rejected } = counts;
+  const changed = Object.entries(disturbed).filter(([, number]) => number).map(([what, number]) => `${count(number)} ${what}`);
+  const all = [el("p", `${count(read)} records read${changed.length ? `, messages: ${changed.join(", ")}` : ""}; ${count(counted)} counted in ${count(counts.rows)} rows, ${count(late)} late, ${count(rejected)} rejected`)];
+  if (expected) {
+    const { differences } = expected;
+    all.push(el("p", `${count(expected.equal)} of ${count(expected.expected)} expected rows are there, ${count(expected.found - expected.equal)} others`));
+    if (differences.length) all.push(table("Differences", [[""], ["Row", "wide"], ["Expected, found", "wide"]], differences.slice(0, SHOWN).map(({ kind, row, fields }) =>
+      [kind, row, fields.map((it) => `${it.field}: ${it.expected}, ${it.found}`).join("; ")])));
+  }
+  if (rows.length) all.push(table("Rows", [["Window, UTC", "num"], ["Sensor"], ["Records", "num"], ["Min", "num"], ["Mean", "num"], ["Max", "num"]], rows.slice(0, SHOWN).map((it) =>
+    [moment(it.window_start_ts), it.sensor_id, count(it.record_count), ...["min", "avg", "max"].map((of) => amplitude(it[`${of}_amplitude`]))])));
+  if (letters.length) all.push(table("Dead letters", [["Reason"], ["Record", "wide mono"]], letters.slice(0, SHOWN).map((it) => [words(it.reason), it.record ? JSON.stringify(it.record) : it.bytes])));
+  return all;
+}
