@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What it costs to be watched: the same drain, by turns, without --http and with it, scraped each
-# second; and with 1,000 requests a second and 100 idle connections. Prints one line a run, and the
-# medians of each.
+# second; with 1,000 requests a second and 100 idle connections; and followed by 100 pages, each of
+# which has a stream of events. Prints one line a run, and the medians of each.
 #
 #   docs/watched.sh [RECORDS] [ROUNDS]        on a quiet machine, after
 #   cargo build --release && cargo build --release -p seismic-benches --example requests
@@ -19,6 +19,7 @@ watch() {
     case $1 in
         scraped) "$requests" "127.0.0.1:$port" /metrics 1 0 ;;
         stormed) "$requests" "127.0.0.1:$port" /metrics 1000 100 ;;
+        followed) "$requests" "127.0.0.1:$port" /api/v1/events follow 100 ;;
     esac
 }
 
@@ -50,14 +51,15 @@ drain() {
 
 for round in $(seq "$rounds"); do
     # Each goes first as often as the others: what runs first finds other files in memory.
-    case $((round % 3)) in
-        0) modes="alone scraped stormed" ;;
-        1) modes="scraped stormed alone" ;;
-        2) modes="stormed alone scraped" ;;
+    case $((round % 4)) in
+        0) modes="alone scraped stormed followed" ;;
+        1) modes="scraped stormed followed alone" ;;
+        2) modes="stormed followed alone scraped" ;;
+        3) modes="followed alone scraped stormed" ;;
     esac
     for mode in $modes; do drain "$mode" "$round"; done
 done | tee runs
-for mode in alone scraped stormed; do
+for mode in alone scraped stormed followed; do
     for column in 2 4 8 10; do
         awk -v mode="$mode" -v column="$column" '$1 == mode { print $column }' runs | sort -n |
             awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'

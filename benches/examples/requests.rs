@@ -2,10 +2,12 @@
 //! cores with what `docs/watched.sh` measures.
 //!
 //!     requests ADDRESS PATH PER_SECOND IDLE
+//!     requests ADDRESS PATH follow STREAMS
 //!
 //! A few connections by turns, each kept as Prometheus keeps it, and IDLE others on which nothing is asked. Who asks
-//! does not wait for the answer of another, so that a server that is slow is asked as often. In the end it says how
-//! many answers there were, and what it computed for them.
+//! does not wait for the answer of another, so that a server that is slow is asked as often. Or as
+//! many streams of events as pages have, each asked for once and read as it comes. In the end it says how many answers
+//! or events there were, and what it computed for them.
 
 #![allow(clippy::print_stderr, reason = "an example prints")]
 
@@ -22,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const BYTES: usize = 4 << 20;
 /// Connections that ask by turns: an answer has sixteen times as long as there is between two questions.
 const ASKING: usize = 16;
+/// How often streams are looked at: events come each second, and waking up for each costs what is measured.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Default)]
 struct Answers {
@@ -32,14 +36,22 @@ struct Answers {
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [address, path, per_second, idle] = &arguments[..] else {
-        return Err(io::Error::other("say ADDRESS PATH PER_SECOND IDLE"));
+    let [address, path, what, many] = &arguments[..] else {
+        return Err(io::Error::other(
+            "say ADDRESS PATH PER_SECOND IDLE, or ADDRESS PATH follow STREAMS",
+        ));
     };
     let number = |text: &str| text.parse::<u32>().map_err(io::Error::other);
-    let (per_second, idle) = (number(per_second)?.max(1), number(idle)?);
     let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    let every = Duration::from_secs(1) / per_second;
+    match &**what {
+        "follow" => follow(address, &question, number(many)?),
+        per_second => storm(address, &question, number(per_second)?.max(1), number(many)?),
+    }
+}
 
+/// Asks so many times a second, beside idle connections.
+fn storm(address: &str, question: &str, per_second: u32, idle: u32) -> io::Result<()> {
+    let every = Duration::from_secs(1) / per_second;
     let first = connect(address, PATIENCE.0)?;
     let mut links = vec![Some(first)];
     links.resize_with(if per_second > 1 { ASKING } else { 1 }, || None);
@@ -64,15 +76,49 @@ fn main() -> io::Result<()> {
         due = (due + every).max(now.checked_sub(Duration::from_secs(1)).unwrap_or(now));
         thread::sleep(due.saturating_duration_since(now));
     }
-    let spent = fs::read_to_string("/proc/self/schedstat")?;
-    let spent_ns: f64 = spent.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN);
     let Answers { good, refused, other } = answers;
     eprintln!(
         "{good} answers, {refused} refused, {other} others, {} idle connections; asking took {:.2} s of CPU",
         others.len(),
-        spent_ns / 1e9
+        spent_s()?
     );
     Ok(())
+}
+
+/// Follows so many streams of events until they end.
+fn follow(address: &str, question: &str, streams: u32) -> io::Result<()> {
+    let mut links = vec![connect(address, PATIENCE.0)?];
+    for _ in 1..streams {
+        links.push(connect(address, PATIENCE.1)?);
+    }
+    for link in &mut links {
+        // No more a second than a server answers by default.
+        thread::sleep(PAUSE);
+        link.write_all(question.as_bytes())?;
+        link.set_nonblocking(true)?;
+    }
+    let (mut events, mut buffer) = (0, vec![0; BYTES]);
+    while !links.is_empty() {
+        thread::sleep(LOOK_EVERY);
+        links.retain_mut(|link| match link.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(read) => {
+                let read = buffer.get(..read).unwrap_or_default();
+                events += read.windows(7).filter(|it| it == b"event: ").count();
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        });
+    }
+    eprintln!("{events} events in {streams} streams; following took {:.2} s of CPU", spent_s()?);
+    Ok(())
+}
+
+/// What this process has computed, s.
+fn spent_s() -> io::Result<f64> {
+    let spent = fs::read_to_string("/proc/self/schedstat")?;
+    let spent_ns: f64 = spent.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(f64::NAN);
+    Ok(spent_ns / 1e9)
 }
 
 fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
