@@ -1,4 +1,4 @@
-//! OpenSearch 2.19: one node with its HTTP listener, and nothing else.
+//! OpenSearch 2.19, or Elasticsearch 7.17: one node with its HTTP listener, and nothing else.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,11 +14,21 @@ use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Kind, Room};
 use crate::server::{START_PATIENCE, Server};
 
-/// Folder of this crate with what is fetched, and with its launcher.
-const NAME: &str = "opensearch";
+/// A server to fetch.
+struct Product {
+    /// Folder of this crate with what is fetched, and with its launcher.
+    folder: &'static str,
+    /// Class of the launcher.
+    launcher: &'static str,
+    /// What its settings of the JVM begin with.
+    prefix: &'static str,
+}
 
-/// Class of the launcher.
-const LAUNCHER: &str = "OneNode";
+const OPENSEARCH: Product =
+    Product { folder: "opensearch", launcher: "OneNode", prefix: "opensearch" };
+
+const ELASTICSEARCH_7: Product =
+    Product { folder: "elasticsearch-7", launcher: "OneElasticNode", prefix: "es" };
 
 /// What it says when it takes requests.
 const READY: &str = "ready 127.0.0.1";
@@ -37,27 +47,39 @@ impl OpenSearch {
     /// A running node; `None` where that is not possible, after saying so.
     #[must_use]
     pub fn start() -> Option<OpenSearch> {
-        OpenSearch::with_heap("256m")
+        OpenSearch::of(&OPENSEARCH, "256m")
+    }
+
+    /// A running node of Elasticsearch 7.17.
+    #[must_use]
+    pub fn elasticsearch_7() -> Option<OpenSearch> {
+        OpenSearch::of(&ELASTICSEARCH_7, "256m")
     }
 
     /// One with so much memory, for loads.
     #[must_use]
     pub fn with_heap(heap: &str) -> Option<OpenSearch> {
-        let jars = class_path::of(NAME)?;
-        let launcher = java::jar_of(NAME, LAUNCHER, &jars, &[]);
+        OpenSearch::of(&OPENSEARCH, heap)
+    }
+
+    fn of(product: &Product, heap: &str) -> Option<OpenSearch> {
+        let Product { folder: name, launcher: class, prefix } = product;
+        let jars = class_path::of(name)?;
+        let launcher = java::jar_of(name, class, &jars, &[]);
         let (room, folder) = (Room::wait_for(1, Kind::OpenSearch), room::folder());
         let port = ports::free(1)[0];
-        let (home, source) = (folder.path().display().to_string(), class_path::source(NAME));
+        let home = folder.path().display().to_string();
+        let logging = class_path::source(OPENSEARCH.folder).join("log4j2.properties");
         let mut args = java::flags(heap);
         args.extend([
             format!("-Xms{heap}"),
             format!("-Djava.io.tmpdir={home}"),
-            format!("-Dopensearch.path.home={home}"),
-            format!("-Dlog4j2.configurationFile={}", source.join("log4j2.properties").display()),
+            format!("-D{prefix}.path.home={home}"),
+            format!("-Dlog4j2.configurationFile={}", logging.display()),
             "-Djava.awt.headless=true".to_owned(),
             "-cp".to_owned(),
             format!("{}:{jars}", launcher.display()),
-            LAUNCHER.to_owned(),
+            (*class).to_owned(),
             home,
             format!("http.port={port}"),
         ]);
