@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame};
 use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::watch;
 
 use super::Subscription;
 
@@ -13,8 +14,9 @@ use super::Subscription;
 pub struct EventBody(Receiver<Bytes>);
 
 impl EventBody {
-    /// Those of a subscription. To be called within the server's runtime.
-    pub fn following(subscription: Subscription) -> EventBody {
+    /// Those of a subscription, until the server is stopped: nobody who follows holds up its end. To be
+    /// called within the server's runtime.
+    pub fn following(subscription: Subscription, mut stopped: watch::Receiver<bool>) -> EventBody {
         let Subscription { mut newest, most, caller } = subscription;
         // One on its way, one that waits.
         let (sender, receiver) = mpsc::channel(1);
@@ -23,6 +25,7 @@ impl EventBody {
             while most == 0 || sent < most {
                 let changed = tokio::select! {
                     changed = newest.changed() => changed,
+                    _ = stopped.wait_for(|is| *is) => return,
                     () = sender.closed() => return,
                 };
                 let event = newest.borrow_and_update().clone();

@@ -37,9 +37,10 @@ impl PartialEq for Subscription {
     }
 }
 
-/// The answer that continues while someone reads it.
-pub fn response(subscription: Subscription) -> Response {
-    let mut response = Response::new(Body::new(body::EventBody::following(subscription)));
+/// The answer that continues while someone reads it, until the server is stopped.
+pub fn response(subscription: Subscription, stopped: watch::Receiver<bool>) -> Response {
+    let body = body::EventBody::following(subscription, stopped);
+    let mut response = Response::new(Body::new(body));
     let media_type = HeaderValue::from_static(MEDIA_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response

@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::audit::Audit;
@@ -80,8 +81,8 @@ impl Answers {
         Answers { guards, doors, routes, audit, refusals, uploads }
     }
 
-    /// The routes behind their guards.
-    pub fn router(&self) -> Router {
+    /// The routes behind their guards; streams end when the server is stopped.
+    pub fn router(&self, stopped: &watch::Receiver<bool>) -> Router {
         let mut router = Router::new();
         for route in &self.routes {
             let filter = match route.method {
@@ -93,11 +94,12 @@ impl Answers {
             let route = Arc::clone(route);
             let path = route.path;
             let (audit, uploads) = (self.audit.clone(), self.uploads.clone());
+            let stopped = stopped.clone();
             let handler = move |Path(path): Path<BTreeMap<String, String>>,
                                 query: Result<Query<BTreeMap<String, String>>, _>,
                                 request: Request| {
                 let (route, audit) = (Arc::clone(&route), audit.clone());
-                let uploads = uploads.clone();
+                let (uploads, stopped) = (uploads.clone(), stopped.clone());
                 async move {
                     let query: Result<_, axum::extract::rejection::QueryRejection> = query;
                     let caller = caller_of(&request);
@@ -106,7 +108,7 @@ impl Answers {
                         return refusal(&error);
                     }
                     match call_of(path, query.ok(), request, &route, &uploads).await {
-                        Ok(call) => answer(route, call.of(caller), audit).await,
+                        Ok(call) => answer(route, call.of(caller), audit, stopped).await,
                         Err(error) => refusal(&error),
                     }
                 }
@@ -212,7 +214,12 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 }
 
 /// Has a blocking thread answer.
-async fn answer(route: Arc<Route>, call: Call, audit: Audit) -> Response {
+async fn answer(
+    route: Arc<Route>,
+    call: Call,
+    audit: Audit,
+    stopped: watch::Receiver<bool>,
+) -> Response {
     let status = route.status;
     // Not behind those who wait for stores: whoever asks ends a process that does not answer.
     let answered = match route.path == probes::ALIVE {
@@ -246,7 +253,7 @@ async fn answer(route: Arc<Route>, call: Call, audit: Audit) -> Response {
             Ok(response) => response,
             Err(error) => refusal(&error),
         },
-        Ok(Ok(Reply::Events(subscription))) => events::response(subscription),
+        Ok(Ok(Reply::Events(subscription))) => events::response(subscription, stopped),
         Ok(Err(error)) => refusal(&error),
         // A panic was printed where it happened, or the server ends.
         Err(_) => refusal(&ApiError::new("failed", "the request could not be answered")),

@@ -27,7 +27,7 @@ pub struct Listening {
 /// Accepts connections until it is stopped, and lets those end that are under way.
 pub async fn accept(listener: TcpListener, listening: Listening) {
     let Listening { answers, connections, tls, mut stopped } = listening;
-    let router = answers.router();
+    let router = answers.router(&stopped);
     let places = Arc::new(Semaphore::new(connections));
     let refusals = Arc::new(Semaphore::new(limits::REFUSALS));
     loop {
