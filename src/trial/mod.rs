@@ -21,7 +21,9 @@ mod outcome;
 mod plan;
 mod report;
 mod run;
+pub mod statement;
 
+pub use arrival::Arrival;
 pub use disturbance::{
     Disturbances, Disturbed, Percent, SensorDelay, ms_of_seconds, parse_seconds,
 };

@@ -113,7 +113,11 @@ fn order(row: &SeismicAggRecord) -> (i64, &str, i32, i32, i32) {
     (window_start_ts, &row.sensor_id, clock_era, pane, input_partition)
 }
 
-fn each(
+/// Every message of a topic, partition by partition.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn each(
     topics: &dyn Queue,
     name: &str,
     mut found: impl FnMut(Message<'_>) -> anyhow::Result<()>,

@@ -31,8 +31,8 @@ impl Plan {
     /// [`Usage`] with why not.
     pub fn check(&self, spec: &JobSpec) -> Result<(), Usage> {
         if spec.statement.is_some() {
-            let text = "packs have records for windows, and this job has sql: run it in a folder of its own, on \
-                        lines that `seismic topic append` appends";
+            let text = "packs of a server have records for windows, and this job has sql: `seismic test --job \
+                        FILE --input LINES` tries it";
             return Err(Usage(text.to_owned()));
         }
         if self.tolerance.is_nan() || self.tolerance < 0.0 {

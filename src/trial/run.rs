@@ -28,6 +28,22 @@ pub fn run(
     stop: StopToken,
     is_stopped: &AtomicBool,
 ) -> anyhow::Result<Option<Outcome>> {
+    let ran = run_in_memory(spec, messages, partitions, stop, is_stopped)?;
+    ran.map(|spec| Outcome::read(&spec)).transpose()
+}
+
+/// Runs a job of any kind to the end of these messages. Gives the job whose store has what came of
+/// it; `None` when it was stopped.
+///
+/// # Errors
+/// Why the job failed.
+pub(super) fn run_in_memory(
+    spec: &JobSpec,
+    messages: &[Arrival],
+    partitions: u32,
+    stop: StopToken,
+    is_stopped: &AtomicBool,
+) -> anyhow::Result<Option<JobSpec>> {
     let clock = Arc::new(AtomicI64::new(0));
     let queue = Memory::named_with_clock(QUEUE, Arc::clone(&clock));
     fill(&queue, &spec.topic, messages, partitions, &clock)?;
@@ -38,7 +54,7 @@ pub fn run(
     if report.is_none() || is_stopped.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    Outcome::read(&spec).map(Some)
+    Ok(Some(spec))
 }
 
 /// The job with another place, and without what is of a machine, of a service or of one start.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use seismic_proto::SeismicAggRecord;
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -10,12 +10,10 @@ use super::server::path_of;
 use super::submit::text_and_variables;
 use crate::cli::exit::Usage;
 use crate::cli::fetched::Fetched;
-use crate::cli::json;
 use crate::cli::stdio::tell;
 use crate::cli::target::JobFileArg;
 use crate::job::JobSpec;
 use crate::serve::client::{Client, Credentials};
-use crate::trial::Counts;
 
 /// Which server is told.
 #[derive(clap::Args)]
@@ -47,10 +45,22 @@ pub struct Passed<'a> {
     pub disturbed: Option<String>,
     /// Whether rows were compared with expected ones.
     pub is_compared: bool,
-    /// The rows ...
-    pub rows: &'a [SeismicAggRecord],
-    /// ... and where every record ended.
-    pub counts: &'a Counts,
+    /// What the rows are named by: [`hash_of`] them ...
+    pub result: String,
+    /// ... and how many records ended where.
+    pub tally: Tally,
+}
+
+/// How many records ended where.
+pub struct Tally {
+    /// Records read.
+    pub read: u64,
+    /// Those that came too late.
+    pub late: u64,
+    /// Other dead letters.
+    pub rejected: u64,
+    /// Rows.
+    pub rows: u64,
 }
 
 impl TellArgs {
@@ -90,14 +100,14 @@ impl Passed<'_> {
         };
         let input = self.input.iter().cloned();
         let input: Vec<String> = input.chain(self.disturbed.clone()).collect();
-        let Counts { read, late, rejected, rows, .. } = self.counts;
+        let Tally { read, late, rejected, rows } = self.tally;
         let body = json!({
             "text": text,
             "variables": variables,
             "env": self.file.variables.env(),
             "rules": self.spec.rules().hash().to_string(),
             "input": input.join(" "),
-            "result": hash_of(self.rows)?,
+            "result": self.result,
             "is_compared": self.is_compared,
             "read": read,
             "late": late,
@@ -120,11 +130,14 @@ impl Passed<'_> {
     }
 }
 
-/// SHA-256 of the rows as JSON lines: the same of a file that `--write-rows` has written.
-fn hash_of(rows: &[SeismicAggRecord]) -> anyhow::Result<String> {
+/// SHA-256 of rows as JSON lines: the same of a file that `--write-rows` has written.
+///
+/// # Errors
+/// When a row cannot be written so.
+pub fn hash_of(rows: impl Iterator<Item = impl Serialize>) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     for row in rows {
-        hash.update(serde_json::to_vec(&json::Row(row.clone()))?);
+        hash.update(serde_json::to_vec(&row)?);
         hash.update(b"\n");
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -12,7 +12,7 @@ use seismic_proto::{Row, Schema, SeismicAggRecord, SeismicDeadLetter, Shown};
 use seismic_queue::Queue;
 use seismic_sinks::csv::{CsvLines, Times};
 
-use crate::cli::commands::job::tested::{Passed, TellArgs};
+use crate::cli::commands::job::tested::{Passed, Tally, TellArgs, hash_of};
 use crate::cli::exit::{self, Usage};
 use crate::cli::fetched::Fetched;
 use crate::cli::format::{self, count};
@@ -29,6 +29,11 @@ use crate::trial::{
     self, Counts, Disturbances, Disturbed, Expected, FileFormat, FileInput, Input, LoadedInput,
     Outcome, Percent, Plan, Report, SensorDelay, parse_seconds, record_of,
 };
+
+mod statement;
+
+/// Partitions of the topic that files are read into, unless somebody says another number.
+const PARTITIONS: u32 = 4;
 
 /// What the name of a topic that is read begins with.
 const TOPIC: &str = "topic:";
@@ -66,9 +71,9 @@ pub struct Args {
     /// Records per message, where the input does not say
     #[arg(long, value_name = "N", default_value_t = 1)]
     pack: u32,
-    /// Partitions of the topic that files are read into
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    partitions: u32,
+    /// Partitions of the topic that files are read into [default: 4]
+    #[arg(long, value_name = "N")]
+    partitions: Option<u32>,
     /// Stop at the first line that is not a record, instead of counting such lines
     #[arg(long)]
     strict: bool,
@@ -111,6 +116,9 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     signal::stop_on_signals(&of_job)?;
     // First what a person can correct.
     let spec = Resolved::of(JobOptions::default(), args.file.read()?)?.spec;
+    if spec.statement.is_some() {
+        return statement::run(args, &spec, &stop, of_job);
+    }
     let client = args.tell.client()?;
     let mut fetched = args.tell.fetched();
     let mut plan =
@@ -148,8 +156,13 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
             disturbed: (report.disturbed != Disturbed::default())
                 .then(|| format!("({}, seed {})", report.disturbed, args.seed)),
             is_compared: report.comparison.is_some(),
-            rows: &report.outcome.rows,
-            counts: &report.outcome.counts,
+            result: hash_of(report.outcome.rows.iter().cloned().map(json::Row))?,
+            tally: Tally {
+                read: report.outcome.counts.read,
+                late: report.outcome.counts.late,
+                rejected: report.outcome.counts.rejected,
+                rows: report.outcome.counts.rows,
+            },
         };
         passed.tell(&client)?;
     }
@@ -216,7 +229,7 @@ fn files(args: &Args, fetched: &mut Fetched<'_>) -> anyhow::Result<FileInput> {
         component: args.component,
         pack: args.pack,
         strict: args.strict,
-        partitions: args.partitions,
+        partitions: args.partitions.unwrap_or(PARTITIONS),
     })
 }
 
