@@ -2,6 +2,7 @@
 //! rows; reading the topic and the list of differences are here.
 
 pub(crate) mod merged_topic;
+#[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres"))]
 pub(crate) mod sides;
 
 use std::time::Duration;
