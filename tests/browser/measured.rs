@@ -37,8 +37,9 @@ impl Chromium {
         );
     }
 
-    /// The longest tasks of the page's main thread since [`Chromium::begin_trace`]: on the clock, and of a core.
-    pub fn longest_tasks(&mut self) -> Task {
+    /// The longest tasks of the page's main thread: of a core, since [`Chromium::begin_trace`]; on the clock,
+    /// from `loaded_ms` of that on, since a browser that starts has its own processes to wait for.
+    pub fn longest_tasks(&mut self, loaded_ms: f64) -> Task {
         self.call("Tracing.end", json!({}));
         self.wait_for_event("Tracing.tracingComplete");
         let all: Vec<Value> = {
@@ -57,10 +58,13 @@ impl Chromium {
             name.ends_with("RunTask") && mains.contains(&(&it["pid"], &it["tid"]))
         });
         let ms = |it: &Value, key: &str| it[key].as_f64().unwrap_or(0.0) / 1e3;
+        let began_ms = all.iter().map(|it| ms(it, "ts")).filter(|it| *it > 0.0);
+        let loaded_ms = began_ms.fold(f64::MAX, f64::min) + loaded_ms;
         let mut count = 0;
         let longest = of_main.fold(Task::default(), |most, it| {
             count += 1;
-            Task { clock: most.clock.max(ms(it, "dur")), core: most.core.max(ms(it, "tdur")) }
+            let clock = if ms(it, "ts") < loaded_ms { 0.0 } else { ms(it, "dur") };
+            Task { clock: most.clock.max(clock), core: most.core.max(ms(it, "tdur")) }
         });
         assert!(count > 100 && longest.core > 0.0, "{count} tasks: {longest:?}");
         longest
