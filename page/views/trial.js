@@ -1,16 +1,16 @@
-// Tries the job that is edited on packs that the server keeps.
+// Tries the edited job on packs kept here.
 
 import { attempt, el, section, table } from "../dom.js";
 import { get, post } from "../api.js";
 import { amplitude, count, moment, words } from "../format.js";
 
 const SHOWN = 50;
-const NUMBERS = [["shuffle_s", "Shuffle, s"], ["duplicate_percent", "Duplicate, %"], ["drop_percent", "Drop, %"], ["seed", "Seed"]];
+const NUMBERS = [["shuffle_s", "Shuffle, s"], ["duplicate_percent", "Doubled, %"], ["drop_percent", "Drop, %"], ["seed", "Seed"]];
 
-// `what()` is the job file, or the job and its changes.
+// `what()`: the job file, or a job and changes.
 export function trial(what) {
   const packs = el("select", { multiple: true, required: true, "aria-label": "Packs" });
-  const expect = el("select", { "aria-label": "Expected rows" }, el("option", { value: "" }, "nothing expected"));
+  const expect = el("select", { "aria-label": "Expected rows" }, el("option", { value: "" }, "none expected"));
   const text = (name, label, more) => el("input", { name, "aria-label": label, placeholder: label, ...more });
   const numbers = NUMBERS.map(([name, label]) => text(name, label, { type: "number", min: 0, step: name === "seed" ? 1 : "any" }));
   const delays = text("delay", "Delays: S1=5 S2=60");
@@ -27,11 +27,11 @@ export function trial(what) {
   attempt(async () => {
     const options = () => resources.map(({ name }) => el("option", { value: name }, name));
     const { resources } = await get("/resources");
-    packs.append(...options());
+    packs.append(...resources.length ? options() : [el("option", { disabled: true }, "no packs")]);
     expect.append(...options());
   });
   return section("Test", el("form.palette", { onsubmit: (event) => { event.preventDefault(); run(); } }, packs, numbers, delays, expect, start),
-    el("p.muted", "The job as it is edited reads ", el("a", { href: "#/resources" }, "resources"), " in memory. Nothing of it stays."), out);
+    el("p.muted", "The edited job reads ", el("a", { href: "#/resources" }, "resources"), " in memory. Nothing stays."), out);
 }
 
 function shown({ counts, rows, dead_letters: letters, disturbed, expected }) {
@@ -40,7 +40,7 @@ function shown({ counts, rows, dead_letters: letters, disturbed, expected }) {
   const all = [el("p", `${count(read)} records read${changed.length ? `, messages: ${changed.join(", ")}` : ""}; ${count(counted)} counted in ${count(counts.rows)} rows, ${count(late)} late, ${count(rejected)} rejected`)];
   if (expected) {
     const { differences } = expected;
-    all.push(el("p", `${count(expected.equal)} of ${count(expected.expected)} expected rows are there, ${count(expected.found - expected.equal)} others`));
+    all.push(el("p", `${count(expected.equal)} of ${count(expected.expected)} expected rows found, ${count(expected.found - expected.equal)} others`));
     if (differences.length) all.push(table("Differences", [[""], ["Row", "wide"], ["Expected, found", "wide"]], differences.slice(0, SHOWN).map(({ kind, row, fields }) =>
       [kind, row, fields.map((it) => `${it.field}: ${it.expected}, ${it.found}`).join("; ")])));
   }
