@@ -4,8 +4,8 @@
 //!     requests ADDRESS PATH PER_SECOND IDLE
 //!     requests ADDRESS PATH follow STREAMS
 //!
-//! A few connections by turns, each kept as Prometheus keeps it, and IDLE others on which nothing is asked. Who asks
-//! does not wait for the answer of another, so that a server that is slow is asked as often. Or as
+//! Requests go round-robin over a few keep-alive connections, as Prometheus keeps them; IDLE others stay idle. No request
+//! waits for the answer to another, so that a slow server gets as many. Or as
 //! many streams of events as pages have, each asked for once and read as it comes. In the end it says how many answers
 //! or events there were, and what it computed for them.
 
@@ -22,7 +22,7 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_
 const PAUSE: Duration = Duration::from_millis(10);
 /// Longest answer.
 const BYTES: usize = 4 << 20;
-/// Connections that ask by turns: an answer has sixteen times as long as there is between two questions.
+/// Connections in the round-robin: an answer may take sixteen times the interval between two requests.
 const ASKING: usize = 16;
 /// How often streams are looked at: events come each second, and waking up for each costs what is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! What is told of a trial, as JSON.
+//! The report of a trial, as JSON.
 
 use seismic_ingest::files::records::{RecordsSummary, Refusals};
 use seismic_proto::{SeismicAggRecord, SeismicDeadLetter};

@@ -44,7 +44,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// A page of a job with so many sensors, which have sent one record each, and send on.
+    /// A page of a job with that many sensors: each has sent a record, and they continue to send.
     fn start(sensors: u32, partitions: &str) -> Watched {
         let all = sensors.to_string();
         let of_all = ["--sensors", &all, "--partitions", partitions, "--anomaly-percent", "0"];

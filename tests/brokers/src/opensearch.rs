@@ -120,6 +120,7 @@ impl OpenSearch {
         let path = "/_cluster/health?wait_for_status=yellow&timeout=5s";
         while !ask_http(&self.address(), "GET", path, "").is_ok_and(|(status, _)| status == 200) {
             assert!(begun.elapsed() < START_PATIENCE, "OpenSearch did not start");
+            // A pause between two polls, until the deadline above.
             thread::sleep(Duration::from_millis(50));
         }
     }

@@ -181,6 +181,7 @@ impl Shared {
                 Fault::Hang => {
                     answer(false);
                     while !self.is_over.load(Ordering::SeqCst) {
+                        // A server that hangs does nothing until the test is over.
                         thread::sleep(Duration::from_millis(10));
                     }
                     return Ok(());

@@ -92,7 +92,7 @@ fn answer(
         let given = server.ask(move |supervisor| given(&asked, supervisor))??;
         let _turn = match turn.try_lock() {
             Ok(turn) => turn,
-            // Its folder is made anew each time.
+            // Each trial has a folder of its own.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => {
                 let why = "another test runs: ask again when it is over, within seconds";

@@ -19,7 +19,7 @@ pub(crate) struct SeenTables {
 }
 
 impl SeenTables {
-    /// Begins anew where the topic is another one than before.
+    /// Forgets everything if the topic was deleted and created again.
     pub(super) fn are_of(&mut self, topic: &Topic) {
         if self.topic_id != topic.id {
             *self = SeenTables { topic_id: topic.id.clone(), ..SeenTables::default() };
