@@ -29,7 +29,7 @@ export const percent = known((part) => `${(part * 100).toFixed(part < 0.1 ? 1 : 
 
 export const amplitude = known((number) => Number(number).toPrecision(3));
 
-// UTC, as everything in this program.
+// UTC, as everywhere.
 const utc = (ms) => new Date(ms).toISOString();
 
 export const clock = known((ms) => utc(ms).split("T")[1].slice(0, 8));
@@ -43,11 +43,7 @@ export function ago(ms, now = Date.now()) {
 }
 
 // A process of a job: a worker from 1 on, or 0 for that of its sinks.
-export function process(number) {
-  return number === 0 ? "sinks" : `worker ${number}`;
-}
+export const process = (number) => (number === 0 ? "sinks" : `worker ${number}`);
 
 // `amplitude_out_of_range` as words.
-export function words(name) {
-  return name.replaceAll("_", " ");
-}
+export const words = (name) => name.replaceAll("_", " ");

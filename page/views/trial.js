@@ -34,18 +34,22 @@ export function trial(what) {
     el("p.muted", "The edited job reads ", el("a", { href: "#/resources" }, "resources"), " in memory. Nothing stays."), out);
 }
 
-function shown({ counts, rows, dead_letters: letters, disturbed, expected }) {
-  const { read, counted, late, rejected } = counts;
+function shown({ counts, rows, dead_letters: letters, disturbed = {}, expected, differences }) {
+  const { read, counted, late, rejected, gave, filtered } = counts;
   const changed = Object.entries(disturbed).filter(([, number]) => number).map(([what, number]) => `${count(number)} ${what}`);
-  const all = [el("p", `${count(read)} records read${changed.length ? `, messages: ${changed.join(", ")}` : ""}; ${count(counted)} counted in ${count(counts.rows)} rows, ${count(late)} late, ${count(rejected)} rejected`)];
+  const ended = gave >= 0 ? `${count(gave)} gave ${count(counts.rows)} rows, ${count(filtered)} none, ${count(read - gave - filtered)} dead letters`
+    : `${count(counted)} counted in ${count(counts.rows)} rows, ${count(late)} late, ${count(rejected)} rejected`;
+  const all = [el("p", `${count(read)} records read${changed.length ? `, messages: ${changed.join(", ")}` : ""}; ${ended}`)];
+  const part = (title, columns, list, row) => list.length && all.push(table(title, columns, list.slice(0, SHOWN).map(row)));
+  if (differences) all.push(el("p", `${count(differences.length)} differences`), ...differences.slice(0, SHOWN).map((it) => el("p", it)));
   if (expected) {
-    const { differences } = expected;
     all.push(el("p", `${count(expected.equal)} of ${count(expected.expected)} expected rows found, ${count(expected.found - expected.equal)} others`));
-    if (differences.length) all.push(table("Differences", [[""], ["Row", "wide"], ["Expected, found", "wide"]], differences.slice(0, SHOWN).map(({ kind, row, fields }) =>
-      [kind, row, fields.map((it) => `${it.field}: ${it.expected}, ${it.found}`).join("; ")])));
+    part("Differences", [[""], ["Row", "wide"], ["Expected, found", "wide"]], expected.differences, ({ kind, row, fields }) =>
+      [kind, row, fields.map((it) => `${it.field}: ${it.expected}, ${it.found}`).join("; ")]);
   }
-  if (rows.length) all.push(table("Rows", [["Window, UTC", "num"], ["Sensor"], ["Records", "num"], ["Min", "num"], ["Mean", "num"], ["Max", "num"]], rows.slice(0, SHOWN).map((it) =>
-    [moment(it.window_start_ts), it.sensor_id, count(it.record_count), ...["min", "avg", "max"].map((of) => amplitude(it[`${of}_amplitude`]))])));
-  if (letters.length) all.push(table("Dead letters", [["Reason"], ["Record", "wide mono"]], letters.slice(0, SHOWN).map((it) => [words(it.reason), it.record ? JSON.stringify(it.record) : it.bytes])));
+  if (gave >= 0) part("Rows", Object.keys(rows[0] ?? {}).map((name) => [name]), rows, (it) => Object.values(it).map(String));
+  else part("Rows", [["Window, UTC", "num"], ["Sensor"], ["Records", "num"], ["Min", "num"], ["Mean", "num"], ["Max", "num"]], rows, (it) =>
+    [moment(it.window_start_ts), it.sensor_id, count(it.record_count), ...["min", "avg", "max"].map((of) => amplitude(it[`${of}_amplitude`]))]);
+  part("Dead letters", [["Reason"], ["Record", "wide mono"]], letters, (it) => [words(it.reason), it.detail ?? JSON.stringify(it.record ?? undefined) ?? it.bytes]);
   return all;
 }

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::commands::serve::resource;
+use crate::dimension::source::TableSource;
 use crate::error::Usage;
-use crate::job::file::pinned::{PREFIX, ResourceName};
+use crate::job::JobSpec;
+use crate::job::file::pinned::{PREFIX, PinnedFile, ResourceName};
 use crate::serve::client::Client;
 use crate::time::now_ms;
 
@@ -37,16 +39,21 @@ impl<'a> Fetched<'a> {
     /// When what was given is no name, or the server has no resource of that name.
     pub fn file(&mut self, given: &Path) -> anyhow::Result<PathBuf> {
         let Some(name) = name_of(given)? else { return Ok(given.to_owned()) };
-        if let Some((path, _)) = self.known.get(&name) {
-            return Ok(path.clone());
+        self.resource(&name).map(|(path, _)| path)
+    }
+
+    /// Where the content of a resource is, and its hash.
+    fn resource(&mut self, name: &ResourceName) -> anyhow::Result<(PathBuf, String)> {
+        if let Some(known) = self.known.get(name) {
+            return Ok(known.clone());
         }
         if self.from.is_none() {
             self.from = Some(((self.client)()?, Folder::make()?));
         }
         let (client, folder) = self.from.as_ref().context("a server was named just now")?;
-        let (path, hash) = resource::fetch(client, &name, &folder.0)?;
-        self.known.insert(name, (path.clone(), hash));
-        Ok(path)
+        let fetched = resource::fetch(client, name, &folder.0)?;
+        self.known.insert(name.clone(), fetched.clone());
+        Ok(fetched)
     }
 
     /// The same of a list.
@@ -55,6 +62,22 @@ impl<'a> Fetched<'a> {
     /// As [`Fetched::file`].
     pub fn files(&mut self, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         given.iter().map(|it| self.file(it)).collect()
+    }
+
+    /// Fetches what tables of a job name, which they have from now on. Gives the hash of each content
+    /// by its name.
+    ///
+    /// # Errors
+    /// As [`Fetched::file`].
+    pub fn pin(&mut self, spec: &mut JobSpec) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut hashes = BTreeMap::new();
+        for table in &mut spec.tables {
+            let TableSource::Resource { name, pinned, .. } = &mut table.source else { continue };
+            let (path, hash) = self.resource(name)?;
+            hashes.insert(name.to_string(), hash.clone());
+            *pinned = Some(PinnedFile { hash, path });
+        }
+        Ok(hashes)
     }
 
     /// What was given, with the hash of the content that was fetched.

@@ -29,12 +29,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Usage`] with why not.
-    pub fn check(&self, spec: &JobSpec) -> Result<(), Usage> {
-        if spec.statement.is_some() {
-            let text = "packs of a server have records for windows, and this job has sql: `seismic test --job \
-                        FILE --input LINES` tries it";
-            return Err(Usage(text.to_owned()));
-        }
+    pub fn check(&self) -> Result<(), Usage> {
         if self.tolerance.is_nan() || self.tolerance < 0.0 {
             return Err(Usage(format!("tolerance {}: it is no number from 0 on", self.tolerance)));
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::access::{give, shows};
 use super::devtools::{Chromium, is_there};
 use super::until;
+use crate::job::dimension::USAGE;
 use crate::serve::access::{Guarded, JOB};
 use crate::stage::STOP;
 
@@ -20,6 +21,11 @@ fn pack() -> String {
     let all = (0..100).flat_map(|at| ["S1", "<b>S2"].map(|sensor| record(at, sensor)));
     all.chain([record(0, "S1")]).collect()
 }
+
+/// One line with a row in the table of the statement, and one without.
+const LINES: &str = r#"{"JobName":"web","UsedGB":90,"TotalGB":100,"Type":1}
+{"JobName":"odd","UsedGB":1,"TotalGB":100,"Type":7}
+"#;
 
 const PART: &str = "document.querySelector('[aria-label=Test]')";
 
@@ -93,6 +99,32 @@ fn a_developer_tests_the_job_that_is_edited_on_packs_of_the_server() {
     let differs = format!("{PART}.querySelector('[aria-label=Differences]') !== null");
     until(&mut browser, "what differs is shown", &differs);
     assert_eq!(guarded.root().get("/api/v1/jobs/coast/versions").json(200)["newest"], 1);
+
+    // A statement has columns of its own.
+    let text = USAGE.replace("file:thresholds.csv", "resource:table.csv");
+    put.ask("PUT", "/api/v1/resources/table.csv", "Type,Value\n1,0.8\n").json(200);
+    put.ask("PUT", "/api/v1/resources/lines.jsonl", LINES).json(200);
+    guarded.submit(&format!("name = 'usage'\n{text}"));
+    browser.value("location.hash = '#/job/usage/edit'");
+    until(
+        &mut browser,
+        "packs are offered again",
+        &format!(
+            "location.hash === '#/job/usage/edit' && {PART}?.querySelectorAll('[value=\"lines.jsonl\"]').length === 2 \
+             && document.querySelector('h1')?.textContent.includes('usage')"
+        ),
+    );
+    browser.value(&format!("{PART}.querySelector('[aria-label=Packs]').value = 'lines.jsonl'"));
+    browser.value(&format!("{PART}.querySelector('form').requestSubmit()"));
+    until(
+        &mut browser,
+        "its rows are counted",
+        &tells("2 records read; 1 gave 1 rows, 0 none, 1 dead letters"),
+    );
+    let shown = format!("{PART}.querySelector('[aria-label=Rows]').textContent");
+    let shown = browser.value(&shown).to_string();
+    assert!(shown.contains("UsedRatio") && shown.contains("0.9"), "{shown}");
+    until(&mut browser, "why not is shown", &tells("no row of Threshold has Type = 7"));
 
     // A viewer has no editor.
     browser.value("[...document.querySelectorAll('button')].find((it) => it.textContent === 'Sign out anna').click()");

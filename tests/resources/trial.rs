@@ -5,6 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Server, served};
+use crate::job::dimension::{self, USAGE};
+use crate::serve::ServeStage;
 use crate::stage::{Stage, wait_until};
 
 const JOB: &str = "name = 'coast'\nwindow = '1s'\nlateness = '500ms'\nidle_timeout = '0ms'\nsink = ['csv:rows']\n";
@@ -130,6 +132,91 @@ fn the_server_tries_a_job_on_its_packs_as_the_command_does_and_keeps_nothing() {
     for entry in left.map(|it| it.unwrap().file_name().into_string().unwrap()) {
         assert!(entry.starts_with("serve.db") && entry != "serve.db.trial", "{entry}");
     }
+    server.stop();
+}
+
+const LINES: &str = r#"{"JobName":"web","UsedGB":90,"TotalGB":100,"Type":1}
+{"JobName":"odd","UsedGB":1,"TotalGB":100,"Type":7}
+{"JobName":"tape","UsedGB":60,"TotalGB":100,"Type":2}
+"#;
+
+/// A server, the job of docs/sql.md with a table that the server keeps, and lines.
+fn of_statement() -> (ServeStage, Server) {
+    let serve = served(dimension::stage());
+    let job = USAGE.replace("file:thresholds.csv", "resource:thresholds.csv");
+    fs::write(serve.stage.path("usage.toml"), format!("name = \"usage\"\n{job}")).unwrap();
+    fs::write(serve.stage.path("lines.jsonl"), LINES).unwrap();
+    let server = Server::start(&serve.stage);
+    server.put("thresholds.csv", "Type,Value\n1,0.8\n2,0.5\n").json(200);
+    server.put("lines.jsonl", LINES).json(200);
+    (serve, server)
+}
+
+#[test]
+fn a_version_whose_statement_looks_into_a_resource_is_tested_with_the_content_it_has_pinned() {
+    let (serve, server) = of_statement();
+    let stage = &serve.stage;
+    let at = ["--server", &server.url];
+    stage.ok(&[&["job", "submit", "usage.toml"], &at[..]].concat());
+    let test = ["test", "--job", "usage.toml", "--input", "lines.jsonl"];
+    let done = stage.run(&[&test[..], &at].concat()).ok();
+    assert!(done.stdout.contains("2 gave 2 rows, 0 gave none, 1 are dead letters"), "{done}");
+    assert!(done.stderr.contains("version 1 of job usage is tested"), "{done}");
+    let version = server.client().get("/api/v1/jobs/usage/version").json(200);
+    assert_eq!((&version["tested"]["read"], &version["tested"]["rows"]), (&json!(3), &json!(2)));
+    // With another content it is no test of that version, ...
+    server.put("thresholds.csv", "Type,Value\n1,0.7\n").json(200);
+    let refused = stage.refused(&[&test[..], &at].concat(), 2);
+    assert!(refused.contains("the contents of its resources"), "{refused}");
+    // ... but of the one that is submitted with it.
+    stage.ok(&[&["job", "submit", "usage.toml"], &at[..]].concat());
+    let done = stage.run(&[&test[..], &at].concat()).ok();
+    assert!(done.stderr.contains("version 2 of job usage is tested"), "{done}");
+    // Without a server to tell, the table is fetched all the same.
+    let said = stage.ok(&[&test[..], &["--resources", &server.url]].concat());
+    assert!(said.contains("table Threshold (resource:thresholds.csv): version "), "{said}");
+    server.stop();
+}
+
+#[test]
+fn the_server_tries_a_statement_with_tables_that_it_keeps_and_reads_no_others() {
+    let (serve, server) = of_statement();
+    let stage = &serve.stage;
+    let text = fs::read_to_string(stage.path("usage.toml")).unwrap();
+    let with = |more: Value| {
+        let mut body = json!({ "text": text, "input": ["lines.jsonl"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.client().post("/api/v1/test", &body.to_string())
+    };
+    let local = ["test", "--job", "usage.toml", "--input", "lines.jsonl", "--json"];
+    let there = stage.json(&[&local[..], &["--resources", &server.url]].concat());
+    let here = with(json!({})).json(200);
+    for key in ["rows", "counts"] {
+        assert_eq!(here[key], there[key], "{key}");
+    }
+    assert_eq!(here["dead_letters"][0]["detail"], there["dead_letters"][0]["detail"]);
+    assert_eq!(here["tables"][0]["rows"], 2);
+    assert!(here["differences"].is_null(), "{here}");
+    // Expected rows are compared.
+    server.put("rows.jsonl", "{\"JobName\":\"web\",\"UsedRatio\":0.5}\n").json(200);
+    let other = with(json!({ "expect": "rows.jsonl" })).json(200);
+    let differences = other["differences"].to_string();
+    assert!(differences.contains("row 1: UsedRatio is 0.9, expected 0.5"), "{other}");
+
+    // What is wrong is said; nobody has approved that this server reads files for this job.
+    let of_file = text.replace("resource:thresholds.csv", "file:thresholds.csv");
+    for (more, why) in [
+        (json!({ "text": of_file }), "a test here reads resources alone"),
+        (json!({ "drop_percent": 3 }), "are for jobs that make windows"),
+        (json!({ "expect": "thresholds.csv" }), "it is no JSON"),
+        (json!({ "tolerance": -1 }), "it is no number from 0 on"),
+        (json!({ "text": text.replace("a.JobName", "a.JobNam") }), "JobNam"),
+    ] {
+        let answer = with(more.clone());
+        assert_eq!(answer.status, 400, "{more}: {answer:?}");
+        assert!(answer.body.contains(why), "{more}: {answer:?}");
+    }
+    assert!(!stage.path("output/serve.db.trial").exists());
     server.stop();
 }
 

@@ -26,30 +26,32 @@ pub(super) fn trial() -> Value {
     all
 }
 
-/// The first rows and dead letters, counts of all, and what differs from expected rows.
+/// The first rows and dead letters, counts of all, and what differs from expected rows. Jobs with a
+/// statement have no roll-ups and no late records, and others no tables.
 pub(super) fn trial_report() -> Value {
     let any = || json!({ "type": "object" });
-    let counts = object(&[
-        ("read", count()),
-        ("counted", count()),
-        ("late", count()),
-        ("rejected", count()),
-        ("rows", count()),
-        ("dead_letters", json!({ "type": "object", "additionalProperties": count() })),
-    ]);
+    let dead_letters = json!({ "type": "object", "additionalProperties": count() });
+    let mut counts = ["counted", "late", "rejected", "gave", "filtered", "read", "rows"]
+        .map(|name| (name, count()))
+        .to_vec();
+    counts.push(("dead_letters", dead_letters));
     let disturbed = ["duplicated", "dropped", "delayed"].map(|name| (name, count()));
     let rollup = object(&[("topic", text()), ("rows", list(any()))]);
-    let mut all = object(&[
+    let all = object(&[
         ("rows", list(any())),
-        ("rollups", list(rollup)),
         ("dead_letters", list(any())),
-        ("counts", counts),
+        ("counts", with_required(object(&counts), &["read", "rows", "dead_letters"])),
+        ("rollups", list(rollup)),
         ("input", any()),
         ("disturbed", object(&disturbed)),
         ("expected", any()),
+        ("tables", list(any())),
+        ("differences", list(text())),
     ]);
-    if let Some(required) = all["required"].as_array_mut() {
-        required.retain(|it| it != "expected");
-    }
-    all
+    with_required(all, &["rows", "dead_letters", "counts"])
+}
+
+fn with_required(mut schema: Value, names: &[&str]) -> Value {
+    schema["required"] = json!(names);
+    schema
 }

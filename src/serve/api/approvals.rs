@@ -165,7 +165,7 @@ fn tested(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     }
     let version = version_with(server, &name, &told)?;
     let number = version.head.number;
-    let rules = version.description.resolve().map(|(spec, _)| spec.rules().hash().to_string());
+    let rules = version.description.resolve().map(|(spec, _)| spec.semantics_hash());
     let rules = rules.map_err(|error| ApiError::conflict(error.to_string()))?;
     if rules != told.rules {
         return Err(ApiError::conflict(format!(

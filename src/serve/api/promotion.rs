@@ -81,7 +81,7 @@ pub fn promote(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> 
     let comment = format!("version {} of {from}, promoted by {}{why}", head.number, said.author);
     let by = Authorship { comment, ..head.by.clone() };
     let rules = |description: &Description| {
-        description.resolve().map(|(spec, _)| spec.rules().hash().to_string()).ok()
+        description.resolve().map(|(spec, _)| spec.semantics_hash()).ok()
     };
     let is_tested_there = rules(&description) == rules(&version.description);
     // What the call is to change is the instance there.

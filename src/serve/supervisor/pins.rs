@@ -16,7 +16,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// Everything that is wrong with it, and a resource that there is not.
-    pub(super) fn pin(&self, description: &mut Description) -> anyhow::Result<()> {
+    pub fn pin(&self, description: &mut Description) -> anyhow::Result<()> {
         let (spec, _) = description.resolve()?;
         let mut hashes = BTreeMap::new();
         for table in &spec.tables {

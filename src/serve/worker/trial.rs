@@ -16,16 +16,18 @@ use seismic_ingest::files::openeew::Component;
 use seismic_ingest::files::records::ReadOptions;
 use seismic_queue::failpoints;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::limit::limit_memory;
 use super::order::Description;
 use crate::cli::exit::Outcome;
 use crate::error::Usage;
-use crate::job::StopToken;
 use crate::job::service::Resources;
+use crate::job::{JobSpec, StopToken};
 use crate::remedy::in_one_line;
 use crate::serve::limits;
 use crate::time::now_ms;
+use crate::trial::statement::{StatementPlan, StatementReport, expected, read_files};
 use crate::trial::{self, Disturbances, Expected, FileInput, Input, JsonReport, Plan};
 
 /// What is to be tried, in its folder.
@@ -42,6 +44,9 @@ const TRIED: &str = "trial";
 
 /// Partitions of the topic that packs are read into, as `seismic test` has them.
 const PARTITIONS: u32 = 4;
+
+/// Nothing stops it.
+const STOPPED: &str = "it was stopped before its end";
 
 /// Steps of niceness: jobs come first.
 const NICE: i32 = 10;
@@ -66,11 +71,34 @@ pub struct TrialOrder {
 #[serde(rename_all = "snake_case")]
 enum Said<'a> {
     /// The test was run.
-    Report(JsonReport<'a>),
+    Report(Told<'a>),
     /// Somebody can correct it.
     Wrong(String),
     /// It has failed.
     Failed(String),
+}
+
+/// What is told of a test, by what the job makes.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told<'a> {
+    Windows(JsonReport<'a>),
+    Statement(Value),
+}
+
+/// A test that was run.
+enum Tried {
+    Windows(Box<trial::Report>),
+    Statement(StatementReport),
+}
+
+impl Tried {
+    fn told(&self) -> Told<'_> {
+        match self {
+            Tried::Windows(report) => Told::Windows(report.json(limits::TRIAL_ROWS)),
+            Tried::Statement(report) => Told::Statement(report.json(limits::TRIAL_ROWS)),
+        }
+    }
 }
 
 /// Does what the order in `folder` says, and writes down what came of it.
@@ -84,7 +112,7 @@ pub fn run(folder: &Path) -> anyhow::Result<Outcome> {
     let order = fs::read(folder.join(ORDER)).context("reading the order")?;
     let order: TrialOrder = serde_json::from_slice(&order).context("understanding the order")?;
     match tried(&order) {
-        Ok(report) => say(folder, &Said::Report(report.json(limits::TRIAL_ROWS))),
+        Ok(report) => say(folder, &Said::Report(report.told())),
         Err(error) => {
             // Where its files are is nothing to whoever gave them names.
             let place = format!("{}/", folder.join(PACKS).display());
@@ -97,15 +125,22 @@ pub fn run(folder: &Path) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn tried(order: &TrialOrder) -> anyhow::Result<trial::Report> {
+fn tried(order: &TrialOrder) -> anyhow::Result<Tried> {
     failpoints::pass("the test", TRIED)?;
     let (spec, _) = order.job.resolve()?;
+    match spec.statement {
+        Some(_) => tried_statement(order, &spec).map(Tried::Statement),
+        None => tried_windows(order, &spec).map(|it| Tried::Windows(Box::new(it))),
+    }
+}
+
+fn tried_windows(order: &TrialOrder, spec: &JobSpec) -> anyhow::Result<trial::Report> {
     let mut plan = Plan {
         disturbances: order.disturbances.clone(),
         expected: None,
         tolerance: order.tolerance,
     };
-    plan.check(&spec)?;
+    plan.check()?;
     plan.expected = order.expected.as_deref().map(Expected::read).transpose()?;
     let read = ReadOptions::default();
     let files = FileInput {
@@ -122,8 +157,18 @@ fn tried(order: &TrialOrder) -> anyhow::Result<trial::Report> {
     };
     let never = AtomicBool::new(false);
     let loaded = trial::load(&Input::Files(files), &never, now_ms())?;
-    let report = plan.run(&spec, loaded, StopToken::new(), &never)?;
-    report.context("it was stopped before its end")
+    let report = plan.run(spec, loaded, StopToken::new(), &never)?;
+    report.context(STOPPED)
+}
+
+fn tried_statement(order: &TrialOrder, spec: &JobSpec) -> anyhow::Result<StatementReport> {
+    let mut plan = StatementPlan { expected: None, tolerance: order.tolerance };
+    plan.check()?;
+    plan.expected = order.expected.as_deref().map(expected).transpose()?;
+    let messages = read_files(spec, &order.inputs)?;
+    let never = AtomicBool::new(false);
+    let report = plan.run(spec, &messages, 1, StopToken::new(), &never)?;
+    report.context(STOPPED)
 }
 
 /// Whole or not at all: who waits for the end of this process may find a part of it otherwise.

@@ -1,5 +1,6 @@
 //! Tells a server that a version of a job has passed a test.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Passed<'a> {
     pub file: &'a JobFileArg,
     /// The same as a job.
     pub spec: &'a JobSpec,
+    /// SHA-256 of the content of each resource that it names.
+    pub resources: BTreeMap<String, String>,
     /// What was read ...
     pub input: Vec<String>,
     /// ... and how that was disturbed.
@@ -105,7 +108,8 @@ impl Passed<'_> {
             "text": text,
             "variables": variables,
             "env": self.file.variables.env(),
-            "rules": self.spec.rules().hash().to_string(),
+            "resources": self.resources,
+            "rules": self.spec.semantics_hash(),
             "input": input.join(" "),
             "result": self.result,
             "is_compared": self.is_compared,

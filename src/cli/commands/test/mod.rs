@@ -1,5 +1,6 @@
 //! `seismic test`: recorded records through a job in memory, and what came of them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -123,7 +124,7 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     let mut fetched = args.tell.fetched();
     let mut plan =
         Plan { disturbances: args.disturbances(), expected: None, tolerance: args.tolerance };
-    plan.check(&spec)?;
+    plan.check()?;
     if let Some(file) = &args.expect {
         plan.expected = Some(Expected::read(&fetched.file(file)?)?);
     }
@@ -152,6 +153,7 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
         let passed = Passed {
             file: &args.file,
             spec: &spec,
+            resources: BTreeMap::new(),
             input: args.input.iter().map(|it| fetched.said(it)).collect(),
             disturbed: (report.disturbed != Disturbed::default())
                 .then(|| format!("({}, seed {})", report.disturbed, args.seed)),

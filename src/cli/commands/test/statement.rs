@@ -8,20 +8,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use seismic_derived::InputFormat;
 use seismic_proto::{SeismicDeadLetter, Shown};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Args, TOPIC, stopped};
 use crate::cli::commands::job::tested::{Passed, Tally, hash_of};
 use crate::cli::exit::{self, Usage};
 use crate::cli::fetched::Fetched;
 use crate::cli::format::count;
-use crate::cli::json;
 use crate::job::repartition::InputQueue;
 use crate::job::{JobSpec, StopToken};
 use crate::time::show_ms;
-use crate::trial::statement::{StatementOutcome, differences, expected, read_lines, read_windows};
+use crate::trial::statement::{
+    StatementOutcome, StatementPlan, StatementReport, expected, read_files,
+};
 use crate::trial::{self, Arrival, Input, Percent, limits};
 
 /// Tests.
@@ -32,51 +32,46 @@ pub fn run(
     of_job: StopToken,
 ) -> anyhow::Result<exit::Outcome> {
     refuse_what_is_of_windows(args)?;
-    if args.tolerance.is_nan() || args.tolerance < 0.0 {
-        let why = format!("tolerance {}: it is no number from 0 on", args.tolerance);
-        return Err(Usage(why).into());
-    }
+    let mut plan = StatementPlan { expected: None, tolerance: args.tolerance };
+    plan.check()?;
     let client = args.tell.client()?;
     let mut fetched = args.tell.fetched();
-    let wanted = match &args.expect {
-        Some(file) => Some(expected(&fetched.file(file)?)?),
-        None => None,
-    };
-    let (messages, partitions) = load(args, &mut fetched, spec, stop)?;
+    let mut spec = spec.clone();
+    let resources = fetched.pin(&mut spec)?;
+    if let Some(file) = &args.expect {
+        plan.expected = Some(expected(&fetched.file(file)?)?);
+    }
+    let (messages, partitions) = load(args, &mut fetched, &spec, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Err(stopped());
     }
-    let Some(outcome) = trial::statement::run(spec, &messages, partitions, of_job, stop)? else {
+    let Some(report) = plan.run(&spec, &messages, partitions, of_job, stop)? else {
         return Err(stopped());
     };
     drop(messages);
+    let outcome = &report.outcome;
     if let Some(path) = &args.write_rows {
         write_rows(path, &outcome.rows).with_context(|| format!("writing {}", path.display()))?;
     }
-    let columns = spec.statement.iter().flat_map(|it| &it.output.columns);
-    let columns: Vec<String> = columns.map(|column| column.name.clone()).collect();
-    let found = match wanted {
-        Some(wanted) => Some(differences(&wanted, &outcome.rows, (&columns, args.tolerance))?),
-        None => None,
-    };
     let mut out = BufWriter::new(io::stdout().lock());
     match args.json {
-        true => writeln!(out, "{}", as_json(&outcome, found.as_deref()))?,
-        false => out.write_all(as_text(&outcome, found.as_deref()).as_bytes())?,
+        true => writeln!(out, "{}", report.json(usize::MAX))?,
+        false => out.write_all(as_text(&report).as_bytes())?,
     }
     out.flush()?;
     drop(out);
-    if found.as_ref().is_some_and(|all| !all.is_empty()) {
+    if report.differs() {
         return Ok(exit::Outcome::Differs);
     }
     if let Some(client) = client {
         let counts = &outcome.counts;
         let passed = Passed {
             file: &args.file,
-            spec,
+            spec: &spec,
+            resources,
             input: args.input.iter().map(|it| fetched.said(it)).collect(),
             disturbed: None,
-            is_compared: found.is_some(),
+            is_compared: report.differences.is_some(),
             result: hash_of(outcome.rows.iter())?,
             tally: Tally {
                 read: counts.read,
@@ -141,9 +136,7 @@ fn load(
     match topics[..] {
         [] => {
             let files = fetched.files(&args.input)?;
-            let of_windows = input.is_some_and(|input| input.format == InputFormat::Windows);
-            let read = if of_windows { read_windows(&files) } else { read_lines(&files) };
-            Ok((read?, 1))
+            Ok((read_files(spec, &files)?, 1))
         }
         [topic] if args.input.len() == 1 => {
             let of = input.and_then(|input| input.of.as_deref());
@@ -175,7 +168,8 @@ fn letter_in_words(letter: &SeismicDeadLetter) -> String {
     format!("dead letter {reason} at {input_partition}/{input_offset} record {index}: {detail}\n")
 }
 
-fn as_text(outcome: &StatementOutcome, differences: Option<&[String]>) -> String {
+fn as_text(report: &StatementReport) -> String {
+    let StatementReport { outcome, differences } = report;
     let mut text = String::new();
     let StatementOutcome { rows, dead_letters, counts, tables } = outcome;
     if differences.is_none() {
@@ -201,7 +195,7 @@ fn as_text(outcome: &StatementOutcome, differences: Option<&[String]>) -> String
     for (reason, number) in &counts.dead_letters {
         let _ = writeln!(text, "  {reason:<24} {}", count(*number));
     }
-    match differences {
+    match differences.as_deref() {
         None => {}
         Some([]) => text += "all rows are as expected\n",
         Some(all) => {
@@ -211,17 +205,4 @@ fn as_text(outcome: &StatementOutcome, differences: Option<&[String]>) -> String
         }
     }
     text
-}
-
-fn as_json(outcome: &StatementOutcome, differences: Option<&[String]>) -> Value {
-    let StatementOutcome { rows, dead_letters, counts, tables } = outcome;
-    let letters: Vec<json::DeadLetter> = dead_letters.iter().cloned().map(Into::into).collect();
-    let mut report = json!({
-        "rows": rows, "dead_letters": letters, "counts": counts, "tables": tables,
-    });
-    if let Some(all) = differences {
-        let kept = all.iter().take(limits::DIFFERENCES_KEPT);
-        report["differences"] = kept.cloned().map(Value::String).collect();
-    }
-    report
 }

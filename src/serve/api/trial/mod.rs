@@ -14,6 +14,7 @@ use super::asking::{body, refusal};
 use super::editor::{Check, described_to_check};
 use super::resources::rights::check_reach;
 use crate::http::{ApiError, Call, Reply, Right, Route};
+use crate::job::JobSpec;
 use crate::job::file::edit::Edit;
 use crate::job::file::pinned::ResourceName;
 use crate::serve::handle::Handle;
@@ -108,9 +109,14 @@ fn given(call: &Call, server: &mut Supervisor) -> Result<Given, ApiError> {
     let Asked { text, job, set, variables, env, input, expect, tolerance, .. } = body(call)?;
     let disturbances = disturbances(&body(call)?)?;
     let check = Check { text, job, set, variables, env };
-    let (description, faults) = described_to_check(call, server, check)?;
+    let (mut description, faults) = described_to_check(call, server, check)?;
     if let Some(fault) = faults.first() {
         return Err(ApiError::bad_request(format!("the job file is not valid: {fault}")));
+    }
+    server.pin(&mut description).map_err(|error| refusal(&error))?;
+    let (spec, _) = description.resolve().map_err(|error| refusal(&error.into()))?;
+    if spec.statement.is_some() {
+        check_statement(&spec, &disturbances)?;
     }
     if input.is_empty() || input.len() > limits::TRIAL_INPUTS {
         let most = limits::TRIAL_INPUTS;
@@ -141,6 +147,25 @@ fn given(call: &Call, server: &mut Supervisor) -> Result<Given, ApiError> {
         disturbances,
     };
     Ok(Given { order, files })
+}
+
+/// What a test of a statement may be here: nobody has approved that the server reads files and databases
+/// for this job, and order and time of its records change nothing.
+fn check_statement(spec: &JobSpec, disturbances: &Disturbances) -> Result<(), ApiError> {
+    if let Some(table) = spec.tables.iter().find(|it| it.source.resource().is_none()) {
+        return Err(ApiError::bad_request(format!(
+            "dimension.{}: a test here reads resources alone, and its source is {}: test with `seismic test` \
+             where that can be read, or put its rows here with `seismic resource put`",
+            table.table, table.source
+        )));
+    }
+    match disturbances.are_none() {
+        true => Ok(()),
+        false => Err(ApiError::bad_request(
+            "shuffle_s, delay_s, duplicate_percent and drop_percent are for jobs that make windows, and this one \
+             has sql: leave them out",
+        )),
+    }
 }
 
 fn disturbances(asked: &Asked) -> Result<Disturbances, ApiError> {
