@@ -40,11 +40,11 @@ mod http;
 pub mod limits;
 mod options;
 mod position;
+#[cfg(feature = "rocketmq")]
+mod queues;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod registry;
-#[cfg(feature = "rocketmq")]
-pub mod rocketmq;
 mod rows;
 mod run;
 mod sink;
@@ -73,6 +73,8 @@ pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 pub use http::influx;
 #[cfg(feature = "opensearch")]
 pub use http::opensearch;
+#[cfg(feature = "rocketmq")]
+pub use queues::rocketmq;
 pub use spec::without_password;
 #[cfg(feature = "mysql")]
 pub use sql::mysql;

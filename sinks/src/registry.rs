@@ -7,10 +7,10 @@ use crate::entry::{Context, Entry, SinkSpec};
 use crate::http::influx;
 #[cfg(feature = "opensearch")]
 use crate::http::opensearch;
+#[cfg(feature = "rocketmq")]
+use crate::queues::rocketmq;
 #[cfg(feature = "redis")]
 use crate::redis;
-#[cfg(feature = "rocketmq")]
-use crate::rocketmq;
 #[cfg(feature = "mysql")]
 use crate::sql::mysql;
 #[cfg(feature = "postgres")]

@@ -31,6 +31,4 @@ mod redis;
 mod redis_place;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
-#[cfg(feature = "rocketmq")]
-mod rocketmq_place;
 mod runner;

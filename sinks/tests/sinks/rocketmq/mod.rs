@@ -1,6 +1,8 @@
 //! The RocketMQ sink on a real broker: it stops and continues after every step, meets zombies,
 //! prefixes and foreign messages, and every reader that follows the rule sees each row once.
 
+mod place;
+
 use std::sync::Arc;
 
 use seismic_proto::Message as _;
@@ -11,7 +13,7 @@ use seismic_sinks::conformance::{self, ROWS, SinkTarget as _, batch, row, spans_
 use seismic_sinks::rocketmq::RocketMq;
 use seismic_sinks::{Context, Error, Sink};
 
-use crate::rocketmq_place::{TopicPlace, url};
+use place::{TopicPlace, url};
 
 const P0: Partition = Partition(0);
 

@@ -1,0 +1,3 @@
+//! Sinks that write to queues.
+
+pub mod rocketmq;
