@@ -85,6 +85,19 @@ pub const OPENSEARCH: [&str; 4] = [
     OPENSEARCH_AFTER_POSITION,
 ];
 
+/// A transaction of Kafka is about to be begun.
+pub const KAFKA_BEFORE_TRANSACTION: &str = "kafka-sink-before-transaction";
+/// The rows are sent in it.
+pub const KAFKA_AFTER_ROWS: &str = "kafka-sink-after-rows";
+/// Rows and position have arrived, and it is not committed.
+pub const KAFKA_BEFORE_COMMIT: &str = "kafka-sink-before-commit";
+/// It is committed, and the sink does not know it yet.
+pub const KAFKA_AFTER_COMMIT: &str = "kafka-sink-after-commit";
+
+/// The places of the Kafka sink.
+pub const KAFKA: [&str; 4] =
+    [KAFKA_BEFORE_TRANSACTION, KAFKA_AFTER_ROWS, KAFKA_BEFORE_COMMIT, KAFKA_AFTER_COMMIT];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

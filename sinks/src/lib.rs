@@ -17,6 +17,7 @@
 #![cfg_attr(
     not(all(
         feature = "influx",
+        feature = "kafka",
         feature = "mysql",
         feature = "opensearch",
         feature = "postgres",
@@ -40,7 +41,7 @@ mod http;
 pub mod limits;
 mod options;
 mod position;
-#[cfg(feature = "rocketmq")]
+#[cfg(any(feature = "kafka", feature = "rocketmq"))]
 mod queues;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -73,6 +74,8 @@ pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 pub use http::influx;
 #[cfg(feature = "opensearch")]
 pub use http::opensearch;
+#[cfg(feature = "kafka")]
+pub use queues::kafka;
 #[cfg(feature = "rocketmq")]
 pub use queues::rocketmq;
 pub use spec::without_password;

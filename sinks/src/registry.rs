@@ -7,6 +7,8 @@ use crate::entry::{Context, Entry, SinkSpec};
 use crate::http::influx;
 #[cfg(feature = "opensearch")]
 use crate::http::opensearch;
+#[cfg(feature = "kafka")]
+use crate::queues::kafka;
 #[cfg(feature = "rocketmq")]
 use crate::queues::rocketmq;
 #[cfg(feature = "redis")]
@@ -24,6 +26,8 @@ const SINKS: &[&Entry] = &[
     &geojson::ENTRY,
     #[cfg(feature = "influx")]
     &influx::ENTRY,
+    #[cfg(feature = "kafka")]
+    &kafka::ENTRY,
     #[cfg(feature = "mysql")]
     &mysql::ENTRY,
     #[cfg(feature = "opensearch")]
@@ -40,6 +44,8 @@ const SINKS: &[&Entry] = &[
 const LEFT_OUT: &[(&str, &str)] = &[
     #[cfg(not(feature = "influx"))]
     ("influx", "influx"),
+    #[cfg(not(feature = "kafka"))]
+    ("kafka", "kafka"),
     #[cfg(not(feature = "mysql"))]
     ("mysql", "mysql"),
     #[cfg(not(feature = "opensearch"))]

@@ -135,7 +135,13 @@ impl SinkSpec {
     }
 
     /// The error of a spec with these faults.
-    #[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres", feature = "redis"))]
+    #[cfg(any(
+        feature = "kafka",
+        feature = "mysql",
+        feature = "opensearch",
+        feature = "postgres",
+        feature = "redis"
+    ))]
     pub(crate) fn refusal(&self, faults: &[String]) -> Error {
         let (why, known) = (faults.join("; "), self.entry().form.to_owned());
         Error::Spec { spec: self.shown(), why, known }
@@ -245,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_unknown_or_incomplete_spec_says_what_is_known() {
-        for text in ["", "kafka", "csv:", "console:x", "CSV", ":"] {
+        for text in ["", "paper", "csv:", "console:x", "CSV", ":"] {
             let error = text.parse::<SinkSpec>().unwrap_err().to_string();
             assert!(error.contains("console, csv[:DIR]"), "{error}");
         }

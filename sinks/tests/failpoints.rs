@@ -6,6 +6,13 @@
 #[path = "sinks/csv_place.rs"]
 #[allow(dead_code)]
 mod csv_place;
+#[cfg(feature = "kafka")]
+#[path = "sinks/json_rows.rs"]
+mod json_rows;
+#[cfg(feature = "kafka")]
+#[path = "sinks/kafka/place.rs"]
+#[allow(dead_code)]
+mod kafka_place;
 #[path = "../../tests/faults/trial/line.rs"]
 mod line;
 #[cfg(feature = "mysql")]
@@ -204,6 +211,36 @@ fn dying_at_any_pass_of_any_place_of_the_postgres_sink_leaves_each_row_once() {
             let place = postgres_place::PostgresPlace::new(&server, "");
             fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
             let died = try_write_the_rest(&mut *place.sink("home").unwrap()).is_err();
+            fail::remove(name);
+            write_the_rest(&place);
+            assert_whole(&place);
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths > 0, "{name} was never passed");
+        line.tries += deaths;
+    }
+    line.print();
+    scenario.teardown();
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn dying_at_any_pass_of_any_place_of_the_kafka_sink_leaves_each_row_once() {
+    let Some(cluster) = kafka_place::shared() else { return };
+    let scenario = FailScenario::setup();
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the Kafka sink, in process");
+    line.place = "Kafka";
+    for name in failpoints::KAFKA {
+        let mut deaths = 0;
+        loop {
+            let place = kafka_place::TopicPlace::new(&cluster, "");
+            fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
+            let died = try_write_the_rest(&mut place.sink("home").unwrap()).is_err();
             fail::remove(name);
             write_the_rest(&place);
             assert_whole(&place);

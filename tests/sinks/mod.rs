@@ -1,5 +1,7 @@
 //! Sinks through the program.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "opensearch")]

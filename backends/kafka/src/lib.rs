@@ -10,6 +10,7 @@
 //!           checkpoint_record, checkpoint_log: the checkpoint topic   trim: deletes its head
 //!           offset_metadata: metadata of the group's offsets
 //!           checkpoint_names: named checkpoints   job_topic: which job owns what
+//!  outlet   a topic that sinks write to in transactions, each with a position
 //!  security TLS and logins of connections of our own: tls, scram, login, stream   wire: frames
 //!  top      address, backend, settings, error_kind, limits, examine (for `doctor`)
 //! ```
@@ -37,6 +38,7 @@ pub mod failpoints;
 mod fetch;
 mod group;
 pub mod limits;
+pub mod outlet;
 mod queue;
 mod security;
 mod settings;

@@ -62,22 +62,7 @@ impl Settings {
     /// [`Error::Setting`] for a key that is ours, a secret that is not from the environment, and a
     /// file of a secret that cannot be read.
     pub(crate) fn new(address: &ClusterAddress) -> Result<Settings> {
-        let mut base = ClientConfig::new();
-        base.set("bootstrap.servers", &address.brokers);
-        base.set("client.id", CLIENT);
-        base.set_log_level(RDKafkaLogLevel::Warning);
-        // A broker that is back is found within a second, and one that takes requests and never
-        // answers is given up before a session, and no later than a transaction, is over.
-        base.set("reconnect.backoff.max.ms", "1000");
-        base.set("socket.timeout.ms", "6000");
-        base.set("socket.keepalive.enable", "true");
-        // Its own way back to the given addresses has no pause where all of them refuse connections,
-        // and takes a core. Ours is `Cluster::look_elsewhere`.
-        base.set("metadata.recovery.strategy", "none");
-        // A client that has nothing to ask must not miss that one broker after the other comes back
-        // at another address. What it knows of topics holds as long as ever.
-        base.set("topic.metadata.refresh.interval.ms", millis(limits::ADDRESSES_REFRESH));
-        base.set("metadata.max.age.ms", "900000");
+        let mut base = common(&address.brokers);
         for (key, value) in &address.options {
             if SECRET.iter().any(|part| key.contains(part)) {
                 let variable = format!("{VARIABLE}{}", key.replace('.', "_").to_uppercase());
@@ -98,8 +83,24 @@ impl Settings {
             let key = key.to_lowercase().replace('_', ".");
             set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
         }
-        protect(&mut base, &address.options)?;
+        let password = "it comes from the environment: SEISMIC_KAFKA_SASL_PASSWORD, or \
+                        SEISMIC_KAFKA_SASL_PASSWORD_FILE with the name of a file";
+        protect(&mut base, &address.options, password)?;
         Ok(Settings { base, addresses: Arc::new(BrokerAddresses::new(&address.brokers)) })
+    }
+
+    /// The settings of a cluster that is not the job's: those that are given, secrets too, and none of
+    /// the environment.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a key that is ours, and for what protects connections and cannot be so.
+    pub(crate) fn of_other(brokers: &str, given: &[(String, String)]) -> Result<Settings> {
+        let mut base = common(brokers);
+        for (key, value) in given {
+            set(&mut base, key, value)?;
+        }
+        protect(&mut base, given, "it comes from password_file, or from settings_file")?;
+        Ok(Settings { base, addresses: Arc::new(BrokerAddresses::new(brokers)) })
     }
 
     /// Where brokers are.
@@ -255,10 +256,31 @@ impl Settings {
     }
 }
 
+/// What every client of a cluster has.
+fn common(brokers: &str) -> ClientConfig {
+    let mut base = ClientConfig::new();
+    base.set("bootstrap.servers", brokers);
+    base.set("client.id", CLIENT);
+    base.set_log_level(RDKafkaLogLevel::Warning);
+    // A broker that is back is found within a second, and one that takes requests and never
+    // answers is given up before a session, and no later than a transaction, is over.
+    base.set("reconnect.backoff.max.ms", "1000");
+    base.set("socket.timeout.ms", "6000");
+    base.set("socket.keepalive.enable", "true");
+    // Its own way back to the given addresses has no pause where all of them refuse connections,
+    // and takes a core. Ours is `Cluster::look_elsewhere`.
+    base.set("metadata.recovery.strategy", "none");
+    // A client that has nothing to ask must not miss that one broker after the other comes back
+    // at another address. What it knows of topics holds as long as ever.
+    base.set("topic.metadata.refresh.interval.ms", millis(limits::ADDRESSES_REFRESH));
+    base.set("metadata.max.age.ms", "900000");
+    base
+}
+
 /// Checks how connections are protected, as far as librdkafka would only say so late, or as text of
 /// its own. What is `asked` for and not used is a mistake; an environment may be that of several
 /// clusters.
-fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
+fn protect(base: &mut ClientConfig, asked: &[(String, String)], password: &str) -> Result<()> {
     let refuse =
         |key: &str, why: &str| Err(Error::Setting { key: key.to_owned(), why: why.to_owned() });
     let Some(protocol) = Protocol::named(base.get("security.protocol")) else {
@@ -285,10 +307,8 @@ fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
                 return refuse("sasl.username", "a login needs one");
             }
             if base.get("sasl.password").is_none() {
-                let why = "a login needs one, from the environment: SEISMIC_KAFKA_SASL_PASSWORD, \
-                           or \
-                           SEISMIC_KAFKA_SASL_PASSWORD_FILE with the name of a file";
-                return refuse("sasl.password", why);
+                let why = format!("a login needs one; {password}");
+                return refuse("sasl.password", &why);
             }
         }
     }

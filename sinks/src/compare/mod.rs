@@ -2,7 +2,9 @@
 //! rows; reading the topic and the list of differences are here.
 
 pub(crate) mod merged_topic;
-#[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres"))]
+#[cfg(any(feature = "kafka", feature = "opensearch"))]
+pub(crate) mod object;
+#[cfg(any(feature = "kafka", feature = "mysql", feature = "opensearch", feature = "postgres"))]
 pub(crate) mod sides;
 
 use std::time::Duration;

@@ -1,7 +1,15 @@
 //! Positions of sinks: stored with the rows, readable from outside, and compared with the store.
 
 pub(crate) mod ahead;
+#[cfg(any(feature = "kafka", feature = "opensearch"))]
+pub(crate) mod document;
 pub(crate) mod lags;
 pub(crate) mod mark;
-#[cfg(any(feature = "mysql", feature = "opensearch", feature = "postgres", feature = "redis"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "mysql",
+    feature = "opensearch",
+    feature = "postgres",
+    feature = "redis"
+))]
 pub(crate) mod stored;

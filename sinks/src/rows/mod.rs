@@ -3,6 +3,8 @@
 pub(crate) mod columns;
 pub(crate) mod filter;
 mod json;
+#[cfg(any(feature = "kafka", feature = "opensearch"))]
+pub(crate) mod object;
 mod skipped;
 pub(crate) mod text;
 

@@ -14,6 +14,8 @@ mod hostile_commit_files;
 #[cfg(feature = "influx")]
 mod influx;
 mod json_rows;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "mysql")]

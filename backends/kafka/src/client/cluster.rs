@@ -48,8 +48,11 @@ impl Cluster {
     /// # Errors
     /// [`Error::Setting`]; why no broker answers, or which does not let us in.
     pub(crate) fn open(address: &ClusterAddress) -> Result<Cluster> {
-        let settings = Settings::new(address)?;
-        let at = address.to_string();
+        Cluster::of(Settings::new(address)?, address.to_string())
+    }
+
+    /// As [`Cluster::open`], with these settings; `at` names the cluster in messages.
+    pub(crate) fn of(settings: Settings, at: String) -> Result<Cluster> {
         for config in [settings.reading("seismic"), settings.appending(1 << 20)] {
             config.create_native_config().map(drop).map_err(refused)?;
         }

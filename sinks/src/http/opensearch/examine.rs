@@ -4,8 +4,8 @@ use seismic_proto::Schema;
 use seismic_queue::{Finding, Kind};
 use serde_json::Value;
 
-use super::document::DocumentFormat;
 use super::names::POSITIONS;
+use super::row_document::DocumentFormat;
 use super::target::{API_KEY_VARIABLE, PASSWORD_VARIABLE, Target};
 use super::{ddl, durability, failure, position};
 use crate::http::answer::{Request, Server};

@@ -20,7 +20,6 @@
 mod bulk;
 mod compare;
 mod ddl;
-mod document;
 mod durability;
 mod examine;
 mod failure;
@@ -28,23 +27,22 @@ mod index_pattern;
 mod names;
 mod options;
 mod position;
+mod row_document;
 mod search;
 mod target;
 
 use std::collections::BTreeSet;
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use seismic_queue::{Fingerprint, Offset, Partition, Span};
 use serde_json::json;
 
 use self::bulk::{Batch, Pace};
-use self::document::DocumentFormat;
 use self::position::Version;
+use self::row_document::DocumentFormat;
 use self::target::Target;
 use super::answer::Server;
 use crate::entry::{Entry, Written};
+use crate::position::document;
 use crate::position::stored::{Position, next_of};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 
@@ -72,7 +70,7 @@ pub(crate) const ENTRY: Entry = Entry {
     examine: examine::examine,
     ddl: Some(|spec, schema| {
         let target = Target::of(spec)?;
-        Ok(ddl::ddl(&target, &DocumentFormat::of(&target, schema)?.columns))
+        Ok(ddl::ddl(&target, DocumentFormat::of(&target, schema)?.columns()))
     }),
     compare: Some(compare::compare),
     mark: Some(|spec, _| position::mark(spec)),
@@ -104,13 +102,6 @@ pub struct OpenSearch {
     known: BTreeSet<String>,
 }
 
-fn writer() -> String {
-    static SINKS: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let number = SINKS.fetch_add(1, Ordering::Relaxed);
-    format!("process-{}-{now:x}-{number}", process::id())
-}
-
 impl OpenSearch {
     /// The sink of that spec. It does not connect yet.
     ///
@@ -122,7 +113,7 @@ impl OpenSearch {
             format: DocumentFormat::of(&target, &context.schema)?,
             target,
             context: context.clone(),
-            writer: writer(),
+            writer: document::writer(),
             server: None,
             committed: Vec::new(),
             version: None,
@@ -229,7 +220,7 @@ impl Sink for OpenSearch {
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
         let server = self.target.server(limits::SILENT_PATIENCE)?;
         if self.target.creates {
-            ddl::make(&server, &self.target, &self.format.columns)?;
+            ddl::make(&server, &self.target, self.format.columns())?;
         }
         durability::check(&server, &self.target, names::POSITIONS)?;
         durability::check(&server, &self.target, &self.target.pattern.wildcard())?;

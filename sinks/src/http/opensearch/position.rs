@@ -1,22 +1,18 @@
 //! The position of the sink, a document beside the rows. It is moved once the rows before it are
 //! there, and only from where this sink knows it to be: that is the fence.
 //!
-//! ```text
-//! seismic_position/PATTERN   store    id of the store whose rows these are
-//!                            topic    the result topic
-//!                            writer   which sink moved it last: no other has its name
-//!                            parts    next, last_offset, last_append_ms, last_crc of each partition
-//! ```
+//! It is `seismic_position/PATTERN`; what it holds is in `position/document.rs`.
 
 use std::fmt::Write as _;
 
-use seismic_queue::{Fingerprint, Offset, Span};
-use serde::{Deserialize, Serialize};
+use seismic_queue::Span;
+use serde::Deserialize;
 
 use super::failure;
 use super::names::POSITIONS;
 use super::target::Target;
 use crate::http::answer::{Answer, Request, Server};
+use crate::position::document::PositionDocument;
 use crate::position::mark::SinkMark;
 use crate::position::stored::{Position, StoredPosition};
 use crate::{Context, Error, Result, SinkSpec, limits};
@@ -49,51 +45,6 @@ struct Found {
     source: PositionDocument,
 }
 
-/// The document as it is stored.
-#[derive(Deserialize, Serialize)]
-struct PositionDocument {
-    store: String,
-    topic: String,
-    writer: String,
-    parts: Vec<PartPosition>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct PartPosition {
-    next: u64,
-    #[serde(flatten)]
-    last: Option<LastRow>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct LastRow {
-    last_offset: u64,
-    last_append_ms: i64,
-    last_crc: u32,
-}
-
-impl From<&Position> for PartPosition {
-    fn from(position: &Position) -> Self {
-        let last = position.last.map(|Fingerprint { offset, append_ms, crc }| LastRow {
-            last_offset: offset.0,
-            last_append_ms: append_ms,
-            last_crc: crc,
-        });
-        PartPosition { next: position.next.0, last }
-    }
-}
-
-impl From<PartPosition> for Position {
-    fn from(part: PartPosition) -> Self {
-        let last = part.last.map(|last| Fingerprint {
-            offset: Offset(last.last_offset),
-            append_ms: last.last_append_ms,
-            crc: last.last_crc,
-        });
-        Position { next: Offset(part.next), last }
-    }
-}
-
 /// The path of the document, by `way`.
 fn path(target: &Target, way: &str) -> String {
     let mut path = format!("/{POSITIONS}/{way}/");
@@ -118,9 +69,7 @@ pub(super) fn read(server: &Server, target: &Target) -> Result<Option<ReadPositi
     }
     let damaged = |_| Error::PositionDamaged { place: target.name.clone() };
     let Found { version, source } = serde_json::from_slice(&answer.body).map_err(damaged)?;
-    let PositionDocument { store, topic, writer, parts } = source;
-    let positions = parts.into_iter().map(Position::from).collect();
-    let position = StoredPosition { store, topic, positions };
+    let (position, writer) = source.read();
     Ok(Some(ReadPosition { position, writer, version }))
 }
 
@@ -139,13 +88,7 @@ pub(super) fn put(
     positions: &[Position],
     known: Option<Version>,
 ) -> Result<Option<Version>> {
-    let document = PositionDocument {
-        store: context.store_id.clone(),
-        topic: context.topic.clone(),
-        writer: writer.to_owned(),
-        parts: positions.iter().map(PartPosition::from).collect(),
-    };
-    let body = serde_json::to_vec(&document).expect("its keys are texts");
+    let body = PositionDocument::of(context, writer, positions).encode();
     let path = match known {
         None => path(target, "_create"),
         Some(Version { seq_no, primary_term }) => {

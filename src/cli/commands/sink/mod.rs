@@ -35,11 +35,11 @@ pub struct Args {
     #[command(flatten)]
     target: Target,
     /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE,
-    /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE, opensearch:http://HOST:PORT or, on the
-    /// queue's own cluster, rocketmq:TOPIC
+    /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE, opensearch:http://HOST:PORT,
+    /// kafka://HOST:PORT or, on the queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK", value_parser = SinkValue, required = true)]
     sink: Option<SinkSpec>,
-    /// Print what makes the tables or indices that the sink expects, and do nothing else
+    /// Print what makes the tables, indices or topics that the sink expects, and do nothing else
     #[arg(long)]
     ddl: bool,
     /// Stop once every row that was committed at the start is written

@@ -4,13 +4,12 @@
 //! `SENSOR/START/END/PANE/ERA/INPUT_PARTITION`, of other rows, and of one whose id would be too
 //! long, its place in the result topic, `PARTITION/OFFSET`.
 
-use std::io::Write as _;
-
 use seismic_proto::{ColumnType, Row, Schema, ValueRef};
 
 use super::index_pattern::IndexPattern;
 use super::target::Target;
 use crate::rows::columns::{self, TableColumn};
+use crate::rows::object::{ObjectFormat, put_text};
 use crate::rows::{RowAt, text};
 use crate::{Error, Rows};
 
@@ -28,9 +27,7 @@ pub(super) struct DocumentFormat {
     time: Option<usize>,
     /// Columns that tell windows apart, by their places; empty: only the place in the topic does.
     key: Vec<usize>,
-    pub(super) columns: Vec<TableColumn>,
-    /// Each column's name as JSON has it, with the colon.
-    names: Vec<Vec<u8>>,
+    object: ObjectFormat,
     /// The index that was named last, and the hour that it is of.
     index: (i64, String),
 }
@@ -57,19 +54,18 @@ impl DocumentFormat {
             return Err(format!("time names {:?}, which has no times in ms", target.time));
         }
         let key = columns::window_key(schema).into_iter().filter_map(|name| schema.index_of(name));
-        let names = columns.iter().map(|column| {
-            let mut name = serde_json::Value::from(&*column.name).to_string().into_bytes();
-            name.push(b':');
-            name
-        });
         Ok(DocumentFormat {
             pattern: target.pattern.clone(),
             time,
             key: key.collect(),
-            names: names.collect(),
-            columns,
+            object: ObjectFormat::of(columns),
             index: (i64::MIN, String::new()),
         })
+    }
+
+    /// What documents have.
+    pub(super) fn columns(&self) -> &[TableColumn] {
+        &self.object.columns
     }
 
     /// The index of a row.
@@ -110,45 +106,8 @@ impl DocumentFormat {
         into.extend_from_slice(b",\"_id\":");
         put_text(&id, into);
         into.extend_from_slice(b"}}\n");
-        let mut separator = b'{';
-        for (name, column) in self.names.iter().zip(&self.columns) {
-            into.push(separator);
-            separator = b',';
-            into.extend_from_slice(name);
-            match column.value(rows, at) {
-                (Some(of), ValueRef::Enum(number)) => put_text(of.word(number), into),
-                (_, value) => put_value(value, into),
-            }
-        }
-        into.extend_from_slice(b"}\n");
+        self.object.put(rows, at, into);
+        into.push(b'\n');
         Ok(())
     }
-}
-
-/// A number that is none is `null`: JSON has no other word.
-fn put_value(value: ValueRef<'_>, into: &mut Vec<u8>) {
-    match value {
-        ValueRef::Null => into.extend_from_slice(b"null"),
-        ValueRef::Bool(value) => into.extend_from_slice(if value { b"true" } else { b"false" }),
-        ValueRef::Int32(value) | ValueRef::Enum(value) => put_integer(value, into),
-        ValueRef::UInt32(value) => put_integer(value, into),
-        ValueRef::Int64(value) => put_integer(value, into),
-        ValueRef::Float32(value) if value.is_finite() => put_float(value, into),
-        ValueRef::Float64(value) if value.is_finite() => put_float(value, into),
-        ValueRef::Float32(_) | ValueRef::Float64(_) => into.extend_from_slice(b"null"),
-        ValueRef::Text(text) => put_text(text, into),
-    }
-}
-
-fn put_integer(value: impl itoa::Integer, into: &mut Vec<u8>) {
-    into.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-/// In the shortest form that reads back to the same bits.
-fn put_float(value: impl zmij::Float, into: &mut Vec<u8>) {
-    into.extend_from_slice(zmij::Buffer::new().format(value).as_bytes());
-}
-
-fn put_text(text: &str, into: &mut Vec<u8>) {
-    serde_json::to_writer(into.by_ref(), text).expect("memory takes every byte");
 }
