@@ -52,6 +52,15 @@ fn every_path_that_a_document_names_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+#[test]
+fn no_document_has_both_sides_of_a_merge() {
+    let marks = ["<<<<<<< ", ">>>>>>> "];
+    let is_mark = |line: &str| marks.iter().any(|mark| line.starts_with(mark));
+    let both: Vec<_> =
+        documents().into_iter().filter(|(_, text)| text.lines().any(is_mark)).collect();
+    assert!(both.is_empty(), "{:?}", both.iter().map(|(path, _)| path).collect::<Vec<_>>());
+}
+
 /// Targets of `[text](target)`.
 fn links(text: &str) -> Vec<&str> {
     let after = text.split("](").skip(1);
