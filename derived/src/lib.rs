@@ -35,6 +35,7 @@ pub use dimension::entry::TableEntry;
 pub use dimension::rows::{TableRow, Value};
 pub use dimension::tables::{Read, TableError, Tables};
 pub use dimension::text::TextFormat;
+pub use dimension::topic::topic_rows;
 pub use dimension::version::rows_of_version;
 pub use kind::{ROWS, SQL, StatementKind};
 pub use output::reason::Reason;

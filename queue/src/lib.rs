@@ -41,7 +41,7 @@ pub use message::{
 pub use queue::{
     Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, HeldBack, Hold,
     ImportLog, KnownProducers, Member, Need, NoteChange, OpenTransaction, Policy, Producer, Queue,
-    Reader, Retained, Retention, Source, Standing, TransactionBehind,
+    Reader, Retained, Retention, Source, SpanReader, Standing, TransactionBehind,
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::{Event, Offset, Partition, Queue, Topic};
+use seismic_queue::{Offset, Partition, Queue, Span, SpanReader, Topic};
 
 use crate::cli::exit::Usage;
 
@@ -126,23 +126,12 @@ fn each(
     stop: &AtomicBool,
     mut see: impl FnMut(SeismicAggRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut reader = queue.reader(topic, &[(partition, from)])?;
-    let mut spare = Vec::new();
-    let mut next = from;
-    while next < end && !stop.load(Ordering::Relaxed) {
-        match reader.read(Duration::from_millis(100), &mut spare)? {
-            Event::Batch(batch) => {
-                for message in batch.messages().take_while(|message| message.offset < end) {
-                    if let Ok(row) = SeismicAggRecord::decode(message.value) {
-                        see(row)?;
-                    }
-                }
-                next = batch.next();
-                spare.push(batch);
-            }
-            Event::CaughtUp(_, at) => next = next.max(at),
-            _ => {}
-        }
+    let span = Span { first: from, end };
+    let mut reader = SpanReader::new(queue, topic, partition, span)?;
+    while !reader.is_at_end() && !stop.load(Ordering::Relaxed) {
+        reader.read(Duration::from_millis(100), |message| {
+            SeismicAggRecord::decode(message.value).map_or(Ok(()), &mut see)
+        })?;
     }
     Ok(())
 }

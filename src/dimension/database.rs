@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use seismic_derived::{Column, ColumnKind, TableRow, TextFormat, Value, limits};
 use seismic_queue::Kind;
@@ -31,11 +32,31 @@ pub struct DatabaseTable {
 #[derive(Clone, Debug, Default)]
 pub struct SourceKeys {
     /// `format`.
-    pub format: Option<TextFormat>,
+    pub format: Option<SourceFormat>,
     /// `query`.
     pub query: Option<String>,
+    /// `of`: the job whose results a topic is of.
+    pub of: Option<String>,
+    /// `keep`: how long a message of a topic is a row.
+    pub keep: Option<Duration>,
     /// `table`, and what the connection is made with.
     pub options: BTreeMap<String, String>,
+}
+
+/// What is in a file or in the messages of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceFormat {
+    /// Text: of topics, JSON alone.
+    Text(TextFormat),
+    /// Rows of windows, of topics.
+    Windows,
+}
+
+impl SourceKeys {
+    /// What of them only a topic can have.
+    pub(super) fn of_topics(&self) -> Option<&'static str> {
+        self.of.is_some().then_some("of").or(self.keep.is_some().then_some("keep"))
+    }
 }
 
 /// Why rows could not be read.
@@ -66,7 +87,11 @@ impl DatabaseTable {
         let readable = || all().filter(|entry| entry.read_table.is_some());
         let known = || {
             let forms = readable().map(|entry| entry.form);
-            ["file:PATH", "resource:NAME"].into_iter().chain(forms).collect::<Vec<_>>().join(", ")
+            ["file:PATH", "resource:NAME", "topic:NAME"]
+                .into_iter()
+                .chain(forms)
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let strange = || {
             let shown = seismic_sinks::without_password(address);
@@ -88,7 +113,10 @@ impl DatabaseTable {
             };
         }
         if keys.format.is_some() {
-            return Err("format is for files: leave it out".to_owned());
+            return Err("format is for files and topics: leave it out".to_owned());
+        }
+        if let Some(key) = keys.of_topics() {
+            return Err(format!("{key} is for topics: leave it out"));
         }
         match (&keys.query, keys.options.contains_key("table")) {
             (Some(_), true) => return Err("it has a table and a query: write one of them".into()),
@@ -212,7 +240,7 @@ mod tests {
     fn an_address_that_cannot_be_read_says_what_to_write() {
         let table = keys(Some("t"), None);
         for (address, keys, why) in [
-            ("thresholds.csv", &table, "write file:PATH, resource:NAME, "),
+            ("thresholds.csv", &table, "write file:PATH, resource:NAME, topic:NAME, "),
             ("csv:x", &table, "\"csv:x\" is no source of a table"),
             ("mysql://me:hunter2@db/x", &table, "password_file=FILE"),
             ("mysql://me@db/x", &keys(None, None), "table = \"NAME\", or query"),

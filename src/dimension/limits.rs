@@ -22,5 +22,12 @@ pub const WORDS: usize = 1_000;
 /// server that is started again takes as long.
 pub const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long messages of a topic are waited for at a time.
+pub const READ_WAIT: Duration = Duration::from_millis(100);
+
+/// How long the end of a topic is waited for while nothing comes: an unfinished transaction may hold it
+/// back, and what is behind it is read the next time.
+pub const END_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How often a reading is looked at, and whether the job stops.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -10,6 +10,7 @@ pub mod keeper;
 pub mod limits;
 pub mod note;
 pub mod source;
+pub mod topic;
 
 use std::time::Duration;
 

@@ -6,11 +6,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use seismic_derived::{Column, TableRow, TextFormat, limits};
+use seismic_derived::{Column, InputFormat, TableRow, TextFormat, limits};
+use seismic_queue::Topic;
 use sha2::{Digest as _, Sha256};
 
-use super::database::{DatabaseTable, SourceKeys, Unread};
+use super::database::{DatabaseTable, SourceFormat, SourceKeys, Unread};
+use super::topic::TopicTable;
 use crate::job::file::pinned::{self, PinnedFile, PinnedResources, ResourceName};
+use crate::job::location::Location;
 
 /// A place with rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +34,22 @@ pub enum TableSource {
         /// The content that the name had when the job was submitted; `None` where no server runs it.
         pinned: Option<PinnedFile>,
     },
+    /// A topic, by key.
+    Topic(TopicTable),
     /// A table of a database, or what a query answers there.
     Database(DatabaseTable),
 }
 
 impl TableSource {
     /// That of a job file: `file:PATH` or `resource:NAME`, with the form if the name does not say it,
-    /// or the address of a database.
+    /// `topic:NAME`, or the address of a database.
     ///
     /// # Errors
     /// What to write instead.
     pub fn new(text: &str, keys: &SourceKeys) -> Result<TableSource, String> {
+        if let Some(topic) = text.strip_prefix("topic:") {
+            return of_topic(topic, keys).map(TableSource::Topic);
+        }
         let (place, is_resource) =
             match (text.strip_prefix("file:"), text.strip_prefix(pinned::PREFIX)) {
                 (Some(path), _) if !path.is_empty() => (path, false),
@@ -52,7 +60,17 @@ impl TableSource {
         if let Some(key) = strange.chain(keys.query.as_ref().map(|_| "query")).next() {
             return Err(format!("{key} is for tables of a database, and {text} is a file"));
         }
-        let format = keys.format.or_else(|| TextFormat::of_name(place)).ok_or_else(|| {
+        if let Some(key) = keys.of_topics() {
+            return Err(format!("{key} is for topics, and {text} is a file"));
+        }
+        let said = match keys.format {
+            Some(SourceFormat::Windows) => {
+                return Err(format!("rows of windows are in topics, and {text} is a file"));
+            }
+            Some(SourceFormat::Text(format)) => Some(format),
+            None => TextFormat::of_name(place),
+        };
+        let format = said.ok_or_else(|| {
             format!(
                 "the name of {place} does not say what is in it: add format = \"csv\" or format = \"json\""
             )
@@ -72,7 +90,7 @@ impl TableSource {
             TableSource::File { format, .. } | TableSource::Resource { format, .. } => {
                 Some(*format)
             }
-            TableSource::Database(_) => None,
+            TableSource::Database(_) | TableSource::Topic(_) => None,
         }
     }
 
@@ -86,6 +104,7 @@ impl TableSource {
         };
         match self {
             TableSource::Database(table) => table.keys(),
+            TableSource::Topic(table) => table.keys(),
             _ => [("source", self.to_string()), ("format", format.to_owned())]
                 .map(|(key, value)| (key.to_owned(), value))
                 .into(),
@@ -97,7 +116,7 @@ impl TableSource {
     pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
         match self {
             TableSource::File { path, .. } => vec![("source", path.clone())],
-            TableSource::Resource { .. } => Vec::new(),
+            TableSource::Resource { .. } | TableSource::Topic(_) => Vec::new(),
             TableSource::Database(table) => table.files(),
         }
     }
@@ -107,7 +126,7 @@ impl TableSource {
     pub fn resource(&self) -> Option<&ResourceName> {
         match self {
             TableSource::Resource { name, .. } => Some(name),
-            TableSource::File { .. } | TableSource::Database(_) => None,
+            TableSource::File { .. } | TableSource::Topic(_) | TableSource::Database(_) => None,
         }
     }
 
@@ -115,6 +134,22 @@ impl TableSource {
     pub fn pin(&mut self, resources: &PinnedResources) {
         if let TableSource::Resource { name, pinned, .. } = self {
             *pinned = resources.file(name);
+        }
+    }
+
+    /// The topic that it is.
+    #[must_use]
+    pub fn topic(&self) -> Option<&TopicTable> {
+        match self {
+            TableSource::Topic(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Takes where the job is that reads it.
+    pub fn read_from(&mut self, location: &Location) {
+        if let TableSource::Topic(table) = self {
+            table.location = Some(location.clone());
         }
     }
 
@@ -140,6 +175,7 @@ impl TableSource {
         self.check_pinned().map_err(Unread::for_good)?;
         let (text, format) = match self {
             TableSource::Database(table) => return table.read(columns),
+            TableSource::Topic(table) => return table.read(columns),
             TableSource::File { path, format } => (text_of(path), format),
             TableSource::Resource { pinned, format, .. } => {
                 (pinned.as_ref().map_or_else(|| Ok(Vec::new()), pinned_text), format)
@@ -147,6 +183,22 @@ impl TableSource {
         };
         text.and_then(|text| format.rows(&text, columns)).map_err(Unread::for_good)
     }
+}
+
+fn of_topic(topic: &str, keys: &SourceKeys) -> Result<TopicTable, String> {
+    Topic::check_name(topic).map_err(|error| error.to_string())?;
+    let strange = keys.options.keys().map(String::as_str);
+    if let Some(key) = strange.chain(keys.query.as_ref().map(|_| "query")).next() {
+        return Err(format!("{key} is for tables of a database, and {topic} is a topic"));
+    }
+    let format = match keys.format {
+        None | Some(SourceFormat::Text(TextFormat::Json)) => InputFormat::Json,
+        Some(SourceFormat::Windows) => InputFormat::Windows,
+        Some(SourceFormat::Text(TextFormat::Csv)) => {
+            return Err(format!("messages of {topic} are \"json\" or \"windows\", and no CSV"));
+        }
+    };
+    Ok(TopicTable::new(topic, keys.of.clone(), format, keys.keep))
 }
 
 /// A content, if it is still the one that was pinned.
@@ -181,6 +233,7 @@ impl fmt::Display for TableSource {
             TableSource::File { path, .. } => write!(f, "file:{}", path.display()),
             TableSource::Resource { name, .. } => write!(f, "{}{name}", pinned::PREFIX),
             TableSource::Database(table) => table.fmt(f),
+            TableSource::Topic(table) => table.fmt(f),
         }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use seismic_ingest::files::openeew::{self, Component};
 use seismic_ingest::files::records::{self, Format, ReadOptions, RecordsSummary};
 use seismic_queue::memory::Memory;
-use seismic_queue::{Event, Partition, Queue, Span};
+use seismic_queue::{Queue, Span, SpanReader};
 
 use super::arrival::Arrivals;
 use super::limits;
@@ -232,35 +232,28 @@ fn read_all(
     mut found: impl FnMut(u32, (&[u8], &[u8]), i64) -> bool,
 ) -> anyhow::Result<()> {
     let topic = queue.topic(name)?;
-    let mut spare = Vec::new();
-    for (partition, span) in spans.iter().enumerate() {
-        let partition = Partition(partition as u32);
-        let mut reader = queue.reader(&topic, &[(partition, span.first)])?;
-        let (mut next, mut came) = (span.first, Instant::now());
-        while next < span.end && !stop.load(Ordering::Relaxed) {
-            let before = next;
-            match reader.read(READ_WAIT, &mut spare)? {
-                Event::Batch(batch) => {
-                    for message in batch.messages().take_while(|it| it.offset < span.end) {
-                        if !found(partition.0, (message.key, message.value), message.append_ms) {
-                            return Ok(());
-                        }
-                    }
-                    next = batch.next();
-                    spare.push(batch);
+    let mut has_room = true;
+    for (partition, span) in topic.all().zip(spans) {
+        let mut reader = SpanReader::new(queue, &topic, partition, *span)?;
+        let mut came = Instant::now();
+        while has_room && !reader.is_at_end() && !stop.load(Ordering::Relaxed) {
+            let moves = reader.read(READ_WAIT, |message| {
+                if has_room {
+                    let content = (message.key, message.value);
+                    has_room = found(partition.0, content, message.append_ms);
                 }
-                Event::CaughtUp(_, at) => next = next.max(at),
-                _ => {}
-            }
-            if next > before {
+                Ok::<_, seismic_queue::Error>(())
+            })?;
+            if moves {
                 came = Instant::now();
             } else if came.elapsed() >= patience {
                 return Err(anyhow!(
-                    "topic {name}, partition {}: no message came for {} s, and {next} of {} are \
+                    "topic {name}, partition {}: no message came for {} s, and {} of {} are \
                      read: a transaction that is not finished may hold back its end; `seismic \
                      doctor` names it",
                     partition.0,
                     patience.as_secs(),
+                    reader.next(),
                     span.end
                 ));
             }
@@ -306,7 +299,7 @@ fn too_large() -> Usage {
 
 #[cfg(test)]
 mod tests {
-    use seismic_queue::{Append, Block, Offset};
+    use seismic_queue::{Append, Block, Offset, Partition};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seismic_pipeline::{DEAD, ROLLUP};
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter};
-use seismic_queue::{Event, Message, Queue};
+use seismic_queue::{Message, Queue, SpanReader};
 
 use crate::job::JobSpec;
 use crate::job::repartition::StoredFirstStep;
@@ -124,20 +124,10 @@ pub(super) fn each(
 ) -> anyhow::Result<()> {
     let topic = topics.topic(name)?;
     let spans = topics.spans(&topic)?;
-    let mut spare = Vec::new();
     for (partition, span) in topic.all().zip(spans) {
-        let mut reader = topics.reader(&topic, &[(partition, span.first)])?;
-        let mut next = span.first;
-        while next < span.end {
-            match reader.read(WAIT, &mut spare)? {
-                Event::Batch(batch) => {
-                    batch.messages().try_for_each(&mut found)?;
-                    next = batch.next();
-                    spare.push(batch);
-                }
-                Event::CaughtUp(_, at) => next = next.max(at),
-                _ => {}
-            }
+        let mut reader = SpanReader::new(topics, &topic, partition, span)?;
+        while !reader.is_at_end() {
+            reader.read(WAIT, &mut found)?;
         }
     }
     Ok(())

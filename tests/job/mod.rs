@@ -17,3 +17,4 @@ mod rollup;
 pub mod second_kind;
 pub mod statement;
 mod statement_trial;
+mod topic_table;

@@ -1,8 +1,8 @@
 //! Tables that a statement looks things up in.
 //!
 //! ```text
-//!  file, database ─► rows ─► version (content, hash) ─► store ─► journal entry ─► operator
-//!  (the caller's)    rows.rs  version.rs                tables.rs  entry.rs
+//!  file, database, topic ─► rows ─► version (content, hash) ─► store ─► journal entry ─► operator
+//!  (the caller's)           rows.rs  version.rs                tables.rs  entry.rs
 //! ```
 //!
 //! A version is a whole table in one form, named by the hash of that. It is stored before it is
@@ -17,4 +17,5 @@ pub mod retention;
 pub mod rows;
 pub mod tables;
 pub mod text;
+pub mod topic;
 pub mod version;

@@ -54,7 +54,7 @@ fn too_many() -> String {
     format!("it has more than {} rows", limits::DIMENSION_ROWS)
 }
 
-fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     match seismic_sql::nearest(name, known) {
         Some(near) => format!("; did you mean {near}?"),
         None => String::new(),
@@ -204,7 +204,7 @@ fn of_json(text: &str, columns: &[Column]) -> Result<Vec<TableRow>, String> {
     Ok(rows)
 }
 
-fn of_object(
+pub(super) fn of_object(
     object: &Json,
     columns: &[Column],
     were_seen: &mut [bool],

@@ -10,6 +10,7 @@ mod producer;
 mod reader;
 mod retention;
 mod source;
+mod span_reader;
 
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
 pub use hold::{HeldBack, Hold};
@@ -19,6 +20,7 @@ pub use producer::{Append, Appended, Producer};
 pub use reader::{Event, Reader};
 pub use retention::{Policy, Retained, Retention};
 pub use source::{GroupMember, Member, Source};
+pub use span_reader::SpanReader;
 
 use std::collections::HashSet;
 

@@ -30,7 +30,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     // The file of a server alone is about its connections; a job is examined when one is meant.
     if server.config.is_none() || args.target.file.job.is_some() {
         let location = args.target.location()?;
-        let file = args.target.file.read()?;
+        let mut file = args.target.file.read()?;
+        file.tables.iter_mut().for_each(|table| table.source.read_from(&location));
         let topic = args.topic.name_or(file.options.topic);
         let of = file.statement.as_ref().and_then(|definition| definition.input.of.clone());
         let dimensions = file.statement.map(|definition| definition.dimensions);

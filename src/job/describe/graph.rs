@@ -73,6 +73,15 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
     };
     graph.node(&operator, "operator", (title, &detail), &[keys, &["slots", "fork"]].concat());
     graph.edge(&from, &operator, "read", None);
+    for table in spec.tables.iter().filter_map(|table| table.source.topic()) {
+        let at = match &table.of {
+            Some(of) => place(&spec.location().of_job(of).store_url(), of),
+            None => place(&spec.queue, &spec.group),
+        };
+        let id = topic(&at, &table.topic);
+        graph.node(&id, "topic", (&table.topic, &at), &["dimension"]);
+        graph.edge(&id, &operator, "none", None);
+    }
     let result = topic(&store, &spec.result_topic);
     graph.node(&result, "topic", (&spec.result_topic, &store), &["result_topic", "output"]);
     graph.edge(&operator, &result, "rows", None);
@@ -123,6 +132,24 @@ mod tests {
     fn ids<'a>(graph: &'a Value, kind: &'a str) -> Vec<&'a str> {
         let all = graph["nodes"].as_array().unwrap().iter();
         all.filter(|node| node["kind"] == kind).map(|node| node["id"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_topic_that_a_statement_looks_things_up_in_leads_to_it() {
+        let table = "[dimension.Level]\nsource = 'topic:levels'\nof = 'levels'\nkey = 'sensor_id'\n\
+                     columns = ['sensor_id text', 'level int']\n";
+        let sql = SQL.replace(
+            "select sensor_id from rows",
+            "select a.sensor_id from rows as a, Level as b where a.sensor_id = b.sensor_id",
+        );
+        let graph = of("alerts", &(sql + table));
+        let topic = ids(&graph, "topic").into_iter().find(|id| id.starts_with("topic levels in "));
+        let topic = topic.unwrap();
+        let edges = graph["edges"].as_array().unwrap();
+        assert!(
+            edges.iter().any(|it| it["from"] == *topic && it["to"] == "job alerts"),
+            "{edges:?}"
+        );
     }
 
     const SQL: &str = "sql = 'select sensor_id from rows'\n[input]\ntopic = 'coast-rows'\nof = 'coast'\n\

@@ -131,11 +131,20 @@ fn of_dimensions() -> Value {
             "properties": {
                 "source": {
                     "type": "string",
-                    "description": "Where its rows are: file:PATH, resource:NAME for a file that the server keeps, or the address of a database",
+                    "description": "Where its rows are: file:PATH, resource:NAME for a file that the server keeps, topic:NAME for the newest message of each key, or the address of a database",
                 },
                 "format": {
-                    "enum": ["csv", "json"],
-                    "description": "What is in a file whose name does not say it",
+                    "enum": ["csv", "json", "windows"],
+                    "description": "What is in a file whose name does not say it, or in messages of a topic: json or windows",
+                },
+                "of": {
+                    "type": "string",
+                    "description": "Job whose results the topic is of; else it is one of the queue",
+                },
+                "keep": {
+                    "type": "string",
+                    "pattern": DURATION,
+                    "description": "How long a message of a topic is a row; else as long as the topic has it",
                 },
                 "table": { "type": "string", "description": "Table of the database" },
                 "query": {

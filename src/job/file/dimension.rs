@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [dimension.Threshold]
-//! source = "file:thresholds.csv"           # or resource:NAME, or an address with table or query
+//! source = "file:thresholds.csv"           # or resource:NAME, topic:NAME, or an address with table or query
 //! key = "Type"
 //! columns = { Type = "int", Value = "real" }
 //! ttl = "60s"
@@ -18,15 +18,17 @@ use toml::de::DeValue;
 use super::columns::{columns, of_table};
 use super::nearest::nearest;
 use super::value::{duration, flag, text};
-use crate::dimension::database::{OPTIONS, SourceKeys};
+use crate::dimension::database::{OPTIONS, SourceFormat, SourceKeys};
 use crate::dimension::source::TableSource;
 use crate::dimension::{TableSpec, limits};
 use crate::job::time_span::TimeSpan;
 
 /// Keys of a table.
-pub const OF_DIMENSION: [&str; 15] = [
+pub const OF_DIMENSION: [&str; 17] = [
     "source",
     "format",
+    "of",
+    "keep",
     "table",
     "query",
     "password_file",
@@ -73,10 +75,18 @@ impl DimensionKeys {
             "source" => self.source = Some(text(value)?),
             "format" => {
                 self.of_source.format = Some(match text(value)?.as_str() {
-                    "csv" => TextFormat::Csv,
-                    "json" => TextFormat::Json,
-                    other => return Err(format!("{other:?} is none of \"csv\", \"json\"")),
+                    "csv" => SourceFormat::Text(TextFormat::Csv),
+                    "json" => SourceFormat::Text(TextFormat::Json),
+                    "windows" => SourceFormat::Windows,
+                    other => {
+                        let all = "\"csv\", \"json\", \"windows\"";
+                        return Err(format!("{other:?} is none of {all}"));
+                    }
                 });
+            }
+            "of" => self.of_source.of = Some(text(value)?),
+            "keep" => {
+                self.of_source.keep = Some(duration(value)?.duration()).filter(|it| !it.is_zero());
             }
             "query" => self.of_source.query = Some(text(value)?),
             option if OPTIONS.contains(&option) => {
@@ -130,7 +140,8 @@ impl DimensionKeys {
         let about = |why: String| format!("dimension.{name}: {why}");
         let Some(source) = &self.source else {
             return Err(about(
-                "source is missing: where its rows are, as file:PATH or resource:NAME".to_owned(),
+                "source is missing: where its rows are, as file:PATH, resource:NAME or topic:NAME"
+                    .to_owned(),
             ));
         };
         let source = TableSource::new(source, &self.of_source)

@@ -46,6 +46,19 @@ impl JobSpec {
             if definition.input.of.is_none() && self.topic == self.result_topic {
                 fault("output", format!("topic: {} is the input", self.topic));
             }
+            // What it looks up would depend on when it is read.
+            let own = [&self.result_topic, &self.dead_topic];
+            for table in &self.tables {
+                let Some(topic) = table.source.topic() else { continue };
+                let is_of_it = topic.of.as_ref().is_none_or(|of| *of == self.group);
+                if is_of_it && own.contains(&&topic.topic) {
+                    let (table, source) = (&table.table, &table.source);
+                    let why = format!(
+                        "dimension.{table}: {source} is what this job writes: name another topic"
+                    );
+                    fault("dimension", why);
+                }
+            }
         }
         for (key, name) in [
             ("topic", &self.topic),

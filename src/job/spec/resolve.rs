@@ -45,6 +45,8 @@ impl JobSpec {
             definition.output.topic.clone_from(&spec.result_topic);
             spec.statement = Some(definition);
             spec.tables = std::mem::take(&mut file.tables);
+            let location = spec.location();
+            spec.tables.iter_mut().for_each(|table| table.source.read_from(&location));
             spec.sink.clear();
             strange.extend(statement::strange(&set).map(|(key, why)| Fault { key, why }));
         }

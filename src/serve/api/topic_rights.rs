@@ -72,6 +72,9 @@ fn of_run(caller: &Caller, spec: &JobSpec, service: &Service) -> Vec<String> {
         faults.extend(theirs.err().map(|error| named(key, &error)));
     };
     see("topic", caller.check_select(&spec.topic));
+    for table in spec.tables.iter().filter_map(|table| table.source.topic()) {
+        see("dimension", caller.check_select(&table.topic));
+    }
     // Rows that an alarm quotes go wherever its targets are.
     for alarm in &service.alarms.rows {
         if !own.iter().any(|(_, topic)| *topic == alarm.topic) {

@@ -158,6 +158,12 @@ fn nobody_learns_of_a_topic_by_its_partitions_nor_of_a_file_by_a_table() {
         assert!(refused.body.contains("dimension.T: "), "{refused:?}");
     }
     submit(&dora, &table("file:table.csv")).json(201);
+    // What a job looks up, it reads.
+    let topic = |name: &str| table(&format!("topic:{name}")).replace("'csv'", "'json'");
+    let refused = submit(&dora, &topic("secret"));
+    assert_eq!(refused.error(403), "forbidden");
+    assert!(refused.body.contains("dimension: token dora may read topics"), "{refused:?}");
+    submit(&dora, &topic("seismic-levels")).json(201);
     guarded.end();
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use seismic_derived::ROWS;
 use seismic_pipeline::{DEAD, ROLLUP};
 use seismic_proto::{ColumnType, Schema};
-use seismic_queue::{Error, Event, Offset, Queue};
+use seismic_queue::{Error, Offset, Queue, Span, SpanReader};
 use seismic_sinks::SinkSpec;
 use seismic_sinks::csv::CsvReader;
 use serde::Serialize;
@@ -277,31 +277,22 @@ fn newest_of(
     };
     let spans = queue.spans(&topic)?;
     let mut found = Vec::new();
-    let mut spare = Vec::new();
     for (partition, span) in topic.all().zip(spans) {
         let from = Offset(span.end.0.saturating_sub(newest as u64).max(span.first.0));
         if from >= span.end {
             continue;
         }
-        let mut reader = queue.reader(&topic, &[(partition, from)])?;
-        let mut next = from;
+        let span = Span { first: from, end: span.end };
+        let mut reader = SpanReader::new(queue, &topic, partition, span)?;
         // A transaction that is open at the end is not waited for.
         for _ in 0..LOOKS {
-            match reader.read(LOOK, &mut spare)? {
-                Event::Batch(batch) => {
-                    for message in batch.messages().take_while(|it| it.offset < span.end) {
-                        let words = format::message(partition.0, message, content);
-                        let line =
-                            serde_json::to_string(&Line::new(partition.0, message, content))?;
-                        found.push((message.append_ms, partition.0, message.offset, words, line));
-                    }
-                    next = batch.next();
-                    spare.push(batch);
-                }
-                Event::CaughtUp(_, at) => next = next.max(at),
-                _ => {}
-            }
-            if next >= span.end {
+            reader.read(LOOK, |message| {
+                let words = format::message(partition.0, message, content);
+                let line = serde_json::to_string(&Line::new(partition.0, message, content))?;
+                found.push((message.append_ms, partition.0, message.offset, words, line));
+                anyhow::Ok(())
+            })?;
+            if reader.is_at_end() {
                 break;
             }
         }

@@ -34,6 +34,10 @@ pub struct Args {
     /// in one partition and keep their order. Without it, messages have no key
     #[arg(long, value_name = "FIELD")]
     key: Option<String>,
+    /// Append the key of each line without a value: a table that is read from the topic has no row of
+    /// that key any more
+    #[arg(long, requires = "key")]
+    delete: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -68,7 +72,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             let appended = count(lines.count);
             return Err(Usage(format!("{error}; {appended} lines before it are appended")).into());
         }
-        lines.push(&topic, &key?, line)?;
+        let value = if args.delete { &[] } else { line };
+        lines.push(&topic, &key?, value)?;
         if lines.waiting() > BYTES {
             lines.append(&topic, &mut *producer)?;
         }
@@ -93,11 +98,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, topic: &Topic, key: &[u8], line: &[u8]) -> anyhow::Result<()> {
+    fn push(&mut self, topic: &Topic, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
         // Without keys, equal lines are in one partition; nobody asks for more.
-        let to = partition_of(if key.is_empty() { line } else { key }, topic.partitions);
+        let to = partition_of(if key.is_empty() { value } else { key }, topic.partitions);
         if let Some(block) = self.blocks.get_mut(to.0 as usize) {
-            block.push(key, line)?;
+            block.push(key, value)?;
         }
         Ok(())
     }
