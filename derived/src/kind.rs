@@ -9,15 +9,19 @@ use seismic_pipeline::{
 use seismic_queue::{Fingerprint, Job, Offset, OutputSpec, Partition, Topic};
 
 use crate::definition::Definition;
+use crate::definition::dimension::DimensionDefinition;
 use crate::definition::fault::DefinitionFault;
 use crate::dimension::check;
 use crate::dimension::tables::Tables;
+use crate::join;
+use crate::join::limits::JoinLimits;
+use crate::join::operator::{JoinOperator, Making};
 use crate::lookup::Lookup;
 use crate::operator::StatementOperator;
 use crate::output::json_row;
 use crate::plan::Plan;
 use crate::row_reader::StatementRows;
-use crate::state::{State, StoredState};
+use crate::state::{JoinState, State, StoredState};
 
 /// Name of the kind.
 pub const SQL: &str = "sql";
@@ -37,6 +41,8 @@ pub struct StatementKind {
     is_proof: bool,
     /// Where versions of its tables are; `None` where nothing is computed.
     tables: Option<Arc<Tables>>,
+    /// How much of a join may wait.
+    limits: JoinLimits,
 }
 
 impl StatementKind {
@@ -46,12 +52,21 @@ impl StatementKind {
     /// Everything that is wrong with it.
     pub fn new(definition: Definition) -> Result<Self, Vec<DefinitionFault>> {
         let mut faults = definition.faults();
+        faults.extend(join::check::faults(&definition));
         faults.extend(check::faults(&definition));
         if !faults.is_empty() {
             return Err(faults);
         }
         Plan::new(&definition).map_err(|fault| vec![fault])?;
-        Ok(StatementKind { definition: Some(Arc::new(definition)), is_proof: false, tables: None })
+        let definition = Some(Arc::new(definition));
+        let limits = JoinLimits::default();
+        Ok(StatementKind { definition, is_proof: false, tables: None, limits })
+    }
+
+    /// The same with other bounds for rows of a join that wait.
+    #[must_use]
+    pub fn with_limits(self, limits: JoinLimits) -> Self {
+        StatementKind { limits, ..self }
     }
 
     /// The same with the versions of its tables: operators of a job that has some need them.
@@ -64,15 +79,20 @@ impl StatementKind {
     /// [`OperatorKind::of_note`].
     #[must_use]
     pub fn reader() -> Self {
-        StatementKind { definition: None, is_proof: true, tables: None }
+        StatementKind {
+            definition: None,
+            is_proof: true,
+            tables: None,
+            limits: JoinLimits::default(),
+        }
     }
 
-    /// The job that reads `input`.
+    /// The job that reads these inputs, the left side of a join first.
     #[must_use]
-    pub fn job(&self, group: &str, input: Topic, dead: &str) -> Job {
+    pub fn job(&self, group: &str, inputs: Vec<Topic>, dead: &str) -> Job {
         let rows = self.definition.as_ref().map_or("", |definition| &definition.output.topic);
         let outputs = vec![OutputSpec::by_input(ROWS, rows), OutputSpec::by_input(DEAD, dead)];
-        Job { group: group.to_owned(), inputs: vec![input], outputs }
+        Job { group: group.to_owned(), inputs, outputs }
     }
 
     /// What the note beside a position says.
@@ -87,15 +107,26 @@ impl StatementKind {
     fn operator(
         &self,
         state: State,
-        inputs: &[Topic],
-        partition: Partition,
-    ) -> Result<StatementOperator, String> {
+        rows: Option<&[u8]>,
+        (inputs, partition): (&[Topic], Partition),
+    ) -> Result<Box<dyn Operator>, String> {
         let definition = self.definition.as_ref().expect("a reader makes no operators");
         let plan = Plan::new(definition).expect("it was compiled when the kind was made");
-        let topic = inputs.first().map_or("", |input| input.name.as_str());
-        let place = (topic, partition);
         let lookup = Lookup::new(definition, self.tables.clone());
-        StatementOperator::new((Arc::clone(definition), plan, lookup), state, place, self.is_proof)
+        if let Some(join) = &definition.join {
+            let making = Making { is_proof: self.is_proof, limits: self.limits };
+            let of = (Arc::clone(definition), join);
+            let operator =
+                JoinOperator::new(of, (plan, lookup), (state, rows), (inputs, partition), making)?;
+            return Ok(Box::new(operator));
+        }
+        let topic = inputs.first().map_or("", |input| input.name.as_str());
+        let of = (Arc::clone(definition), plan, lookup);
+        Ok(Box::new(StatementOperator::new(of, state, (topic, partition), self.is_proof)?))
+    }
+
+    fn is_join(&self) -> bool {
+        self.definition.as_ref().is_some_and(|definition| definition.join.is_some())
     }
 
     fn differences(&self, stored: &Definition) -> Vec<String> {
@@ -120,19 +151,36 @@ impl OperatorKind for StatementKind {
             let found = roles.join(", ");
             faults.push(format!("a SQL job has rows and dead letters, not {found}"));
         }
-        if job.inputs.len() != 1 {
-            faults.push(format!("a SQL job has one input, not {}", job.inputs.len()));
+        let (inputs, expected) = (job.inputs.len(), 1 + usize::from(self.is_join()));
+        if inputs != expected {
+            faults.push(format!("this SQL job has {expected} inputs, not {inputs}"));
+        }
+        if let [left, right] = &*job.inputs
+            && left.partitions != right.partitions
+        {
+            faults.push(format!(
+                "topic {} has {} partitions and topic {} has {}: what is joined is in partitions of one \
+                 number; make a topic with as many, keyed by the column that is joined by, and fill it \
+                 by `seismic read {} --format json` and `seismic topic append --key COLUMN`, or by its \
+                 producers",
+                left.name, left.partitions, right.name, right.partitions, right.name
+            ));
         }
         faults
     }
 
+    /// A join looks how far event times are ahead.
     fn needs_append_times(&self) -> bool {
-        false
+        self.is_join()
     }
 
     fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator> {
-        let begun = self.operator(State::new(at[0]), inputs, partition);
-        Box::new(begun.expect("one that begins has no versions that could be missing"))
+        let mut state = State::new(at[0]);
+        let next =
+            |next: &Offset| JoinState { next: next.0, keys: 0, rows: [0; 2], held: [false; 2] };
+        state.join = at.get(1).map(next);
+        let begun = self.operator(state, None, (inputs, partition));
+        begun.expect("one that begins has no versions that could be missing")
     }
 
     fn restore(
@@ -141,14 +189,23 @@ impl OperatorKind for StatementKind {
         inputs: &[Topic],
         partition: Partition,
     ) -> Result<Box<dyn Operator>, SnapshotError> {
+        let (state, rows) = match self.is_join() {
+            false => (state, None),
+            true => {
+                let parts = split(state).ok_or_else(|| {
+                    SnapshotError::Damaged("it is the state of no join".to_owned())
+                })?;
+                (parts.0, Some(parts.1))
+            }
+        };
         let stored = State::decode(state).map_err(SnapshotError::Damaged)?;
         let differences = self.differences(&stored.definition);
         if !differences.is_empty() {
             let what = format!("it is of another job: {}", differences.join(", "));
             return Err(SnapshotError::Damaged(what));
         }
-        let restored = self.operator(stored.state, inputs, partition);
-        Ok(Box::new(restored.map_err(SnapshotError::Damaged)?))
+        let restored = self.operator(stored.state, rows, (inputs, partition));
+        restored.map_err(SnapshotError::Damaged)
     }
 
     fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
@@ -157,9 +214,8 @@ impl OperatorKind for StatementKind {
     }
 
     fn differences_of(&self, operator: &dyn Operator) -> Vec<String> {
-        let operator: &dyn std::any::Any = operator;
-        match operator.downcast_ref::<StatementOperator>() {
-            Some(operator) => self.differences(operator.definition()),
+        match Made::of(operator) {
+            Some(made) => self.differences(made.definition()),
             None => vec!["kind of job".to_owned()],
         }
     }
@@ -174,8 +230,8 @@ impl OperatorKind for StatementKind {
         let differences = kind.differences_of_note(note)?;
         match differences.is_empty() {
             true => {
-                let tables = self.tables.clone();
-                Ok(Some(Box::new(StatementKind { is_proof: true, tables, ..kind })))
+                let (tables, limits) = (self.tables.clone(), self.limits);
+                Ok(Some(Box::new(StatementKind { is_proof: true, tables, limits, ..kind })))
             }
             false => Err(EntryError::Damaged(differences.join(", "))),
         }
@@ -194,21 +250,23 @@ impl OperatorKind for StatementKind {
         json_row::identity(row)
     }
 
+    /// Rows of a join are made of two records, and are compared in order.
     fn row_reader(&self) -> Option<&'static dyn RowReader> {
-        Some(&StatementRows)
+        if self.is_join() { None } else { Some(&StatementRows) }
     }
 
     fn own_entries(&self, operator: &dyn Operator) -> Vec<Vec<u8>> {
-        let operator: &dyn std::any::Any = operator;
-        let (Some(tables), Some(operator)) =
-            (&self.tables, operator.downcast_ref::<StatementOperator>())
-        else {
-            return Vec::new();
-        };
+        let Some(made) = Made::of(operator) else { return Vec::new() };
         let at = (operator.partition(), operator.position());
-        let definition = operator.definition();
-        let entry = |table| tables.entry(table, operator.version_of(table), at);
-        definition.dimensions.iter().filter_map(entry).collect()
+        let of_table = |table: &DimensionDefinition| {
+            self.tables.as_ref()?.entry(table, made.version_of(table), at)
+        };
+        let tables = made.definition().dimensions.iter().filter_map(of_table);
+        let hold = match made {
+            Made::Join(join) => join.holds().map(|hold| hold.encode()),
+            Made::Statement(_) => None,
+        };
+        tables.chain(hold).collect()
     }
 
     fn redistribute(&self, _: Vec<&mut dyn Operator>, _: u32) -> Result<(), RedistributeError> {
@@ -216,4 +274,38 @@ impl OperatorKind for StatementKind {
             "partitions cannot be added to the input of a SQL job: begin another group",
         ))
     }
+}
+
+/// An operator of this kind.
+enum Made<'a> {
+    Statement(&'a StatementOperator),
+    Join(&'a JoinOperator),
+}
+
+impl<'a> Made<'a> {
+    fn of(operator: &'a dyn Operator) -> Option<Self> {
+        let operator: &dyn std::any::Any = operator;
+        let statement = operator.downcast_ref().map(Made::Statement);
+        statement.or_else(|| operator.downcast_ref().map(Made::Join))
+    }
+
+    fn definition(&self) -> &'a Definition {
+        match self {
+            Made::Statement(made) => made.definition(),
+            Made::Join(made) => made.definition(),
+        }
+    }
+
+    fn version_of(&self, table: &DimensionDefinition) -> Option<&'a str> {
+        match self {
+            Made::Statement(made) => made.version_of(table),
+            Made::Join(made) => made.version_of(table),
+        }
+    }
+}
+
+/// The state in a snapshot of a join, and the rows behind it.
+fn split(snapshot: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = snapshot.split_first_chunk()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }

@@ -15,9 +15,11 @@
 //! how messages are cut into batches is checked before the statement runs
 //! (`seismic_sql::Engine::check_row_by_row`), and a proof runs it with other cuts and compares.
 
+mod cells;
 mod definition;
 mod dimension;
 mod input;
+mod join;
 mod kind;
 pub mod limits;
 mod lookup;
@@ -30,6 +32,7 @@ mod state;
 pub use definition::column::{Column, ColumnKind};
 pub use definition::dimension::{DimensionDefinition, Missing};
 pub use definition::fault::DefinitionFault;
+pub use definition::join::{JoinDefinition, JoinKind};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
 pub use dimension::entry::TableEntry;
 pub use dimension::rows::{TableRow, Value};
@@ -37,6 +40,8 @@ pub use dimension::tables::{Read, TableError, Tables};
 pub use dimension::text::TextFormat;
 pub use dimension::topic::topic_rows;
 pub use dimension::version::rows_of_version;
+pub use join::entry::HoldEntry;
+pub use join::limits::JoinLimits;
 pub use kind::{ROWS, SQL, StatementKind};
 pub use output::reason::Reason;
 pub use state::{Counts, State};

@@ -25,6 +25,29 @@ pub const DIMENSION_STORE_BYTES: u64 = 4 << 30;
 /// Bytes of a file with a table: as text it is longer than stored.
 pub const DIMENSION_FILE_BYTES: usize = 64 << 20;
 
+/// How far the bound of a join reaches, and how long its rows may be late, ms: rows are kept in memory
+/// and in each checkpoint for that long.
+pub const JOIN_WITHIN_MS: i64 = 86_400_000;
+
+/// Rows of one side of a join and partition that wait, at which that side is read no further until the
+/// other one has come as far: 10,000 keys with a row a second wait 20 s.
+pub const JOIN_ROWS: u64 = 200_000;
+
+/// The same in bytes of memory. They are in each checkpoint.
+pub const JOIN_BYTES: u64 = 64 << 20;
+
+/// What a row that waits takes beside its values: the nodes of trees.
+pub const JOIN_ROW_BYTES: u64 = 120;
+
+/// Keys of a join in a partition, which are never forgotten: their clocks say what is late.
+pub const JOIN_KEYS: usize = 250_000;
+
+/// Rows that one row is joined with. More is a bound that is too wide for what comes.
+pub const JOIN_MATES: usize = 10_000;
+
+/// Bytes of pairs that wait for the statement.
+pub const PAIR_BYTES: usize = 4 << 20;
+
 /// Bytes of a definition. It stands in the note of every commit.
 pub const DEFINITION_BYTES: usize = 64 << 10;
 

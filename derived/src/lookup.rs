@@ -10,7 +10,7 @@ use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::dimension::key;
 use crate::dimension::tables::Tables;
 use crate::dimension::version::{Shown, Version};
-use crate::input::RowDecoder;
+use crate::input::columns;
 use crate::output::reason::{Fault, Reason};
 
 /// The tables of an operator.
@@ -43,7 +43,7 @@ pub enum Found {
 impl Lookup {
     /// Without versions.
     pub fn new(definition: &Definition, tables: Option<Arc<Tables>>) -> Self {
-        let columns = RowDecoder::new(&definition.input).columns();
+        let columns = columns(definition);
         let place = |name: &String| {
             columns
                 .iter()

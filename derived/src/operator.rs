@@ -289,7 +289,7 @@ impl StatementOperator {
 
 /// The engine's words for a row that fails alone, each time in the same way; `None` when the job
 /// cannot go on.
-fn words(error: &Error) -> Option<String> {
+pub fn words(error: &Error) -> Option<String> {
     match error {
         Error::Failed { what, .. } => Some(what.clone()),
         Error::Long => Some(error.to_string()),

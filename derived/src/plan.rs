@@ -12,7 +12,7 @@ use crate::definition::column::Column;
 use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::definition::fault::DefinitionFault;
 use crate::definition::{Definition, OutputDefinition};
-use crate::input::RowDecoder;
+use crate::input::columns;
 use crate::output::json_row::{push_cell, push_key};
 use crate::output::reason::Reason;
 
@@ -110,8 +110,7 @@ impl Plan {
         let head = target(&definition.sql).map_err(refused)?;
         check_output_name(&head, &definition.output)?;
         let rows = Arc::new(Mutex::new(None));
-        let columns = RowDecoder::new(&definition.input).columns();
-        let name = definition.input.name.clone();
+        let (columns, name) = (columns(definition), definition.table().to_owned());
         let input = InputTable { name, columns, rows: Arc::clone(&rows) };
         // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
         // whole process: it must decide nothing.

@@ -1,6 +1,6 @@
 //! The state of one partition: its position, where every record went, and the versions of tables
 //! that are in force. Note and snapshot have
-//! the same form, JSON with the definition of the job.
+//! the same form, JSON with the definition of the job; the snapshot of a join has rows behind it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::Definition;
 use crate::output::reason::Reason;
 
-/// Where records went. read == gave + filtered + dead letters.
+/// Where records went. read == gave + filtered + waiting + dead letters of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
@@ -26,6 +26,17 @@ pub struct Counts {
     pub dead: BTreeMap<Reason, u64>,
     /// Messages that were gone before they were read, the loss accepted.
     pub lost_messages: u64,
+    /// In a join: those that have found no other yet, and may.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
+    /// In a join: dead letters that are of a pair; its records are counted for themselves.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dead_pairs: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -36,6 +47,8 @@ impl Counts {
         self.filtered += other.filtered;
         self.rows += other.rows;
         self.lost_messages += other.lost_messages;
+        self.waiting += other.waiting;
+        self.dead_pairs += other.dead_pairs;
         for (reason, letters) in &other.dead {
             *self.dead.entry(*reason).or_default() += letters;
         }
@@ -50,8 +63,10 @@ impl Counts {
     /// Whether every record is in exactly one place.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        let mut parts = [self.gave, self.filtered].into_iter().chain(self.dead.values().copied());
-        parts.try_fold(0_u64, u64::checked_add) == Some(self.read)
+        let parts = [self.gave, self.filtered, self.waiting].into_iter();
+        let mut parts = parts.chain(self.dead.values().copied());
+        let sum = parts.try_fold(0_u64, u64::checked_add);
+        sum.is_some() && sum == self.read.checked_add(self.dead_pairs)
     }
 }
 
@@ -66,6 +81,23 @@ pub struct State {
     /// The version of each table that is in force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, String>,
+    /// What a join has beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<JoinState>,
+}
+
+/// What the state of a join has in short; the rows that wait are in its snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinState {
+    /// Next offset of the right side.
+    pub next: u64,
+    /// Keys that it has seen.
+    pub keys: u64,
+    /// Rows of each side that wait for others, also those that have found some.
+    pub rows: [u64; 2],
+    /// Whether a side is read no further until the other one has come as far.
+    pub held: [bool; 2],
 }
 
 #[derive(Serialize)]
@@ -108,7 +140,7 @@ impl State {
     /// Of a partition that begins there.
     #[must_use]
     pub fn new(next: Offset) -> Self {
-        State { next: next.0, counts: Counts::default(), tables: BTreeMap::new() }
+        State { next: next.0, counts: Counts::default(), tables: BTreeMap::new(), join: None }
     }
 
     /// Appends its stored form to `into`.
@@ -137,6 +169,7 @@ impl State {
         // No log holds more than an i64 counts: counting on from here cannot overflow.
         let counts = &state.counts;
         let most = counts.read.max(counts.rows).max(counts.lost_messages).max(state.next);
+        let most = most.max(counts.dead_pairs).max(state.join.as_ref().map_or(0, |join| join.next));
         if !counts.is_balanced() || most > i64::MAX as u64 {
             return Err("its counts do not add up".to_owned());
         }

@@ -60,6 +60,7 @@ pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<
                 findings
                     .push(clock::examine(&*queue, topic).unwrap_or_else(|error| failed(&error)));
             }
+            findings.extend(examine_joined(&*queue, subject, topic.as_ref()));
             found = Some(Input { queue: InputQueue::Queue(queue), topic });
         }
     }
@@ -67,11 +68,33 @@ pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<
     found
 }
 
+/// Examines the other topic of a join.
+fn examine_joined(queue: &dyn Queue, subject: &Subject, topic: Option<&Topic>) -> Vec<Finding> {
+    let Some(name) = &subject.joined else { return Vec::new() };
+    let joined = match queue.topic(name) {
+        Ok(joined) => joined,
+        Err(Error::TopicMissing { .. } | Error::StoreMissing { .. }) => return vec![missing(name)],
+        Err(error) => return vec![failed(&error)],
+    };
+    let mut findings = vec![of_topic(queue, &joined).unwrap_or_else(|error| failed(&error))];
+    findings.extend(hanging(queue, &joined));
+    if let Some(topic) = topic.filter(|topic| topic.partitions != joined.partitions) {
+        findings.push(Finding::problem(
+            format!(
+                "{} has {} partitions and {} has {}, and both are joined",
+                topic.name, topic.partitions, joined.name, joined.partitions
+            ),
+            "make a topic with as many partitions, keyed by the column that is joined by",
+        ));
+    }
+    findings
+}
+
 /// Examines the store of the job whose results are the input.
 fn examine_results(subject: &Subject, of: &str, sections: &mut Vec<Section>) -> Option<Input> {
     let Subject { location, topic: name, .. } = subject;
     let location = location.of_job(of);
-    let mut found = None;
+    let (mut found, mut joined) = (None, Vec::new());
     let finding = match location.open_store() {
         Err(error) => failed(&error),
         Ok(store) => match store.topics().topic(name) {
@@ -82,13 +105,15 @@ fn examine_results(subject: &Subject, of: &str, sections: &mut Vec<Section>) -> 
             Err(error) => failed(&error),
             Ok(topic) => {
                 let finding = of_topic(store.topics(), &topic);
+                joined = examine_joined(store.topics(), subject, Some(&topic));
                 found = Some(Input { queue: InputQueue::Store(store), topic: Some(topic) });
                 finding.unwrap_or_else(|error| failed(&error))
             }
         },
     };
     let of = format!("results of group {of} in {}", location.store_url());
-    sections.push(Section { of, findings: vec![finding] });
+    joined.insert(0, finding);
+    sections.push(Section { of, findings: joined });
     found
 }
 
@@ -102,6 +127,10 @@ fn needs(subject: &Subject) -> Vec<Need> {
         need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
         need(input, Access::Append, "generate and import append to it", Level::Warning),
     ];
+    if let Some(joined) = &subject.joined {
+        let group = Some(subject.location.group.clone());
+        needs.push(need(joined, Access::Read(group), "run reads it", Level::Problem));
+    }
     needs.extend(subject.sinks.iter().flat_map(|spec| (spec.entry().needs)(spec)));
     needs
 }

@@ -12,6 +12,8 @@ pub struct Subject {
     pub location: Location,
     /// The topic that it reads.
     pub topic: String,
+    /// The other one that it reads, of a join.
+    pub joined: Option<String>,
     /// The job whose results that is; `None`: it is a topic of the queue.
     pub of: Option<String>,
     /// Its sinks.

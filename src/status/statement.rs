@@ -43,13 +43,14 @@ pub fn no_counts() -> RecordCounts {
 
 /// Records that gave rows or were filtered are done, as those of closed windows are.
 fn counts(counts: &Counts) -> RecordCounts {
-    let one = |reason: Reason| (reason.name(), counts.dead.get(&reason).copied().unwrap_or(0));
+    let of = |reason: Reason| counts.dead.get(&reason).copied().unwrap_or(0);
+    let one = |reason: Reason| (reason.name(), of(reason));
     RecordCounts {
         read: counts.read,
         closed: counts.gave + counts.filtered,
-        open: 0,
-        late: 0,
-        rejected: counts.dead_letters(),
+        open: counts.waiting,
+        late: of(Reason::Late),
+        rejected: counts.dead_letters() - of(Reason::Late),
         windows: counts.rows,
         lost_messages: counts.lost_messages,
         by_reason: Reason::ALL.into_iter().map(one).collect(),

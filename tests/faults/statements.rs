@@ -1,5 +1,6 @@
-//! Fault 1 of jobs with a statement in SQL: `kill -9` of two that are chained, again and again, while
-//! measurements come. The proof is `verify` of both, and alerts that the test computes itself.
+//! Fault 1 of jobs with a statement in SQL: `kill -9` of two that are chained, and of one that joins two
+//! topics, again and again, while measurements come. The proof is `verify`, and rows that the test
+//! computes itself.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::dice::Dice;
 use super::line::Line;
 use super::trial::Trial;
+use crate::job::join;
 use crate::job::statement::{append, measured, rows, stage};
 use crate::stage::{Running, Stage, let_it_work, wait_until};
 
@@ -84,4 +86,45 @@ fn kill_and_start(
         false => job,
     };
     [again(usage, "usage.toml", victims != 2), again(alarm, "alarm.toml", victims != 1)]
+}
+
+#[test]
+fn a_join_killed_while_measurements_come_on_both_sides_gives_each_row_once() {
+    let (stage, mut dice) = (join::stage(), Dice::new());
+    let what = "kill -9 of a join of two topics, at random times under load";
+    let mut line = Line::new(1, what);
+    let start = || {
+        let options = ["--checkpoint-interval", "200ms", "--idle-timeout", "1h"];
+        stage.spawn(&[&["run", "--job", "vector.toml"][..], &options].concat())
+    };
+    let mut job = start();
+    let rounds = Trial::rounds(6) as i64;
+    let mut all = [Vec::new(), Vec::new()];
+    for round in 0..rounds {
+        let sides = join::measured(round * 300, (round + 1) * 300);
+        for ((topic, side), all) in ["vertical", "horizontal"].into_iter().zip(sides).zip(&mut all)
+        {
+            join::append(&stage, topic, &side);
+            all.extend(side);
+            let_it_work(Duration::from_millis(dice.draw(5..200)));
+        }
+        let (before, total) = (join::read(&stage).unwrap_or(0), all[0].len() + all[1].len());
+        let killed = Instant::now();
+        job.kill();
+        job = start();
+        line.tries += 1;
+        wait_until("more records", || {
+            join::read(&stage).is_some_and(|it| it > before || it == total as u64)
+        });
+        line.back.push(killed.elapsed());
+    }
+    job.stop(Signal::TERM).ok();
+    stage.ok(&["run", "--job", "vector.toml", "--drain", "--idle-timeout", "1h"]);
+    let proof = stage.ok(&["verify", "--complete", "--group", "vector"]);
+    assert!(proof.starts_with("verified: "), "{proof}");
+    let ((found, is_doubled), expected) = (join::found(&stage), join::joined(&all));
+    line.lost = expected.difference(&found).count() as u64;
+    line.doubled = u64::from(is_doubled) + found.difference(&expected).count() as u64;
+    line.print();
+    assert_eq!((line.lost, line.doubled), (0, 0));
 }

@@ -8,6 +8,7 @@ pub mod dimension;
 mod durable;
 mod job_file;
 mod jobs;
+pub mod join;
 mod loss;
 mod old_stores;
 mod origin;

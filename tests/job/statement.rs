@@ -208,7 +208,7 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
         (
             "key = \"JobName\"",
             "key = \"JobName\"\n[join]\nwithin = \"1s\"",
-            "this version has no [join]",
+            "[join] is of two inputs: write [input.LEFT] and [input.RIGHT]",
         ),
     ] {
         fs::write(stage.path("f.toml"), USAGE.replacen(from, to, 1)).unwrap();

@@ -238,3 +238,11 @@ fn the_example_with_postgres_runs_on_kafka_as_its_page_says() {
     let Some(kafka) = Kafka::one() else { return };
     examples::ratios_by_soil_class(Some(&kafka));
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn the_examples_of_joins_run_on_kafka_as_their_page_says() {
+    let Some(kafka) = Kafka::one() else { return };
+    examples::vector(Some(&kafka));
+    examples::telemetry(Some(&kafka));
+}

@@ -80,6 +80,37 @@ fn ratios_by_soil_class_in_postgres_become_levels_of_alert() {
     ratios_by_soil_class(None);
 }
 
+#[test]
+fn two_channels_become_a_vector() {
+    vector(None);
+}
+
+#[test]
+fn primary_and_backup_telemetry_are_compared() {
+    telemetry(None);
+}
+
+pub fn vector(kafka: Option<&Kafka>) {
+    let stage = stage_on(kafka);
+    let said = run(&stage, "Vertical and horizontal channel to a vector", &[], kafka);
+    assert!(said.contains("verified: 8 records = "), "{said}");
+    assert!(said.contains("late vertical/"), "{said}");
+    let amplitudes = rows(&stage, "vector", "vector-amplitude");
+    assert_eq!(amplitudes.len(), 3);
+    assert_eq!(of_column(&amplitudes, "amplitude"), ["10.0", "13.0", "5.0"]);
+    assert_eq!(of_column(&amplitudes, "station"), ["\"ANMO\""]);
+}
+
+pub fn telemetry(kafka: Option<&Kafka>) {
+    let stage = stage_on(kafka);
+    let said = run(&stage, "Primary and backup telemetry", &[], kafka);
+    assert!(said.contains("verified: 3 records = "), "{said}");
+    assert!(said.contains("run"), "{said}");
+    let checked = rows(&stage, "telemetry", "telemetry-checked");
+    assert_eq!(of_column(&checked, "apart"), ["0.25", "null"]);
+    assert_eq!(of_column(&checked, "is_alone"), ["0", "1"]);
+}
+
 /// A stage whose commands are for that broker.
 fn stage_on(kafka: Option<&Kafka>) -> Stage {
     let mut stage = Stage::new();

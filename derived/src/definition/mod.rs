@@ -6,6 +6,8 @@
 pub mod column;
 pub mod dimension;
 pub mod fault;
+pub mod input;
+pub mod join;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,6 +15,8 @@ use sha2::{Digest as _, Sha256};
 use self::column::Column;
 use self::dimension::DimensionDefinition;
 use self::fault::DefinitionFault;
+pub use self::input::{InputDefinition, InputFormat};
+use self::join::{JoinDefinition, PAIRS};
 use crate::limits;
 
 /// Version of what rows, dead letters and states of these jobs look like.
@@ -34,32 +38,9 @@ pub struct Definition {
     /// Tables that it looks things up in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<DimensionDefinition>,
-}
-
-/// Where rows come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InputDefinition {
-    /// Name of the table in the statement.
-    pub name: String,
-    /// The topic.
-    pub topic: String,
-    /// Group of the job of whose store the topic is; `None`: it is one of the queue.
-    pub of: Option<String>,
-    /// What messages look like.
-    pub format: InputFormat,
-    /// Columns of JSON lines; those of window rows are known.
-    pub columns: Vec<Column>,
-}
-
-/// What messages of an input look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InputFormat {
-    /// One JSON object in each line.
-    Json,
-    /// A row of window statistics.
-    Windows,
+    /// The other input, and how both are joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<JoinDefinition>,
 }
 
 /// Where rows go.
@@ -81,7 +62,24 @@ impl Definition {
     #[must_use]
     pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
         let (engine, dimensions) = (seismic_sql::engine_version(), Vec::new());
-        Definition { layout: LAYOUT, engine, input, output, sql, dimensions }
+        Definition { layout: LAYOUT, engine, input, output, sql, dimensions, join: None }
+    }
+
+    /// The same with another input, which is joined.
+    #[must_use]
+    pub fn joined(self, join: JoinDefinition) -> Self {
+        Definition { join: Some(join), ..self }
+    }
+
+    /// Its inputs: the left side of a join is the first.
+    pub fn inputs(&self) -> impl Iterator<Item = &InputDefinition> {
+        std::iter::once(&self.input).chain(self.join.as_ref().map(|join| &join.right))
+    }
+
+    /// What the statement calls its rows.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        if self.join.is_some() { PAIRS } else { &self.input.name }
     }
 
     /// The same with these tables.
@@ -125,6 +123,10 @@ impl Definition {
         if self.sql != other.sql {
             differences.push(format!("sql (was {})", shown(&other.sql)));
         }
+        if self.join != other.join {
+            let was = serde_json::to_string(&other.join).unwrap_or_default();
+            differences.push(format!("join (was {was})"));
+        }
         if self.dimensions != other.dimensions {
             let was = serde_json::to_string(&other.dimensions).unwrap_or_default();
             differences.push(format!("dimension (was {was})"));
@@ -137,21 +139,29 @@ impl Definition {
     pub fn faults(&self) -> Vec<DefinitionFault> {
         let mut faults = Vec::new();
         let mut fault = |key, why: String| faults.push(DefinitionFault::new(key, why));
-        for (key, name) in [("input", &self.input.name), ("output", &self.output.name)] {
-            if let Err(why) = check_name(name) {
-                fault(key, format!("name: {why}"));
-            }
+        if let Err(why) = check_name(&self.output.name) {
+            fault("output", format!("name: {why}"));
         }
-        match self.input.format {
-            InputFormat::Json if self.input.columns.is_empty() => {
-                let why = "JSON lines have columns that are declared: write columns = { name = \"text\" }";
-                fault("input", why.to_owned());
+        for input in self.inputs() {
+            // Which of two it is.
+            let of = self.join.as_ref().map_or_else(String::new, |_| format!("{}: ", input.name));
+            if let Err(why) = check_name(&input.name) {
+                fault("input", format!("{of}name: {why}"));
             }
-            InputFormat::Windows if !self.input.columns.is_empty() => {
-                let why = "columns: those of window rows are known: leave the key out";
-                fault("input", why.to_owned());
+            match input.format {
+                InputFormat::Json if input.columns.is_empty() => {
+                    let why = "JSON lines have columns that are declared: write columns = { name = \"text\" }";
+                    fault("input", format!("{of}{why}"));
+                }
+                InputFormat::Windows if !input.columns.is_empty() => {
+                    let why = "columns: those of window rows are known: leave the key out";
+                    fault("input", format!("{of}{why}"));
+                }
+                _ => {}
             }
-            _ => {}
+            if let Err(why) = check_columns(&input.columns) {
+                fault("input", format!("{of}columns: {why}"));
+            }
         }
         if self.output.columns.is_empty() {
             fault(
@@ -159,10 +169,8 @@ impl Definition {
                 "an output has columns: write columns = { name = \"text\" }".to_owned(),
             );
         }
-        for (key, columns) in [("input", &self.input.columns), ("output", &self.output.columns)] {
-            if let Err(why) = check_columns(columns) {
-                fault(key, format!("columns: {why}"));
-            }
+        if let Err(why) = check_columns(&self.output.columns) {
+            fault("output", format!("columns: {why}"));
         }
         if let Some(name) = &self.output.key
             && !self.output.columns.iter().any(|column| column.name == *name)

@@ -4,13 +4,13 @@ use crate::definition::column::ColumnKind;
 use crate::definition::dimension::{DimensionDefinition, place};
 use crate::definition::fault::DefinitionFault;
 use crate::definition::{Definition, check_columns, check_name};
-use crate::input::RowDecoder;
+use crate::input::columns;
 use crate::limits;
 
 /// Everything that is wrong with them, beside what the statement makes of them.
 pub fn faults(definition: &Definition) -> Vec<DefinitionFault> {
-    let input = RowDecoder::new(&definition.input).columns();
-    let mut faults = faults_of_all(&definition.dimensions, &definition.input.name);
+    let input = columns(definition);
+    let mut faults = faults_of_all(&definition.dimensions, definition.table());
     for table in &definition.dimensions {
         let name = &table.name;
         let found = faults_of(table, &input).into_iter();

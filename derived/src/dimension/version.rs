@@ -2,8 +2,7 @@
 //! read. It is named by the SHA-256 of that form, so the same rows are the same version.
 //!
 //! ```text
-//!  "seismic table 1\n"  columns and key as JSON  "\n"  cells, row by row:
-//!  0 NULL | 1 i64 | 2 f64 | 3 length as u32, UTF-8     (numbers little-endian)
+//!  "seismic table 1\n"  columns and key as JSON  "\n"  cells, row by row ([`cells`])
 //! ```
 
 use std::collections::HashSet;
@@ -14,7 +13,8 @@ use seismic_sql::{Batch, Cell, Kept};
 use sha2::{Digest as _, Sha256};
 
 use super::key;
-use super::rows::{TableRow, Value};
+use super::rows::TableRow;
+use crate::cells;
 use crate::definition::column::Column;
 use crate::definition::dimension::DimensionDefinition;
 use crate::limits;
@@ -55,7 +55,7 @@ impl Version {
         let mut content = Vec::new();
         content.extend_from_slice(head(table).as_bytes());
         for cell in rows.iter().flatten() {
-            push(cell, &mut content);
+            cells::push(cell.cell(), &mut content);
         }
         let most = limits::DIMENSION_BYTES;
         if content.len() > most {
@@ -77,7 +77,7 @@ impl Version {
         let mut batch = Batch::new(table.columns.len());
         while !rest.is_empty() {
             for _ in &table.columns {
-                batch.push(pop(&mut rest).ok_or("it ends within a row")?);
+                batch.push(cells::pop(&mut rest).ok_or("it ends within a row")?);
             }
         }
         let key_places: Vec<usize> = table.key_places().flatten().collect();
@@ -164,49 +164,6 @@ fn head(table: &DimensionDefinition) -> String {
     format!("{HEAD}{both}\n")
 }
 
-fn push(value: &Value, into: &mut Vec<u8>) {
-    match value {
-        Value::Null => into.push(0),
-        Value::Integer(value) => {
-            into.push(1);
-            into.extend_from_slice(&value.to_le_bytes());
-        }
-        Value::Real(value) => {
-            into.push(2);
-            into.extend_from_slice(&value.to_bits().to_le_bytes());
-        }
-        Value::Text(text) => {
-            into.push(3);
-            into.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            into.extend_from_slice(text.as_bytes());
-        }
-    }
-}
-
-/// Takes the next cell; `None` when it is damaged.
-fn pop<'a>(rest: &mut &'a [u8]) -> Option<Cell<'a>> {
-    let (kind, behind) = rest.split_first()?;
-    let (cell, behind) = match kind {
-        0 => (Cell::Null, behind),
-        1 => {
-            let (bytes, behind) = behind.split_first_chunk()?;
-            (Cell::Integer(i64::from_le_bytes(*bytes)), behind)
-        }
-        2 => {
-            let (bytes, behind) = behind.split_first_chunk()?;
-            (Cell::Real(f64::from_bits(u64::from_le_bytes(*bytes))), behind)
-        }
-        3 => {
-            let (bytes, behind) = behind.split_first_chunk()?;
-            let (text, behind) = behind.split_at_checked(u32::from_le_bytes(*bytes) as usize)?;
-            (Cell::Text(str::from_utf8(text).ok()?), behind)
-        }
-        _ => return None,
-    };
-    *rest = behind;
-    Some(cell)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -214,6 +171,7 @@ mod tests {
     use super::*;
     use crate::definition::column::ColumnKind;
     use crate::definition::dimension::Missing;
+    use crate::dimension::rows::Value;
 
     fn table(unique: bool) -> DimensionDefinition {
         let column = |name: &str, kind| Column { name: name.to_owned(), kind };

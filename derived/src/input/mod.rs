@@ -8,7 +8,7 @@ use seismic_sql::Batch;
 
 use self::json_line::JsonLines;
 use self::window_row::WindowRows;
-use crate::definition::{InputDefinition, InputFormat};
+use crate::definition::{Definition, InputDefinition, InputFormat};
 use crate::output::reason::Fault;
 
 /// Reads records.
@@ -66,4 +66,22 @@ impl RowDecoder {
             RowDecoder::Windows(rows) => rows.push(record, into),
         }
     }
+}
+
+/// Columns of the rows that the statement of a definition reads.
+pub fn columns(definition: &Definition) -> Vec<seismic_sql::Column> {
+    match &definition.join {
+        Some(join) => columns_of_pairs(&definition.input, &join.right),
+        None => RowDecoder::new(&definition.input).columns(),
+    }
+}
+
+/// Columns of rows that are joined: each is named after its input and its column there.
+fn columns_of_pairs(left: &InputDefinition, right: &InputDefinition) -> Vec<seismic_sql::Column> {
+    let of = |input: &InputDefinition| {
+        let name = input.name.clone();
+        let columns = RowDecoder::new(input).columns().into_iter();
+        columns.map(move |it| seismic_sql::Column::new(format!("{name}_{}", it.name), it.kind))
+    };
+    of(left).chain(of(right)).collect()
 }

@@ -98,6 +98,27 @@ pub fn write_end(identity: &RowIdentity, into: &mut String) {
     let _ = write!(into, "{ID}{}/{}/{index}/{number}\"}}", partition.0, offset.0);
 }
 
+/// Writes the end of a row of two records, of which the right one may be missing, into `into`, which
+/// is cleared first: `partition/offset/index/offset/index/number`, first of the left side.
+pub fn write_end_of_pair(
+    partition: Partition,
+    [left, right]: [Option<(u64, u32)>; 2],
+    number: usize,
+    into: &mut String,
+) {
+    into.clear();
+    let _ = write!(into, "{ID}{}", partition.0);
+    for place in [left, right] {
+        match place {
+            Some((offset, index)) => {
+                let _ = write!(into, "/{offset}/{index}");
+            }
+            None => into.push_str("/-/-"),
+        }
+    }
+    let _ = write!(into, "/{number}\"}}");
+}
+
 /// What a row was made of; `None` for bytes that no job wrote.
 pub fn identity(row: &[u8]) -> Option<RowIdentity> {
     let text = str::from_utf8(row).ok()?;

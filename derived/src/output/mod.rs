@@ -45,6 +45,13 @@ impl DeadLetters {
         DeadLetters { block: Block::default(), letter, bytes: Vec::new() }
     }
 
+    /// From here on they are of records of this topic.
+    pub fn set_topic(&mut self, topic: &str) {
+        if self.letter.input_topic != topic {
+            topic.clone_into(&mut self.letter.input_topic);
+        }
+    }
+
     /// Writes one.
     pub fn push(&mut self, record: &Record<'_>, reason: Reason, why: &str) {
         let letter = &mut self.letter;

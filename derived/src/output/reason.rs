@@ -21,17 +21,32 @@ pub enum Reason {
     NullKey,
     /// A table has no row for it.
     MissingKey,
+    /// In a join: older than what its key and side has closed.
+    Late,
+    /// In a join: its event time is too far ahead of its append time.
+    Ahead,
+    /// In a join: it has no event time.
+    NullTime,
+    /// In a join: its key belongs in another partition.
+    WrongPartition,
+    /// In a join: there are too many keys.
+    TooManyKeys,
 }
 
 impl Reason {
     /// All of them, as they are tested for.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 11] = [
         Reason::Unparseable,
         Reason::WrongType,
         Reason::SqlError,
         Reason::WrongOutput,
         Reason::NullKey,
         Reason::MissingKey,
+        Reason::Late,
+        Reason::Ahead,
+        Reason::NullTime,
+        Reason::WrongPartition,
+        Reason::TooManyKeys,
     ];
 
     /// Its name in dead letters, metrics and JSON.
@@ -44,6 +59,11 @@ impl Reason {
             Reason::WrongOutput => "wrong_output",
             Reason::NullKey => "null_key",
             Reason::MissingKey => "missing_key",
+            Reason::Late => "late",
+            Reason::Ahead => "ahead",
+            Reason::NullTime => "null_time",
+            Reason::WrongPartition => "wrong_partition",
+            Reason::TooManyKeys => "too_many_keys",
         }
     }
 }

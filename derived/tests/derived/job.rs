@@ -86,7 +86,7 @@ fn a_fork_has_the_rows_behind_its_checkpoint_alone() {
     old.run().unwrap();
     let mut new = Stage::of(RATIO);
     new.queue = old.queue.clone();
-    new.job = new.kind.job("new", old.job.input().clone(), "ratios-dead");
+    new.job = new.kind.job("new", old.job.inputs.clone(), "ratios-dead");
     {
         let lease = new.store.acquire(&new.job).unwrap();
         let half = "half".parse::<CheckpointRef>().unwrap();

@@ -11,6 +11,8 @@ mod dimensions;
 #[allow(dead_code, reason = "tests of other jobs use all of it")]
 mod faulty;
 mod job;
+mod join;
+mod join_oracle;
 mod letters;
 mod speed;
 mod stage;

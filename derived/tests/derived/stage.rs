@@ -91,10 +91,11 @@ impl Stage {
         let store: Arc<dyn JobStore> = store.into();
         let tables = Arc::new(Tables::new(Arc::clone(&store)));
         let queue = Memory::new();
-        let input = queue.create(&definition.input.topic, PARTITIONS).unwrap();
+        let inputs = definition.inputs().map(|it| queue.create(&it.topic, PARTITIONS).unwrap());
+        let inputs = inputs.collect();
         let job_has_tables = !definition.dimensions.is_empty();
         let kind = StatementKind::new(definition).unwrap().with_tables(Arc::clone(&tables));
-        let job = kind.job("ratios", input, "ratios-dead");
+        let job = kind.job("ratios", inputs, "ratios-dead");
         if job_has_tables {
             // So that there is a store for what is read of them.
             drop(store.acquire(&job).unwrap());
@@ -114,7 +115,12 @@ impl Stage {
 
     /// Appends a message to the partition of its key.
     pub fn send(&self, key: &str, value: &str) {
-        let mut producer = self.queue.producer(self.job.input(), "p").unwrap();
+        self.send_to(0, key, value);
+    }
+
+    /// The same to an input.
+    pub fn send_to(&self, input: usize, key: &str, value: &str) {
+        let mut producer = self.queue.producer(&self.job.inputs[input], "p").unwrap();
         let partition = partition_of(key.as_bytes(), PARTITIONS);
         let first_sequence = producer.next_sequence(partition).unwrap();
         let mut block = Block::default();

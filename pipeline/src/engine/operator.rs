@@ -159,7 +159,8 @@ pub trait OperatorKind: Debug + Send + Sync {
     }
 
     /// Inputs of the kind's own that an operator has not had, such as a newer version of a table.
-    /// The runner asks before each batch, journals each as [`Entry::Own`], and applies it; one
+    /// The runner asks before each batch, and with several inputs also between; it journals each as
+    /// [`Entry::Own`], and applies it; one
     /// whose commit was lost is missing in the operator again, and is offered again.
     fn own_entries(&self, _operator: &dyn Operator) -> Vec<Vec<u8>> {
         Vec::new()
@@ -225,6 +226,12 @@ pub trait Operator: Any + Debug + Send {
     /// # Panics
     /// When `to` lies before [`Operator::next`].
     fn gap(&mut self, input: usize, to: Offset);
+
+    /// Whether an input is not to be read on for now, since what was read of it waits for another
+    /// input. Results do not depend on it; an operator that changes it does so by an entry of its own.
+    fn is_held(&self, _input: usize) -> bool {
+        false
+    }
 
     /// Closes what has had no message of that input at or after `below`. Whether that changed
     /// something, which is then journaled.

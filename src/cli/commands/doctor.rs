@@ -34,9 +34,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         file.tables.iter_mut().for_each(|table| table.source.read_from(&location));
         let topic = args.topic.name_or(file.options.topic);
         let of = file.statement.as_ref().and_then(|definition| definition.input.of.clone());
+        let joined = file.statement.as_ref().and_then(|definition| definition.join.as_ref());
+        let joined = joined.map(|join| join.right.topic.clone());
         let dimensions = file.statement.map(|definition| definition.dimensions);
         let tables = dimensions.unwrap_or_default().into_iter().zip(file.tables).collect();
-        let of_job = doctor::examine(&Subject { location, topic, of, sinks: args.sinks, tables });
+        let of_job =
+            doctor::examine(&Subject { location, topic, joined, of, sinks: args.sinks, tables });
         report.sections.extend(of_job.sections);
     }
     match args.json {

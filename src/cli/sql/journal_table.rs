@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seismic_derived::TableEntry;
+use seismic_derived::{HoldEntry, TableEntry};
 use seismic_pipeline::Entry;
 use seismic_queue::Partition;
 use seismic_sql::{Batch, Cell, Column, Kind, Scan, ScanError, Table};
@@ -99,8 +99,13 @@ impl Scan for JournalScan {
     }
 }
 
-/// What an entry of the kind's own says: that a version of a table is in force.
+/// What an entry of the kind's own says: that a version of a table is in force, or that a side of a
+/// join is held.
 fn of_own(bytes: &[u8]) -> String {
+    if let Some(HoldEntry { input, held }) = HoldEntry::decode(bytes) {
+        let what = if held { "held until the other has come as far" } else { "read on" };
+        return format!("input {input} is {what}");
+    }
     match TableEntry::decode(bytes) {
         Ok(TableEntry { table, sha256, rows, .. }) => {
             format!("table {table} version {sha256}, {rows} rows")

@@ -52,6 +52,15 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         graph.edge(&source, &read, if spec.repartition { "none" } else { "appended" }, None);
     }
     graph.node(&read, "topic", (&spec.topic, &input), &["topic", "from", "input"]);
+    let joined = spec.statement.as_ref().and_then(|definition| definition.join.as_ref());
+    let joined = joined.map(|join| {
+        let id = topic(&input, &join.right.topic);
+        graph.node(&id, "topic", (&join.right.topic, &input), &["input"]);
+        if of.is_none() {
+            graph.edge(&format!("source {input}"), &id, "appended", None);
+        }
+        id
+    });
     let detail = match &spec.statement {
         Some(statement) => statement.sql.split_whitespace().collect::<Vec<_>>().join(" "),
         None => format!("windows of {}, lateness {}", spec.window, spec.lateness),
@@ -68,7 +77,7 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         from = internal;
     }
     let (title, keys): (&str, &[&str]) = match spec.statement {
-        Some(_) => ("SQL statement", &["sql", "dimension"]),
+        Some(_) => ("SQL statement", &["sql", "dimension", "join"]),
         None => ("Windows", &OF_WINDOWS),
     };
     graph.node(&operator, "operator", (title, &detail), &[keys, &["slots", "fork"]].concat());
@@ -81,6 +90,9 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         let id = topic(&at, &table.topic);
         graph.node(&id, "topic", (&table.topic, &at), &["dimension"]);
         graph.edge(&id, &operator, "none", None);
+    }
+    if let Some(joined) = joined {
+        graph.edge(&joined, &operator, "read", None);
     }
     let result = topic(&store, &spec.result_topic);
     graph.node(&result, "topic", (&spec.result_topic, &store), &["result_topic", "output"]);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use seismic_derived::DimensionDefinition;
+use seismic_derived::{Definition, DimensionDefinition, InputDefinition};
 use serde_json::{Map, Value, json};
 
 use super::keys;
@@ -65,11 +65,12 @@ impl Resolved {
             return Err(Usage(format!("{place}: {why}")));
         }
         let all = serde_json::to_value(&spec).unwrap_or_default();
+        let is_join = spec.statement.as_ref().is_some_and(|it| it.join.is_some());
         let mut values = Vec::new();
         for (key, place) in keys::all().into_iter().zip(places) {
             // `quiet` is of the command that runs the job.
             let Some(value) = all.get(key.name) else { continue };
-            if spec.statement.is_some() && !statement::is_shown(key.name) {
+            if spec.statement.is_some() && !statement::is_shown(key.name, is_join) {
                 continue;
             }
             let source = match (on_line.contains(key.name), place) {
@@ -150,14 +151,16 @@ fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
 }
 
 /// What the file says of a statement.
-fn statement_values(spec: &JobSpec, sources: &[String; 4]) -> Vec<ResolvedValue> {
+fn statement_values(spec: &JobSpec, sources: &[String; 5]) -> Vec<ResolvedValue> {
     let Some(definition) = &spec.statement else { return Vec::new() };
     let columns = |columns: &[seismic_derived::Column]| {
         columns.iter().map(|column| json!(format!("{} {}", column.name, column.kind))).collect()
     };
     let (input, output) = (&definition.input, &definition.output);
-    let [sql, of_input, of_output, of_tables] = sources;
-    let all: [(_, Value, _); 10] = [
+    let [sql, of_input, of_output, of_tables, of_join] = sources;
+    let all: [(_, Value, _); 12] = [
+        ("input", inputs(definition), of_input),
+        ("join", join(definition), of_join),
         ("dimension", tables(spec), of_tables),
         ("sql", json!(definition.sql), sql),
         ("input.name", json!(input.name), of_input),
@@ -172,7 +175,10 @@ fn statement_values(spec: &JobSpec, sources: &[String; 4]) -> Vec<ResolvedValue>
     let key = ("output.key", json!(output.key), of_output);
     let all = all.into_iter().chain([key]);
     let is_said = |(key, value, _): &(&str, Value, &String)| {
+        // Two inputs stand in one value, by their names.
+        let is_other = definition.join.is_some() && key.starts_with("input.");
         !value.is_null()
+            && !is_other
             && (*key != "input.columns" || value.as_array().is_some_and(|it| !it.is_empty()))
     };
     all.filter(is_said)
@@ -183,6 +189,50 @@ fn statement_values(spec: &JobSpec, sources: &[String; 4]) -> Vec<ResolvedValue>
             default: None,
         })
         .collect()
+}
+
+/// The inputs of a join, as a file has them; null without one.
+fn inputs(definition: &Definition) -> Value {
+    if definition.join.is_none() {
+        return Value::Null;
+    }
+    let one = |input: &InputDefinition| {
+        let columns: Vec<String> =
+            input.columns.iter().map(|it| format!("{} {}", it.name, it.kind)).collect();
+        let mut value = json!({ "topic": input.topic, "format": input.format });
+        if let Some(of) = &input.of {
+            value["of"] = json!(of);
+        }
+        if !columns.is_empty() {
+            value["columns"] = json!(columns);
+        }
+        (input.name.clone(), value)
+    };
+    Value::Object(definition.inputs().map(one).collect())
+}
+
+/// How they are joined.
+fn join(definition: &Definition) -> Value {
+    let Some(join) = &definition.join else { return Value::Null };
+    let span = |ms: i64| TimeSpan::from_ms(ms).to_string();
+    let signed = |ms: i64| match ms < 0 {
+        true => format!("-{}", span(-ms)),
+        false => span(ms),
+    };
+    let names = [&definition.input.name, &join.right.name];
+    let by_side = |columns: &[String; 2]| {
+        let pairs = names.into_iter().cloned().zip(columns.iter().cloned().map(Value::String));
+        Value::Object(pairs.collect())
+    };
+    json!({
+        "left": definition.input.name,
+        "kind": join.kind,
+        "key": by_side(&join.key),
+        "time": by_side(&join.time),
+        "within": join.within_ms.map(signed),
+        "lateness": span(join.lateness_ms),
+        "max_ahead": span(join.max_ahead_ms),
+    })
 }
 
 /// The tables that a statement looks things up in, as a file has them; null without any.

@@ -57,6 +57,7 @@ pub fn schema() -> Value {
         properties.insert(name.to_owned(), of_statement(name, keys));
     }
     properties.insert("dimension".to_owned(), of_dimensions());
+    properties.insert("join".to_owned(), of_join());
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
         let mut property = properties.get(name).cloned().unwrap_or_default();
@@ -112,8 +113,48 @@ fn of_statement(name: &str, keys: &[&str]) -> Value {
             "enum": ["json", "windows"],
             "description": "Whether messages are lines of JSON, or rows of windows, whose columns are known",
         });
+        // Those of a join, by their names.
+        table["additionalProperties"] = table.clone();
     }
     table
+}
+
+/// `[join]` of a statement with two inputs, which are `[input.NAME]`.
+fn of_join() -> Value {
+    let column = |what: &str| {
+        json!({
+            "anyOf": [
+                { "type": "string" },
+                { "type": "object", "additionalProperties": { "type": "string" } },
+            ],
+            "description": format!("{what}, of both inputs or of each by its name"),
+        })
+    };
+    let time = |what: &str| json!({ "type": "string", "description": what });
+    json!({
+        "type": "object",
+        "description": "How the inputs [input.NAME] are joined; the statement reads the rows as pairs",
+        "additionalProperties": false,
+        "required": ["key", "time", "within"],
+        "properties": {
+            "left": time("Name of the left input; the first of the file if left out"),
+            "key": column("Column that is equal"),
+            "time": column("Column with the event time in ms since 1970 UTC"),
+            "within": {
+                "description": "How much later the right side is, at least and at most, as [\"-20ms\", \"20ms\"]",
+                "anyOf": [
+                    { "type": "string" },
+                    { "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2 },
+                ],
+            },
+            "kind": {
+                "enum": ["inner", "left"],
+                "description": "Whether a left row that finds no other gives a row with NULLs",
+            },
+            "lateness": time("How far rows of one key may be out of order in event time (500ms)"),
+            "max_ahead": time("How far an event time may be ahead of the append time (5s)"),
+        },
+    })
 }
 
 /// `[dimension.NAME]` of a statement.

@@ -35,6 +35,7 @@ mod dimension;
 pub mod edit;
 pub mod envs;
 mod instance;
+mod join;
 pub mod keys;
 mod nearest;
 pub mod pinned;

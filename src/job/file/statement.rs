@@ -1,5 +1,5 @@
-//! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]` and
-//! `[dimension.NAME]`.
+//! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]`,
+//! `[dimension.NAME]` and [`[join]`](super::join).
 //!
 //! ```toml
 //! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
@@ -20,24 +20,25 @@ use std::ops::Range;
 use seismic_derived::{
     Column, Definition, DimensionDefinition, InputDefinition, InputFormat, OutputDefinition,
 };
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::columns::columns;
 use super::dimension::DimensionKeys;
+use super::join::JoinKeys;
 use super::nearest::nearest;
 use super::value::text;
 use crate::dimension::TableSpec;
 use crate::job::options::JobOptions;
 
 /// The keys.
-pub const KEYS: [&str; 4] = ["sql", "input", "output", "dimension"];
+pub const KEYS: [&str; 5] = ["sql", "input", "output", "dimension", "join"];
 
 /// Keys of the tables, for both.
 const OF_INPUT: [&str; 5] = ["name", "topic", "of", "format", "columns"];
 const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
 
 /// Tables that such jobs will have.
-const LATER: [&str; 2] = ["function", "join"];
+const LATER: [&str; 1] = ["function"];
 
 /// Options that say what windows are, and which records count in them: a job with a statement has
 /// none.
@@ -68,6 +69,9 @@ pub struct StatementKeys {
     input: Option<TableKeys>,
     output: Option<TableKeys>,
     dimensions: Vec<DimensionKeys>,
+    /// Those of a join, in the order of the file.
+    inputs: Vec<TableKeys>,
+    join: Option<JoinKeys>,
 }
 
 /// What `[input]` or `[output]` says.
@@ -90,19 +94,17 @@ pub fn key(written: &str) -> Option<&'static str> {
 /// Why a job cannot have that table yet.
 #[must_use]
 pub fn later(written: &str) -> Option<String> {
-    LATER.contains(&written).then(|| {
-        format!(
-            "this version has no [{written}]: a job with sql reads one input, and looks things up in \
-             [dimension.NAME]"
-        )
-    })
+    LATER
+        .contains(&written)
+        .then(|| format!("this version has no [{written}]: a statement has those of docs/sql.md"))
 }
 
 /// Those of the options that a job with a statement cannot have, with the reason.
 pub fn strange<'a>(
     set: &'a BTreeSet<&'static str>,
+    is_join: bool,
 ) -> impl Iterator<Item = (&'static str, String)> + 'a {
-    let strange = set.iter().filter(|key| is_of_windows(key));
+    let strange = set.iter().filter(move |key| !is_taken(key, is_join));
     strange.map(|key| match *key {
         "sink" => {
             let why = "sinks take rows of windows; the rows of a job with sql are in its output topic, \
@@ -115,8 +117,13 @@ pub fn strange<'a>(
 
 /// Whether a value of a job is shown for one that has a statement.
 #[must_use]
-pub fn is_shown(key: &str) -> bool {
-    !is_of_windows(key) && !matches!(key, "topic" | "result_topic")
+pub fn is_shown(key: &str, is_join: bool) -> bool {
+    is_taken(key, is_join) && !matches!(key, "topic" | "result_topic")
+}
+
+/// Whether a job with a statement has that option. Only in a join is anything idle.
+fn is_taken(key: &str, is_join: bool) -> bool {
+    !is_of_windows(key) || (is_join && key == "idle_timeout")
 }
 
 /// Whether an option means something to windows alone.
@@ -148,8 +155,8 @@ impl StatementKeys {
     /// Whether the file has one of the keys.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        let has_table = self.input.is_some() || self.output.is_some();
-        self.sql.is_some() || has_table || !self.dimensions.is_empty()
+        let has_table = self.input.is_some() || self.output.is_some() || !self.inputs.is_empty();
+        self.sql.is_some() || has_table || !self.dimensions.is_empty() || self.join.is_some()
     }
 
     /// Sets a key in line `at`.
@@ -163,12 +170,26 @@ impl StatementKeys {
         let outcome = match (key, value) {
             ("sql", value) => text(value).map(|sql| self.sql = Some(sql)),
             ("dimension", value) => return self.set_dimensions((at, line), value, fault),
+            ("join", DeValue::Table(pairs)) => {
+                let join = self.join.insert(JoinKeys::default());
+                for (name, value) in pairs {
+                    let written = name.get_ref().as_ref();
+                    if let Err(why) = join.set(written, value.get_ref()) {
+                        fault(line(name.span()), format!("join.{written}: {why}"));
+                    }
+                }
+                Ok(())
+            }
+            ("input", DeValue::Table(pairs)) if are_named(pairs) => {
+                return self.set_inputs(line, pairs, fault);
+            }
             ("input", DeValue::Array(all)) if all.len() == 1 => {
                 return self.set((at, line), key, all[0].get_ref(), fault);
             }
-            ("input", DeValue::Array(all)) => {
-                Err(format!("a job with sql has one input, not {}", all.len()))
-            }
+            ("input", DeValue::Array(all)) => Err(format!(
+                "a list has one input, not {}: two that are joined are [input.NAME] each",
+                all.len()
+            )),
             (_, DeValue::Table(pairs)) => {
                 let (known, table) = match key {
                     "input" => (&OF_INPUT[..], self.input.insert(TableKeys::default())),
@@ -186,6 +207,64 @@ impl StatementKeys {
         };
         if let Err(why) = outcome {
             fault(at, format!("{key}: {why}"));
+        }
+    }
+
+    /// Sets the inputs `[input.NAME]` of a join.
+    fn set_inputs(
+        &mut self,
+        line: &dyn Fn(Range<usize>) -> usize,
+        inputs: &DeTable<'_>,
+        fault: &mut dyn FnMut(usize, String),
+    ) {
+        let mut inputs: Vec<_> = inputs.iter().collect();
+        inputs.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in inputs {
+            let (at, name) = (line(name.span()), name.get_ref().as_ref());
+            let DeValue::Table(pairs) = value.get_ref() else {
+                fault(at, format!("input.{name}: each of two inputs is a table, as [input.NAME]"));
+                continue;
+            };
+            let mut table = TableKeys { name: Some(name.to_owned()), ..TableKeys::default() };
+            for (key, value) in pairs {
+                let written = key.get_ref().as_ref();
+                if let Err(why) = table.set(&OF_INPUT[1..], written, value.get_ref()) {
+                    fault(line(key.span()), format!("input.{name}.{written}: {why}"));
+                }
+            }
+            self.inputs.push(table);
+        }
+    }
+
+    /// The inputs: one, or the left and the right side of a join.
+    fn sides(&self) -> Result<Vec<&TableKeys>, String> {
+        match (&*self.inputs, &self.join) {
+            ([], None) => Ok(self.input.iter().collect()),
+            ([a, b], Some(join)) => {
+                let is_left = |it: &TableKeys, left: &String| {
+                    it.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(left))
+                };
+                match &join.left {
+                    Some(left) if is_left(b, left) => Ok(vec![b, a]),
+                    Some(left) if !is_left(a, left) => {
+                        let names = [a, b].map(|it| it.name.as_deref().unwrap_or_default());
+                        let near = nearest(left, names.into_iter());
+                        let near =
+                            near.map_or_else(String::new, |it| format!("; did you mean {it}?"));
+                        Err(format!("join.left: there is no input {left}{near}"))
+                    }
+                    _ => Ok(vec![a, b]),
+                }
+            }
+            ([], Some(_)) => {
+                Err("[join] is of two inputs: write [input.LEFT] and [input.RIGHT]".to_owned())
+            }
+            (all, None) => Err(format!(
+                "[join] is missing, by which the {} inputs [input.NAME] are one; a job with one input \
+                 has [input]",
+                all.len()
+            )),
+            (all, Some(_)) => Err(format!("[join] is of two inputs, not {}", all.len())),
         }
     }
 
@@ -233,22 +312,26 @@ impl StatementKeys {
     /// Input and output topic, as far as they are said.
     #[must_use]
     pub fn topics(&self) -> [Option<String>; 2] {
-        [&self.input, &self.output]
-            .map(|table| table.as_ref().and_then(|table| table.topic.clone()))
+        let sides = self.sides().unwrap_or_default();
+        [sides.first().copied(), self.output.as_ref()]
+            .map(|table| table.and_then(|table| table.topic.clone()))
     }
 
-    /// The job, whose topics are filled in later.
+    /// The job, whose topics are filled in later but for that of the right side of a join.
     ///
     /// # Errors
     /// What is missing.
     pub fn definition(&self) -> Result<Option<Definition>, String> {
-        let (sql, input, output) = match (&self.sql, &self.input, &self.output) {
-            (None, None, None) if self.dimensions.is_empty() => return Ok(None),
-            (Some(sql), Some(input), Some(output)) => (sql, input, output),
-            (sql, input, _) => {
-                let missing = match (sql, input) {
+        if !self.is_begun() {
+            return Ok(None);
+        }
+        let sides = self.sides()?;
+        let (sql, left, output) = match (&self.sql, &*sides, &self.output) {
+            (Some(sql), [left, ..], Some(output)) => (sql, left, output),
+            (sql, sides, _) => {
+                let missing = match (sql, sides) {
                     (None, _) => "sql = \"select …\"",
-                    (_, None) => "[input]",
+                    (_, []) => "[input]",
                     _ => "[output]",
                 };
                 return Err(format!(
@@ -256,17 +339,23 @@ impl StatementKeys {
                 ));
             }
         };
-        if input.topic.is_none() {
-            return Err("input.topic is missing: the topic that is read".to_owned());
+        for side in &sides {
+            if side.topic.is_none() {
+                let of = match (&self.join, &side.name) {
+                    (Some(_), Some(name)) => format!("input.{name}"),
+                    _ => "input".to_owned(),
+                };
+                return Err(format!("{of}.topic is missing: the topic that is read"));
+            }
         }
         let named =
             |name: &Option<String>, usual: &str| name.clone().unwrap_or_else(|| usual.to_owned());
-        let input = InputDefinition {
-            name: named(&input.name, "rows"),
-            topic: String::new(),
-            of: input.of.clone(),
-            format: input.format.unwrap_or(InputFormat::Json),
-            columns: input.columns.clone(),
+        let input = |table: &TableKeys, topic: String| InputDefinition {
+            name: named(&table.name, "rows"),
+            topic,
+            of: table.of.clone(),
+            format: table.format.unwrap_or(InputFormat::Json),
+            columns: table.columns.clone(),
         };
         let output = OutputDefinition {
             name: named(&output.name, "output"),
@@ -274,8 +363,21 @@ impl StatementKeys {
             key: output.key.clone(),
             columns: output.columns.clone(),
         };
-        Ok(Some(Definition::new(input, output, sql.clone())))
+        let definition = Definition::new(input(left, String::new()), output, sql.clone());
+        let Some((join, right)) = self.join.as_ref().zip(sides.get(1)) else {
+            return Ok(Some(definition));
+        };
+        let right = input(right, right.topic.clone().unwrap_or_default());
+        let join = join.definition(&definition.input, right)?;
+        Ok(Some(definition.joined(join)))
     }
+}
+
+/// Whether a table `[input]` has inputs by their names.
+fn are_named(pairs: &DeTable<'_>) -> bool {
+    let is_input =
+        |name: &str, value: &DeValue<'_>| matches!(value, DeValue::Table(_)) && name != "columns";
+    pairs.iter().any(|(name, value)| is_input(name.get_ref().as_ref(), value.get_ref()))
 }
 
 impl TableKeys {

@@ -53,7 +53,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let queue = opened.queue();
     let store = patiently(stop, || location.open_store_as(spec.slot.as_deref()))?;
     let store: Arc<dyn JobStore> = store.into();
-    let Some(input) = find_topic(queue, spec, shared, notify)? else {
+    let Some((input, joined)) = find_topics(queue, spec, shared, notify)? else {
         return Ok(false);
     };
     if let Some(why) = spec.max_parallelism.and_then(|most| too_many(most, &input)) {
@@ -78,7 +78,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         None => (queue, input),
     };
     let mut job = match &statement {
-        Some(kind) => kind.job(&spec.group, input, &spec.dead_topic),
+        Some(kind) => statement::job(kind, spec, input, joined)?,
         None => build::job(spec, input),
     };
     let origin = origin(spec, &*store, &location, stop)?;
@@ -206,16 +206,32 @@ fn start_sinks(starts: Vec<SinkStart>, shared: &Shared) -> SinkThreads {
     SinkThreads::start(starts, &shared.sink_hold, &on_failure)
 }
 
-/// The input topic. A service waits until it is made; `None` when it was stopped meanwhile.
-fn find_topic(
+/// The input topic, and the other one of a join; `None` when it was stopped meanwhile.
+fn find_topics(
     queue: &dyn Queue,
+    spec: &JobSpec,
+    shared: &Shared,
+    notify: &Notify,
+) -> seismic_queue::Result<Option<(Topic, Option<Topic>)>> {
+    let Some(input) = find_topic((queue, &spec.topic), spec, shared, notify)? else {
+        return Ok(None);
+    };
+    let join = spec.statement.as_ref().and_then(|definition| definition.join.as_ref());
+    let Some(join) = join else { return Ok(Some((input, None))) };
+    let joined = find_topic((queue, &join.right.topic), spec, shared, notify)?;
+    Ok(joined.map(|joined| (input, Some(joined))))
+}
+
+/// A topic that is read. A service waits until it is made; `None` when it was stopped meanwhile.
+fn find_topic(
+    (queue, name): (&dyn Queue, &str),
     spec: &JobSpec,
     shared: &Shared,
     notify: &Notify,
 ) -> seismic_queue::Result<Option<Topic>> {
     let mut is_reported = false;
     loop {
-        match patiently(shared.stop.flag(), || queue.topic(&spec.topic)) {
+        match patiently(shared.stop.flag(), || queue.topic(name)) {
             Err(
                 seismic_queue::Error::TopicMissing { .. }
                 | seismic_queue::Error::StoreMissing { .. },
@@ -223,7 +239,7 @@ fn find_topic(
             found => return found.map(Some),
         }
         if !is_reported {
-            notify(&format_args!("waiting for topic {:?} in {}", spec.topic, queue.name()));
+            notify(&format_args!("waiting for topic {name:?} in {}", queue.name()));
             is_reported = true;
         }
         if shared.stop.is_stopped() {

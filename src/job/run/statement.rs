@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use seismic_derived::{StatementKind, Tables};
-use seismic_queue::JobStore;
+use seismic_pipeline::OperatorKind as _;
+use seismic_queue::{Job, JobStore, Topic};
 
 use crate::dimension::keeper::{TableKeeper, TableKeeping};
 use crate::error::Usage;
@@ -28,6 +29,24 @@ pub fn kind(spec: &JobSpec) -> Result<Option<StatementKind>, Usage> {
         Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n       "))
     })?;
     Ok(Some(kind))
+}
+
+/// The job with its topics.
+///
+/// # Errors
+/// [`Usage`] when they do not fit together, which a store would say in other words.
+pub fn job(
+    kind: &StatementKind,
+    spec: &JobSpec,
+    input: Topic,
+    joined: Option<Topic>,
+) -> Result<Job, Usage> {
+    let inputs = std::iter::once(input).chain(joined).collect();
+    let job = kind.job(&spec.group, inputs, &spec.dead_topic);
+    match kind.faults(&job) {
+        faults if faults.is_empty() => Ok(job),
+        faults => Err(Usage(faults.join("; "))),
+    }
 }
 
 /// The queue that has the job's input: that of the job, or the store of the job whose results it

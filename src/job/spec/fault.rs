@@ -43,8 +43,15 @@ impl JobSpec {
                            another --group";
                 fault("accept_partitions", why.to_owned());
             }
-            if definition.input.of.is_none() && self.topic == self.result_topic {
-                fault("output", format!("topic: {} is the input", self.topic));
+            for input in definition.inputs() {
+                if input.of.is_none() && input.topic == self.result_topic {
+                    fault("output", format!("topic: {} is the input", input.topic));
+                }
+            }
+            if let Some(join) = &definition.join
+                && let Err(error) = Topic::check_name(&join.right.topic)
+            {
+                fault("input", format!("{}: topic: {error}", join.right.name));
             }
             // What it looks up would depend on when it is read.
             let own = [&self.result_topic, &self.dead_topic];

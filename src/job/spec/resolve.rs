@@ -41,6 +41,7 @@ impl JobSpec {
         let mut spec = JobSpec { max_parallelism, once, ..JobSpec::of(options) };
         let mut strange = Vec::new();
         if let Some(mut definition) = file.statement.take() {
+            let is_join = definition.join.is_some();
             definition.input.topic.clone_from(&spec.topic);
             definition.output.topic.clone_from(&spec.result_topic);
             spec.statement = Some(definition);
@@ -48,7 +49,7 @@ impl JobSpec {
             let location = spec.location();
             spec.tables.iter_mut().for_each(|table| table.source.read_from(&location));
             spec.sink.clear();
-            strange.extend(statement::strange(&set).map(|(key, why)| Fault { key, why }));
+            strange.extend(statement::strange(&set, is_join).map(|(key, why)| Fault { key, why }));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         match file.service.slots_of_each(spec.slots, cores) {

@@ -8,6 +8,6 @@ mod report;
 mod rows;
 
 pub use outcome::StatementOutcome;
-pub use plan::{StatementPlan, read_files};
+pub use plan::{StatementPlan, check_inputs, read_files};
 pub use report::StatementReport;
 pub use rows::expected;

@@ -66,6 +66,21 @@ impl StatementPlan {
     }
 }
 
+/// Whether a job can be tried: it reads one topic.
+///
+/// # Errors
+/// [`Usage`] with what to do instead.
+pub fn check_inputs(spec: &JobSpec) -> Result<(), Usage> {
+    match spec.statement.as_ref().is_some_and(|definition| definition.join.is_some()) {
+        true => Err(Usage(
+            "the job joins two topics, and a test gives one: run it in a folder of its own, as \
+             docs/sql-examples.md does"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Files as messages of what a job with a statement reads: rows of windows, or lines.
 ///
 /// # Errors

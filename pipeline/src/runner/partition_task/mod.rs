@@ -177,6 +177,12 @@ impl PartitionTask {
             && targets.all(|(input, target)| self.operator.next(input) >= *target)
     }
 
+    /// Whether everything was read of an input that it had when a bounded run began.
+    pub fn is_input_at_target(&self, input: usize) -> bool {
+        let target = self.targets.get(input);
+        target.is_some_and(|target| self.operator.next(input) >= *target)
+    }
+
     /// An input's end was asked for at `now` (taken before the question); appends of the time
     /// `in_flight` before it may not show yet. Closes what is idle.
     pub fn observe_end(&mut self, input: usize, now: Duration, in_flight: Duration, end: Offset) {

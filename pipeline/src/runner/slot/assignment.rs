@@ -63,6 +63,7 @@ impl Slot<'_> {
             let at: Vec<_> = parts.map(|it| (it.partition, it.operator.next(input))).collect();
             self.source.start_further(input, &at, partitions, self.job.open)?;
         }
+        self.forget_holds(partitions)?;
         if self.is_paused {
             self.source.pause(partitions)?;
         }
@@ -194,6 +195,7 @@ impl Slot<'_> {
         tracing::warn!("partitions were revoked because this worker missed its heartbeat");
         self.job.metrics.thrown_away();
         self.parts.retain(|partition, _| !partitions.contains(partition));
+        self.held.retain(|(_, partition)| !partitions.contains(partition));
         self.source.stop_further(partitions)?;
         while self.commit_channel.is_busy() {
             if let Some(committed) = self.commit_channel.poll_outcome(limits::OUTCOME_WAIT)? {

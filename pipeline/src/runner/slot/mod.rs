@@ -5,6 +5,7 @@ mod aligned_source;
 mod assignment;
 mod closing;
 mod handover;
+mod holding;
 mod log_ends;
 mod pausing;
 mod reading_order;
@@ -13,7 +14,7 @@ pub(crate) mod slot_context;
 pub(crate) mod sources;
 mod stamp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct Slot<'a> {
     reading_order: ReadingOrder,
     /// Whether nothing is fetched.
     is_paused: bool,
+    /// What is not fetched, since it waits for another input.
+    held: BTreeSet<(usize, Partition)>,
     /// Whether there was something to read at the last turn.
     has_read: bool,
 }
@@ -103,6 +106,7 @@ impl<'a> Slot<'a> {
             steps: StepWatch::default(),
             reading_order: ReadingOrder::default(),
             is_paused: false,
+            held: BTreeSet::new(),
             has_read: false,
         }
     }
@@ -147,6 +151,7 @@ impl<'a> Slot<'a> {
         self.watch_spread()?;
         self.tell_losses(false);
         self.follow_pause()?;
+        self.follow_holds()?;
         let asked = self.job.clock.now();
         let polled = self.source.poll(POLL, &mut self.spare);
         self.tell_waited(asked, matches!(polled, Ok((_, Event::Batch(_)))));
@@ -197,6 +202,7 @@ impl<'a> Slot<'a> {
                 self.commit_all()?;
                 failpoints::pass(failpoints::REVOKED)?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
+                self.held.retain(|(_, partition)| !partitions.contains(partition));
                 self.job.metrics.removed(&partitions);
                 self.source.release(&partitions)?;
             }

@@ -23,7 +23,11 @@ impl Slot<'_> {
             false => self.resume(),
         };
         match done {
-            Ok(()) => self.is_paused = is_wanted,
+            Ok(()) => {
+                self.is_paused = is_wanted;
+                // All inputs are fetched again, or none.
+                self.held.clear();
+            }
             // It is retried with the next turn.
             Err(error) if error.kind() == Kind::Retry => tracing::warn!("{error}; trying again"),
             Err(error) => return Err(error.into()),

@@ -104,6 +104,17 @@ impl Sources {
         further.chain([&mut self.first]).try_for_each(|source| source.pause(partitions))
     }
 
+    /// Fetches nothing of these partitions, of one input.
+    pub fn pause_input(&mut self, input: usize, partitions: &[Partition]) -> Result<()> {
+        match input {
+            0 => self.first.pause(partitions),
+            _ => match &mut self.further[input - 1].source {
+                Some(source) => source.pause(partitions),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// Fetches these of an input again, from where the tasks stand.
     pub fn resume(&mut self, input: usize, at: &[(Partition, Offset)]) -> Result<()> {
         match input {

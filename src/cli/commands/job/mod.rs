@@ -204,10 +204,14 @@ fn check_in(args: &FileArgs, variables: &VariableArgs) -> anyhow::Result<()> {
         to.push(format!("store {}", spec.location().store_url()));
     }
     Ok(print_line(format_args!(
-        "{} is valid: {name}group {} reads {} from {} and writes {} to {} (rules {})",
+        "{} is valid: {name}group {} reads {}{} from {} and writes {} to {} (rules {})",
         path.display(),
         spec.group,
         spec.topic,
+        match spec.statement.as_ref().and_then(|it| it.join.as_ref()) {
+            Some(join) => format!(" and {}", join.right.topic),
+            None => String::new(),
+        },
         match spec.statement.as_ref().and_then(|it| it.input.of.as_ref()) {
             Some(of) => format!("the results of group {of}"),
             None => spec.queue.to_string(),

@@ -26,6 +26,7 @@ use crate::job::describe::Resolved;
 use crate::job::options::JobOptions;
 use crate::job::{JobSpec, StopToken};
 use crate::time::now_ms;
+use crate::trial::statement::check_inputs;
 use crate::trial::{
     self, Counts, Disturbances, Disturbed, Expected, FileFormat, FileInput, Input, LoadedInput,
     Outcome, Percent, Plan, Report, SensorDelay, parse_seconds, record_of,
@@ -117,6 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<exit::Outcome> {
     signal::stop_on_signals(&of_job)?;
     // First what a person can correct.
     let spec = Resolved::of(JobOptions::default(), args.file.read()?)?.spec;
+    check_inputs(&spec)?;
     if spec.statement.is_some() {
         return statement::run(args, &spec, &stop, of_job);
     }

@@ -67,8 +67,17 @@ impl StatementProved<'_> {
             return text;
         }
         let verified = if report.is_complete() { "verified" } else { "verified in part" };
+        let waiting = match counts.waiting {
+            0 => String::new(),
+            waiting => format!("{} that wait for others + ", count(waiting)),
+        };
+        let of_pairs = match counts.dead_pairs {
+            0 => String::new(),
+            pairs => format!(" ({} more are of pairs)", count(pairs)),
+        };
         text += &format!(
-            "{verified}: {} records = {} that gave rows + {} that gave none + {} dead letters\n\
+            "{verified}: {} records = {} that gave rows + {} that gave none + {waiting}{} dead \
+             letters{of_pairs}\n\
              \x20         {} rows of {} and {} dead letters, each present once and bit-identical, also \
              with other cuts\n\
              \x20         {} retained checkpoints are the state at their position\n\
@@ -76,7 +85,7 @@ impl StatementProved<'_> {
             count(counts.read),
             count(counts.gave),
             count(counts.filtered),
-            count(counts.dead_letters()),
+            count(counts.dead_letters() - counts.dead_pairs),
             count(self.rows(0)),
             self.view.job.main_topic(),
             count(self.rows(1)),
@@ -96,6 +105,7 @@ impl StatementProved<'_> {
             "read": counts.read,
             "gave_rows": counts.gave,
             "filtered": counts.filtered,
+            "waiting": counts.waiting,
             "rows": self.rows(0),
             "dead_letters": self.rows(1),
             "lost_messages": counts.lost_messages,

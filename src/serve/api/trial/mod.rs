@@ -21,6 +21,7 @@ use crate::serve::handle::Handle;
 use crate::serve::limits;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::trial::TrialOrder;
+use crate::trial::statement::check_inputs;
 use crate::trial::{Disturbances, Percent, SensorDelay, ms_of_seconds};
 
 /// What is to be tried, on what, and how that is disturbed, as `seismic test` has it.
@@ -152,6 +153,7 @@ fn given(call: &Call, server: &mut Supervisor) -> Result<Given, ApiError> {
 /// What a test of a statement may be here: nobody has approved that the server reads files and databases
 /// for this job, and order and time of its records change nothing.
 fn check_statement(spec: &JobSpec, disturbances: &Disturbances) -> Result<(), ApiError> {
+    check_inputs(spec).map_err(|why| ApiError::bad_request(why.to_string()))?;
     if let Some(table) = spec.tables.iter().find(|it| it.source.resource().is_none()) {
         return Err(ApiError::bad_request(format!(
             "dimension.{}: a test here reads resources alone, and its source is {}: test with `seismic test` \

@@ -1,0 +1,56 @@
+//! One key on one side: its clock, and its rows that wait.
+
+use std::collections::BTreeMap;
+
+use crate::limits;
+
+/// Where a record was in the log of its side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Offset of its message.
+    pub offset: u64,
+    /// Its number in the message.
+    pub index: u32,
+}
+
+impl Place {
+    pub const FIRST: Place = Place { offset: 0, index: 0 };
+    pub const LAST: Place = Place { offset: u64::MAX, index: u32::MAX };
+}
+
+/// A row that waits for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// When its message was appended, ms since 1970 UTC.
+    pub append_ms: i64,
+    /// Whether it has found one.
+    pub is_joined: bool,
+    /// Its cells, see [`cells`](crate::cells).
+    pub cells: Box<[u8]>,
+}
+
+impl Waiting {
+    /// Memory that it takes.
+    pub fn bytes(&self) -> u64 {
+        self.cells.len() as u64 + limits::JOIN_ROW_BYTES
+    }
+}
+
+/// One key on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySide {
+    /// Its newest event time.
+    pub newest_ms: i64,
+    /// A row before this is late.
+    pub closed_ms: i64,
+    /// Offset of its last message.
+    pub last: Option<u64>,
+    /// Its rows that wait, by event time and place.
+    pub rows: BTreeMap<(i64, Place), Waiting>,
+}
+
+impl Default for KeySide {
+    fn default() -> Self {
+        KeySide { newest_ms: i64::MIN, closed_ms: i64::MIN, last: None, rows: BTreeMap::new() }
+    }
+}
