@@ -47,6 +47,9 @@ pub struct JobEntry {
     /// What workers have counted that are gone; it counts in `/metrics` only.
     #[serde(skip)]
     pub past: Option<JobNumbers>,
+    /// How it is scaled, if it is; only in `/metrics`.
+    #[serde(skip)]
+    pub scaling: Option<ScalingNumbers>,
 }
 
 impl JobEntry {
@@ -85,6 +88,27 @@ impl JobEntry {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// What is known of the scaling of a job, as counts since it is scaled and as it is now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScalingNumbers {
+    /// Workers that reported, and that are wanted.
+    pub workers: (u32, u32),
+    /// Slots of those.
+    pub parallelism: (u32, u32),
+    /// Decisions for no change, for one that was begun, and for one that was not.
+    pub decisions: (u64, u64, u64),
+    /// Changes that were proved, and that were taken back.
+    pub changes: (u64, u64),
+    /// Commands and requests to Kubernetes that have failed.
+    pub failures: u64,
+    /// Rest of the pause after the last change, ms.
+    pub cool_down_ms: u64,
+    /// What a change costs: the largest of the last ones, ms; `None` until one is measured.
+    pub cost_ms: Option<u64>,
+    /// Whether this server may change anything.
+    pub acts: bool,
 }
 
 /// Alarms of a job, counted.

@@ -88,6 +88,7 @@ impl OneJob {
             alarms: AlarmCounts::default(),
             numbers,
             past: None,
+            scaling: None,
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::state::history::History;
 use super::supervisor::Supervisor;
-use super::workers;
 use crate::http::history::History as Points;
 
 /// How often it writes.
@@ -34,8 +33,7 @@ impl Recorder {
         self.written = Some(Instant::now());
         let mut points = Vec::new();
         for job in server.jobs() {
-            let processes = server.processes_of(job.name());
-            let Some((at_ms, numbers)) = workers::numbers(&processes) else { continue };
+            let Some((at_ms, numbers)) = server.numbers_of(job.name()) else { continue };
             let (seen_ms, of_job) = self.points.entry(job.name().to_owned()).or_default();
             if *seen_ms != at_ms {
                 *seen_ms = at_ms;

@@ -93,7 +93,7 @@ fn what_scales_workers_in_kubernetes_asks_for_metrics_that_exist() {
 
 #[test]
 fn jobs_in_manifests_of_kubernetes_are_valid() {
-    for file in ["seismic.yaml", "workers.yaml"] {
+    for file in ["seismic.yaml", "workers.yaml", "scaling.yaml"] {
         let manifest = text(&format!("deploy/kubernetes/{file}"));
         let block = manifest.split_once("  job.toml: |\n").unwrap().1;
         let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));

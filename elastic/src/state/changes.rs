@@ -93,7 +93,12 @@ impl Changes {
 
     /// What a change costs, ms.
     pub(crate) fn cost_ms(&self) -> u64 {
-        self.costs_ms.iter().copied().max().unwrap_or(limits::COST_MS)
+        self.measured_cost_ms().unwrap_or(limits::COST_MS)
+    }
+
+    /// The same, if one was measured.
+    pub(crate) fn measured_cost_ms(&self) -> Option<u64> {
+        self.costs_ms.iter().copied().max()
     }
 
     /// Rest of the pause after the last one, ms.

@@ -71,6 +71,18 @@ impl State {
         self.changes.cost_ms()
     }
 
+    /// What a change costs, as far as one was measured, ms.
+    #[must_use]
+    pub fn measured_cost_ms(&self) -> Option<u64> {
+        self.changes.measured_cost_ms()
+    }
+
+    /// Rest of the pause after the last change, ms.
+    #[must_use]
+    pub fn cool_down_ms(&self) -> u64 {
+        self.changes.cool_down_ms(self.clock_ms)
+    }
+
     /// Changes within the last day.
     #[must_use]
     pub fn changes_of_a_day(&self) -> usize {

@@ -8,7 +8,7 @@ use super::shape::{count, either, flag, list, null, number, object, one_of, opti
 pub(super) fn autoscale() -> Value {
     object(&[
         ("job", text()),
-        ("action", one_of(&["none", "observe", "local"])),
+        ("action", one_of(&["none", "observe", "local", "command", "kubernetes"])),
         ("not_carried_out", optional("string")),
         ("policy", one_of(&["target", "threshold"])),
         ("interval_s", count()),
@@ -21,6 +21,9 @@ pub(super) fn autoscale() -> Value {
         ("wanted_slots", either(list(count()), null())),
         ("last", either(scaling_decision(), null())),
         ("change", either(change(), null())),
+        ("elsewhere", list(elsewhere())),
+        ("acting", optional("string")),
+        ("acted", either(acted(), null())),
         ("changes_of_a_day", count()),
         ("cost_s", number()),
         ("alerts", list(text())),
@@ -67,6 +70,30 @@ pub(super) fn scaling() -> Value {
     let mut all = object(&[("workers", count()), ("slots", optional("integer"))]);
     all["required"] = json!(["workers"]);
     all
+}
+
+/// A worker on another machine.
+fn elsewhere() -> Value {
+    object(&[
+        ("worker", count()),
+        ("name", text()),
+        ("node", text()),
+        ("slots", count()),
+        ("state", optional("string")),
+        ("silence", optional("string")),
+    ])
+}
+
+/// What a command or Kubernetes has done.
+fn acted() -> Value {
+    object(&[
+        ("line", text()),
+        ("at_ms", time()),
+        ("took_ms", count()),
+        ("exit_code", optional("integer")),
+        ("failure", optional("string")),
+        ("output", text()),
+    ])
 }
 
 fn change() -> Value {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use seismic_elastic::{Floor, Limits, Policy, Schedule, Settings, Target, Threshold};
 
+use super::Elsewhere;
+pub use super::scaling_action::Action;
+
 /// What `[elastic]` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elastic {
@@ -32,30 +35,8 @@ pub struct Elastic {
     pub log_dir: PathBuf,
     /// Folder of its history, within that of the job's scaling.
     pub metrics_dir: PathBuf,
-}
-
-/// What `seismic serve` does with decisions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Action {
-    /// It takes none.
-    #[default]
-    None,
-    /// It takes them, and carries none out by itself.
-    Observe,
-    /// It starts, replaces and ends workers on this machine.
-    Local,
-}
-
-impl Action {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::None => "none",
-            Action::Observe => "observe",
-            Action::Local => "local",
-        }
-    }
+    /// Workers on other machines.
+    pub elsewhere: Elsewhere,
 }
 
 /// Name of a policy.
@@ -85,6 +66,7 @@ impl Default for Elastic {
             utc_offset_min: 0,
             log_dir: "log".into(),
             metrics_dir: "metrics".into(),
+            elsewhere: Elsewhere::default(),
         }
     }
 }
@@ -95,6 +77,7 @@ impl Elastic {
     /// # Errors
     /// What of it contradicts itself.
     pub fn settings(&self, max_parallelism: Option<usize>) -> Result<Settings, String> {
+        self.elsewhere.check(self.action)?;
         let for_s = self.for_s;
         let mut limits = self.limits;
         if let Some(most) = max_parallelism {

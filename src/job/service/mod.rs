@@ -3,16 +3,19 @@
 
 pub mod alarms;
 pub mod elastic;
+pub mod elsewhere;
 pub mod fork;
 pub mod logs;
 pub mod name;
 pub mod resources;
 pub mod restart;
 pub mod row_alarm;
+pub mod scaling_action;
 pub mod tags;
 
 pub use self::alarms::Alarms;
 pub use self::elastic::Elastic;
+pub use self::elsewhere::Elsewhere;
 pub use self::fork::Fork;
 pub use self::logs::Logs;
 pub use self::name::JobName;

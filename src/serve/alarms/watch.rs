@@ -176,7 +176,7 @@ impl Watch {
                 silent_since_ms: job.silent_since_ms,
                 // A further worker has a part of the job, and the first one's numbers are of all.
                 counts: (job.place() == 1)
-                    .then(|| workers::numbers(&server.processes_of(&name)))
+                    .then(|| server.numbers_of(&name))
                     .flatten()
                     .map(|(_, numbers)| counts(&numbers)),
                 disk: watched.disk.clone(),

@@ -11,7 +11,7 @@ use crate::http::{ApiError, Call, Reply, Right, Route};
 use crate::serve::handle::Handle;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::workers::elastic::entry::Entry;
-use crate::serve::workers::elastic::{look, shown};
+use crate::serve::workers::elastic::{asked, shown};
 use crate::time::now_ms;
 
 /// Most samples of one answer.
@@ -77,7 +77,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
 
 fn show(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
-    let not_scaled = || ApiError::conflict(look::not_scaled(&name));
+    let not_scaled = || ApiError::conflict(asked::not_scaled(&name));
     let job = server.job(&name).ok_or_else(|| ApiError::no_job(&name))?;
     let scaler = server.scalers().jobs.get(&name).ok_or_else(not_scaled)?;
     let spec = job.spec.as_ref().ok_or_else(not_scaled)?;

@@ -47,7 +47,7 @@ impl ServedJobs {
 fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry {
     let processes = server.processes_of(job.name());
     let standing = workers::standing(&processes);
-    let past = workers::past(&processes);
+    let past = server.past_of(job.name());
     // Of a job without a worker it is known how far it came, and nothing else.
     let at_rest = || JobNumbers {
         counts: past.as_ref().map(JobNumbers::totals).unwrap_or_default(),
@@ -63,8 +63,9 @@ fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry 
         restarts: processes.iter().map(|process| process.life.saved().restarts_total).sum(),
         is_archived: job.life.saved().archived.is_some(),
         alarms,
-        numbers: workers::numbers(&processes).map_or_else(at_rest, |(_, numbers)| numbers),
+        numbers: server.numbers_of(job.name()).map_or_else(at_rest, |(_, numbers)| numbers),
         past,
+        scaling: server.scaling_numbers(job.name()),
     }
 }
 
@@ -116,7 +117,9 @@ impl Jobs for ServedJobs {
         let host = self.host.clone();
         let all = self.handle.ask(move |server| {
             let server = &*server;
-            server.entries().filter_map(|job| worker(server, job, &host)).collect()
+            let here = server.entries().filter_map(|job| worker(server, job, &host));
+            let others = server.jobs().flat_map(|job| server.elsewhere_of(job.name()));
+            here.chain(others).collect()
         });
         all.unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use seismic_sinks::OptionKind;
 
 use crate::job::JobSpec;
-use crate::job::service::Service;
+use crate::job::service::{Elsewhere, Service};
 use crate::serve::rivals::{self, absolute};
 
 /// Why the job may not be submitted; every reason at once.
@@ -16,6 +16,13 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
     if service.engine.is_some() {
         faults.push(
             "engine: programs are taken from job files in the server's --jobs folder only"
+                .to_owned(),
+        );
+    }
+    if service.elastic.action.is_elsewhere() || service.elastic.elsewhere != Elsewhere::default() {
+        faults.push(
+            "elastic.action: workers elsewhere are taken from job files in the server's --jobs folder \
+             only, since their commands run here, and tokens go where they say"
                 .to_owned(),
         );
     }

@@ -74,6 +74,24 @@ fn in_words(shown: &Value) -> String {
         number(&shown["parallelism_min"]),
         number(&shown["parallelism_max"])
     );
+    for it in shown["elsewhere"].as_array().into_iter().flatten() {
+        let node = it["node"].as_str().filter(|node| !node.is_empty());
+        let does = it["state"].as_str().or(it["silence"].as_str()).unwrap_or("not heard yet");
+        let _ = writeln!(
+            text,
+            "worker {}: {}{}, {} slots: {does}",
+            number(&it["worker"]),
+            it["name"].as_str().unwrap_or_default(),
+            node.map(|node| format!(" on {node}")).unwrap_or_default(),
+            number(&it["slots"]),
+        );
+    }
+    if let Some(acting) = shown["acting"].as_str() {
+        let _ = writeln!(text, "at work: {acting}");
+    }
+    if let Some(acted) = shown["acted"]["line"].as_str() {
+        let _ = writeln!(text, "done last: {acted}");
+    }
     let change = &shown["change"];
     if let Some(stage) = change["stage"].as_str() {
         let _ = writeln!(

@@ -15,11 +15,12 @@ pub(super) const KEYS: &[ServiceKey] = &[
     ServiceKey {
         name: "elastic.action",
         help: "What `seismic serve` does with this table: none, observe (it takes samples and decisions, \
-               and shows them) or local (it also starts, replaces and ends workers of the job on its \
-               machine, where the job's store is in Kafka)",
+               and shows them), or it also starts, replaces and ends workers of the job, where its \
+               store is in Kafka: local (on its machine), command (a command does it on others) or \
+               kubernetes (a StatefulSet is scaled)",
         default: Some("none"),
         example: "\"local\"",
-        schema: || json!({ "enum": ["none", "observe", "local"] }),
+        schema: || json!({ "enum": ["none", "observe", "local", "command", "kubernetes"] }),
         set: |service, value| {
             service.elastic.action = choice(value)?;
             Ok(())

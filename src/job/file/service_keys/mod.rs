@@ -2,6 +2,7 @@
 
 mod alarms;
 mod elastic;
+mod elsewhere;
 mod fork;
 mod job;
 mod logs;
@@ -79,7 +80,7 @@ impl ServiceKey {
 
 /// Every key, those of a table behind each other.
 pub fn all() -> impl Iterator<Item = &'static ServiceKey> {
-    [job::KEYS, fork::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS, elastic::KEYS]
+    [job::KEYS, fork::KEYS, restart::KEYS, logs::KEYS, alarms::KEYS, elastic::KEYS, elsewhere::KEYS]
         .into_iter()
         .flatten()
 }

@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use seismic_elastic::{Cause, Decision, Limits, Reason, Shape};
 
-use super::look::not_scaled;
+use super::asked::not_scaled;
 use super::places;
 use super::scaler::{is_shared, settings_of, why_not};
 use crate::error::Usage;

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use seismic_queue::{Error, JobStore, View};
 
 use super::change::SAVE_WITHIN_MS;
+use super::elsewhere::{Answer, Ran, Silence, Work};
 use crate::job::location::Location;
 use crate::remedy::in_one_line;
 
@@ -27,6 +28,10 @@ pub enum Heard {
     Partitions(Option<u32>),
     /// What became of the savepoint of that name.
     Saved(String, Result<(), String>),
+    /// What came of work for workers elsewhere.
+    Acted(Work, Ran),
+    /// What workers elsewhere have said, each at its place.
+    Answers(Vec<(usize, Result<Answer, Silence>)>),
 }
 
 /// Where it is said, with the name of the job.
@@ -69,7 +74,7 @@ pub fn trim(job: &str, location: Location) {
 }
 
 /// Asks on a thread of its own; without one, `none` is what was heard.
-fn ask(
+pub fn ask(
     job: &str,
     what: &str,
     ear: &Ear,

@@ -2,12 +2,12 @@
 //! the next step of a change.
 
 use anyhow::Context as _;
-use seismic_elastic::{Activity, Decision, Sample, Settings, decide};
+use seismic_elastic::{Activity, Decision, Limits, Sample, Settings, Shape, decide};
 
 use super::change::{Act, Change, Stage, World};
 use super::entry::Entry;
 use super::scaler::{Scaler, Stored, Taken, is_shared, settings_of, start_of, why_not};
-use super::{files, hands, places, seen};
+use super::{hands, places, seen};
 use crate::error::Usage;
 use crate::job::service::elastic::Action;
 use crate::serve::life::state::State;
@@ -19,11 +19,16 @@ use crate::serve::workers::level;
 use crate::time::now_ms;
 
 impl Supervisor {
-    /// How many workers a job is to have.
+    /// How many workers a job is to have on this machine.
     #[must_use]
     pub fn wanted_workers(&self, name: &str) -> usize {
         let of_file = || self.job(name).map_or(0, |job| job.service.workers);
-        self.scalers().wanted(name).map_or_else(of_file, <[u32]>::len)
+        let wanted = self.scalers().wanted(name).map_or_else(of_file, <[u32]>::len);
+        let is_elsewhere = |job: &ServedJob| {
+            job.service.elastic.action.is_elsewhere() && job.spec.as_ref().is_some_and(is_shared)
+        };
+        // The others are told by what carries changes out.
+        if self.job(name).is_some_and(is_elsewhere) { wanted.min(1) } else { wanted }
     }
 
     /// Slots of the worker of a job at that place; `None` where its file says it.
@@ -40,13 +45,16 @@ impl Supervisor {
         let Some(spec) = &job.spec else { return Ok(()) };
         let action = job.service.elastic.action;
         if action == Action::None {
-            if self.scalers_mut().jobs.remove(name).is_some() {
+            if let Some(scaler) = self.scalers_mut().jobs.remove(name) {
+                if let Some(left) = scaler.stored.told.left() {
+                    tracing::error!("job {name}: scaling: {left}");
+                }
                 self.state_mut().forget_elastic(name, true)?;
             }
             return Ok(());
         }
         let is_shared = is_shared(spec);
-        let start = start_of(spec, &job.service).filter(|_| action == Action::Local && is_shared);
+        let start = start_of(spec, &job.service).filter(|_| action.acts() && is_shared);
         let known = self.scalers().jobs.contains_key(name);
         let mut scaler = match self.scalers_mut().jobs.remove(name) {
             Some(scaler) => scaler,
@@ -92,7 +100,10 @@ impl Supervisor {
     fn tend_scaling_of(&mut self, name: &str) -> anyhow::Result<()> {
         // It is taken out meanwhile, so that the server can be asked and changed.
         let Some(mut scaler) = self.scalers_mut().jobs.remove(name) else { return Ok(()) };
-        let done = self.tend_one(name, &mut scaler);
+        let done =
+            self.tend_elsewhere(name, &mut scaler).and_then(|()| self.tend_one(name, &mut scaler));
+        let is_here = |place: &usize| !scaler.stored.told.workers.contains_key(place);
+        let done = done.map(|replaced| replaced.filter(is_here));
         self.scalers_mut().jobs.insert(name.to_owned(), scaler);
         // With what is wanted in its place again.
         let replaced = done?;
@@ -153,11 +164,12 @@ impl Supervisor {
         let workers = self.workers_of(name);
         let passed = sampled.elapsed();
         let is_late = passed >= interval + limits::SAMPLE_WAITS;
-        passed >= interval && (is_late || scaler.meter.all_are_new(&seen::said(&workers)))
+        passed >= interval
+            && (is_late || scaler.meter.all_are_new(&seen::said(&workers, &scaler.elsewhere)))
     }
 
     /// Takes a sample and decides; a change is begun where this server carries changes out.
-    fn sample(
+    pub(super) fn sample(
         &mut self,
         name: &str,
         scaler: &mut Scaler,
@@ -174,6 +186,12 @@ impl Supervisor {
             rest = self.begin(name, scaler, settings, &decision)?;
         }
         let is_begun = decision.is_change() && rest.is_none();
+        let counts = &mut scaler.stored.counts;
+        match (decision.is_change(), is_begun) {
+            (false, _) => counts.unchanged += 1,
+            (true, true) => counts.begun += 1,
+            (true, false) => counts.not_begun += 1,
+        }
         let entry = Entry { is_begun, ..Entry::of(sample.as_ref(), &decision) };
         for alert in &decision.alerts {
             tracing::warn!("job {name}: scaling: {alert}");
@@ -198,7 +216,7 @@ impl Supervisor {
         now_ms: i64,
     ) -> Option<Sample> {
         let workers = self.workers_of(name);
-        let said = seen::said(&workers);
+        let said = seen::said(&workers, &scaler.elsewhere);
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
         let wanted = self.wanted_workers_with(name, scaler);
         let share = cores / wanted.max(1) as f64;
@@ -234,7 +252,8 @@ impl Supervisor {
         }
         let before = self.running_slots(name, scaler);
         let to = places::possible(decision.to, settings.limits.slots);
-        let after = places::fitted(&before, to, settings.limits.slots);
+        let after = self.fitted(name, &before, to, &settings.limits);
+        let to = places::shape_of(&after);
         if after == before {
             return Ok(Some(format!("{to} run already: each worker has a slot at least")));
         }
@@ -254,31 +273,21 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Begins the change that was decided last, if it was one and was not begun.
-    fn carry_out_last(
-        &mut self,
-        name: &str,
-        scaler: &mut Scaler,
-        settings: &Settings,
-    ) -> anyhow::Result<()> {
-        let Some(mut last) = scaler.last.clone() else { return Ok(()) };
-        let is_shared = self.job(name).and_then(|job| job.spec.as_ref()).is_some_and(is_shared);
-        if !last.decision.is_change() || last.entry.is_begun || !is_shared {
-            return Ok(());
+    /// Slots of each worker of a shape, as whatever carries it out here can have them.
+    fn fitted(&self, name: &str, before: &[u32], to: Shape, limits: &Limits) -> Vec<u32> {
+        let action = self.job(name).map(|job| job.service.elastic.action);
+        match action {
+            Some(Action::Kubernetes) => places::fitted_pods(before, to, limits),
+            _ => places::fitted(before, to, limits.slots),
         }
-        last.rest = self.begin(name, scaler, settings, &last.decision)?;
-        last.entry.is_begun = last.rest.is_none();
-        let (stored, entry) = (&scaler.stored, &last.entry);
-        self.state_mut().add_elastic(name, stored, (entry.at_ms, entry))?;
-        scaler.last = Some(last);
-        Ok(())
     }
 
     /// Slots of each worker that is wanted, as it runs, or as it is to where that is not known.
     pub(super) fn running_slots(&self, name: &str, scaler: &Scaler) -> Vec<u32> {
         let of_file = || vec![1; self.wanted_workers_with(name, scaler)];
         let wanted = scaler.stored.wanted.clone().unwrap_or_else(of_file);
-        let seen = seen::world(&self.workers_of(name), scaler.partitions).workers;
+        let others = (&scaler.stored.told, &scaler.elsewhere);
+        let seen = seen::world(&self.workers_of(name), others, scaler.partitions).workers;
         let of = |(place, wanted): (usize, &u32)| {
             seen.get(&place).and_then(|worker| worker.slots).unwrap_or(*wanted)
         };
@@ -295,7 +304,8 @@ impl Supervisor {
         let Some(mut change) = scaler.stored.change.clone() else { return Ok(None) };
         let now_ms = now_ms();
         let saved = self.savepoint_of(name, scaler, &change);
-        let world = seen::world(&self.workers_of(name), scaler.partitions);
+        let others = (&scaler.stored.told, &scaler.elsewhere);
+        let world = seen::world(&self.workers_of(name), others, scaler.partitions);
         let world = World { saved, ..world };
         let within_ms = i64::from(settings.verify_within_s) * 1_000;
         let act = change.step(now_ms, within_ms, &world);
@@ -319,6 +329,7 @@ impl Supervisor {
             }
             Act::Done(took_ms) => {
                 scaler.stored.state.acted(took_ms.unsigned_abs());
+                scaler.stored.counts.done += 1;
                 scaler.stored.change = None;
                 let text = format!("{to} run and hold all partitions, after {took_ms} ms");
                 told = Some((text, false));
@@ -328,6 +339,7 @@ impl Supervisor {
             }
             Act::Undone(why) | Act::Stuck(why) => {
                 scaler.stored.change = None;
+                scaler.stored.counts.taken_back += 1;
                 told = Some((format!("the change to {to} was taken back: {why}"), true));
             }
         }
@@ -337,7 +349,7 @@ impl Supervisor {
             return Err(error.context("a step of a change cannot be stored"));
         }
         if let Some((text, is_alert)) = told {
-            self.tell_of(name, scaler, text, is_alert);
+            self.tell_of(name, scaler, text, is_alert.then_some("change_taken_back"));
         }
         Ok(replaced)
     }
@@ -363,8 +375,15 @@ impl Supervisor {
         None
     }
 
-    fn tell_of(&self, name: &str, scaler: &mut Scaler, text: String, is_alert: bool) {
-        match is_alert {
+    /// Says it in the log, and under the name of an alert to whoever should know.
+    pub(super) fn tell_of(
+        &self,
+        name: &str,
+        scaler: &mut Scaler,
+        text: String,
+        alert: Option<&str>,
+    ) {
+        match alert.is_some() {
             true => tracing::error!("job {name}: scaling: {text}"),
             false => tracing::info!("job {name}: scaling: {text}"),
         }
@@ -372,71 +391,13 @@ impl Supervisor {
         let elastic = self.job(name).map(|job| job.service.elastic.clone()).unwrap_or_default();
         let folder = self.settings().elastic_folder(name);
         if let Some(files) = scaler.files(&folder, &elastic, now_ms) {
-            let written = files.tell(&text, is_alert, now_ms);
+            let written = files.tell(&text, alert.is_some(), now_ms);
             scaler.told_of_files(written, &folder);
         }
-        if is_alert {
-            scaler.alert("change_taken_back", text, now_ms);
+        if let Some(alert) = alert {
+            scaler.alert(alert, text, now_ms);
         }
     }
-
-    /// Decides now, and begins the change that follows.
-    ///
-    /// # Errors
-    /// When the job is not scaled here, or does not run.
-    pub fn scale_now(&mut self, name: &str) -> anyhow::Result<Taken> {
-        self.take_in_scaling(name)?;
-        let job = self.job(name).context("the job is gone")?;
-        let spec = job.spec.as_ref().context("its file is not understood")?;
-        let settings = settings_of(spec, &job.service).map_err(Usage)?;
-        self.check_runs(name)?;
-        let mut scaler = match self.scalers_mut().jobs.remove(name) {
-            Some(scaler) => scaler,
-            None => return Err(Usage(not_scaled(name)).into()),
-        };
-        // Reports of less than an interval ago say nothing new.
-        let interval = std::time::Duration::from_secs(settings.interval_s.into());
-        let is_new = scaler.last.is_some()
-            && scaler.sampled.is_some_and(|sampled| sampled.elapsed() < interval);
-        let sampled = if is_new { Ok(()) } else { self.sample(name, &mut scaler, &settings) };
-        let done = sampled.and_then(|()| self.carry_out_last(name, &mut scaler, &settings));
-        let last = scaler.last.clone();
-        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
-        done?;
-        last.context("nothing was decided")
-    }
-
-    /// Begins a change that was not decided from samples.
-    #[cfg(all(test, feature = "kafka"))]
-    pub(super) fn begin_change(&mut self, name: &str, decision: &Decision) -> anyhow::Result<()> {
-        let mut scaler = self.scalers_mut().jobs.remove(name).context("it is not scaled")?;
-        let begun = self.begin(name, &mut scaler, &Settings::default(), decision);
-        self.scalers_mut().jobs.insert(name.to_owned(), scaler);
-        begun.map(|why| assert_eq!(why, None))
-    }
-
-    /// Forgets the samples of a job, and its history file.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn reset_scaling_history(&mut self, name: &str) -> anyhow::Result<()> {
-        let elastic = self.job(name).map(|job| job.service.elastic.clone()).unwrap_or_default();
-        let folder = self.settings().elastic_folder(name);
-        if let Some(scaler) = self.scalers_mut().jobs.get_mut(name) {
-            scaler.files = None;
-        }
-        files::reset(&folder, &elastic).context("deleting the history of metrics")?;
-        self.state_mut().forget_elastic(name, false)
-    }
-}
-
-/// Why there is nothing to show of the scaling of a job.
-#[must_use]
-pub fn not_scaled(name: &str) -> String {
-    format!(
-        "job {name} is not scaled: set action in [elastic] of its job file, to observe to see decisions, \
-         or to local to have them carried out"
-    )
 }
 
 /// Name of a worker among all that a server has.

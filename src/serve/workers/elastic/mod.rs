@@ -1,5 +1,6 @@
 //! Scaling of served jobs: samples of their workers, decisions of `seismic-elastic`, and changes that
-//! are carried out on this machine.
+//! are carried out on this machine, or by others
+//! elsewhere ([`elsewhere`]).
 //!
 //! ```text
 //!  reports of workers ─► seen ─► Sample ─► decide ─► Decision ─► change ─► wanted slots of each worker
@@ -10,8 +11,10 @@
 //! that dies in the middle of one is followed by one that finishes it, or takes it back
 //! ([`change`], a pure state machine). The loop of the server never waits for a broker.
 
+pub mod asked;
 mod by_hand;
 pub mod change;
+pub mod elsewhere;
 pub mod entry;
 pub mod files;
 pub mod hands;

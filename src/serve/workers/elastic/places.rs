@@ -57,6 +57,28 @@ pub fn fitted(now: &[u32], shape: Shape, most: u32) -> Vec<u32> {
     places
 }
 
+/// The same where all but the first are pods, whose slots nobody changes.
+#[must_use]
+pub fn of_pods(slots: &[u32], each: u32) -> Vec<u32> {
+    let of = |(place, slots): (usize, &u32)| if place == 0 { *slots } else { each };
+    slots.iter().enumerate().map(of).collect()
+}
+
+/// The workers of a wish where all but the first are pods: more slots than they have are more pods, and
+/// fewer are only had by fewer of them.
+#[must_use]
+pub fn fitted_pods(now: &[u32], shape: Shape, limits: &Limits) -> Vec<u32> {
+    let each = limits.slots.max(1);
+    let (first, from) = (now.first().copied().unwrap_or(1), shape_of(now));
+    let mut workers = shape.workers;
+    if shape.parallelism > from.parallelism {
+        let further = shape.parallelism.saturating_sub(first).div_ceil(each);
+        workers = workers.max(further.saturating_add(1)).min(limits.workers_max.max(shape.workers));
+    }
+    let slots = vec![first; workers.max(1) as usize];
+    of_pods(&slots, each)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +110,18 @@ mod tests {
         assert_eq!(fitted(&[2; 6], shape(5, 10), 2), [2; 5]);
         assert_eq!(fitted(&[2, 2, 2], shape(3, 5), 2), [2, 2, 1]);
         assert_eq!(fitted(&[8, 1], shape(2, 4), 2), [2, 2]);
+    }
+
+    #[test]
+    fn slots_that_pods_lack_are_more_pods_and_fewer_slots_alone_change_nothing() {
+        let of = |workers, parallelism| {
+            fitted_pods(&[2, 2, 2], shape(workers, parallelism), &Limits::default())
+        };
+        assert_eq!(of(3, 8), [2; 4]);
+        assert_eq!(of(3, 40), [2; 6]);
+        assert_eq!(of(3, 5), [2, 2, 2]);
+        assert_eq!(of(2, 4), [2, 2]);
+        assert_eq!(of_pods(&[1, 1, 1], 2), [1, 2, 2]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use seismic_elastic::{Collector, Decision, Limits, Settings, State};
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+use super::elsewhere::{Elsewhere, Told};
 use super::entry::Entry;
 use super::files::Files;
 use super::hands::Heard;
@@ -31,6 +32,28 @@ pub struct Stored {
     pub wanted: Option<Vec<u32>>,
     /// The change that is under way.
     pub change: Option<Change>,
+    /// Workers that were started elsewhere.
+    pub told: Told,
+    /// What has been decided and done so far.
+    pub counts: Counts,
+}
+
+/// Counts since the job is scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Decisions for no change.
+    pub unchanged: u64,
+    /// Changes that were begun ...
+    pub begun: u64,
+    /// ... and decided only.
+    pub not_begun: u64,
+    /// Changes that were proved ...
+    pub done: u64,
+    /// ... and taken back.
+    pub taken_back: u64,
+    /// Work elsewhere that has failed.
+    pub failures: u64,
 }
 
 /// The scaling of one job.
@@ -58,6 +81,8 @@ pub struct Scaler {
     pub files: Option<Files>,
     /// Whether they could not be written, which was said.
     pub files_fail: bool,
+    /// Workers elsewhere.
+    pub elsewhere: Elsewhere,
 }
 
 /// A decision as it was taken.
@@ -101,6 +126,8 @@ impl Scalers {
             match heard {
                 // Where nobody answers now, it has as many as it had.
                 Heard::Partitions(found) => scaler.partitions = found.or(scaler.partitions),
+                Heard::Acted(work, ran) => scaler.elsewhere.has_done(&work, ran),
+                Heard::Answers(answers) => scaler.elsewhere.has_heard(answers),
                 Heard::Saved(name, outcome) => {
                     if let Some((of, result)) = &mut scaler.saving
                         && *of == name
@@ -182,7 +209,7 @@ pub fn why_not(spec: &JobSpec, service: &Service) -> Option<String> {
     match service.elastic.action {
         Action::None => Some("[elastic] action is \"none\"".to_owned()),
         Action::Observe => Some("[elastic] action is \"observe\"".to_owned()),
-        Action::Local => None,
+        Action::Local | Action::Command | Action::Kubernetes => None,
     }
 }
 
@@ -208,5 +235,9 @@ pub fn settings_of(spec: &JobSpec, service: &Service) -> Result<Settings, String
 #[must_use]
 pub fn start_of(spec: &JobSpec, service: &Service) -> Option<Vec<u32>> {
     let settings = settings_of(spec, service).ok()?;
-    Some(places::at_start(service.workers, spec.slots, &settings.limits))
+    let slots = places::at_start(service.workers, spec.slots, &settings.limits);
+    Some(match service.elastic.action {
+        Action::Kubernetes => places::of_pods(&slots, settings.limits.slots),
+        _ => slots,
+    })
 }

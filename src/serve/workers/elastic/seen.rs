@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use seismic_elastic::{Activity, QueueReport, Report};
 
 use super::change::{SeenWorker, World};
+use super::elsewhere::{Elsewhere, Told};
 use crate::serve::served_job::ServedJob;
 use crate::serve::worker::report::Report as WorkerReport;
 use crate::status::numbers::JobNumbers;
@@ -32,15 +33,24 @@ pub struct Said<'a> {
     pub pid: u32,
     /// What it said.
     pub report: &'a WorkerReport,
+    /// Whether it has a machine of its own.
+    pub is_elsewhere: bool,
 }
 
-/// What the workers of a job have said last, those that have.
-pub fn said<'a>(workers: &'a [&'a ServedJob]) -> Vec<Said<'a>> {
+/// What the workers of a job have said last, those that have, wherever they are.
+pub fn said<'a>(workers: &'a [&'a ServedJob], others: &'a Elsewhere) -> Vec<Said<'a>> {
     let of = |job: &&'a ServedJob| {
         let (_, report) = job.report.as_ref()?;
-        Some(Said { place: job.place(), pid: job.link.as_ref()?.pid, report })
+        let (place, pid) = (job.place(), job.link.as_ref()?.pid);
+        Some(Said { place, pid, report, is_elsewhere: false })
     };
-    workers.iter().filter_map(of).collect()
+    let of_others = others.answering().map(|(place, report, worker)| Said {
+        place,
+        pid: worker.pid,
+        report,
+        is_elsewhere: true,
+    });
+    workers.iter().filter_map(of).chain(of_others).collect()
 }
 
 impl Meter {
@@ -69,7 +79,9 @@ impl Meter {
     }
 
     fn report(&self, it: &Said<'_>, cores: f64, all_held: bool) -> Report {
-        let Said { place, pid, report } = it;
+        let Said { place, pid, report, is_elsewhere } = it;
+        // Of another machine it is not known how many there are: as many as it uses at most.
+        let cores = if *is_elsewhere { f64::INFINITY } else { cores };
         let (numbers, slots) = (&report.numbers, report.slots.max(1));
         let before = self.before.get(place).filter(|before| before.pid == *pid);
         let passed_ms = before.map_or(0, |before| numbers.at_ms.saturating_sub(before.at_ms));
@@ -135,16 +147,26 @@ pub fn queue_of(said: &[Said<'_>], partitions: Option<u32>) -> Option<QueueRepor
 
 /// The workers of a job as a change sees them: those that are there, whether they are wanted or not.
 #[must_use]
-pub fn world(workers: &[&ServedJob], partitions: Option<u32>) -> World {
+pub fn world(
+    workers: &[&ServedJob],
+    (told, others): (&Told, &Elsewhere),
+    partitions: Option<u32>,
+) -> World {
     let runs = |job: &ServedJob| {
         let (_, report) = job.report.as_ref()?;
         let is_asked = job.life.saved().stop_asked_ms.is_some();
         let runs = job.link.is_some() && !is_asked && report.state == "running";
         runs.then(|| u32::try_from(report.slots).unwrap_or(u32::MAX))
     };
+    let runs_elsewhere = |place: usize| {
+        let (report, _) = others.report(place).filter(|(report, _)| report.state == "running")?;
+        Some(u32::try_from(report.slots).unwrap_or(u32::MAX))
+    };
     let seen = workers.iter().map(|job| (job.place(), SeenWorker { slots: runs(job) }));
-    let all_held = are_all_held(&said(workers), partitions);
-    World { saved: None, workers: seen.collect(), all_held }
+    let told = told.workers.keys();
+    let elsewhere = told.map(|place| (*place, SeenWorker { slots: runs_elsewhere(*place) }));
+    let all_held = are_all_held(&said(workers, others), partitions);
+    World { saved: None, workers: seen.chain(elsewhere).collect(), all_held }
 }
 
 #[cfg(test)]
@@ -173,7 +195,7 @@ mod tests {
     }
 
     fn said(place: usize, pid: u32, report: &WorkerReport) -> Said<'_> {
-        Said { place, pid, report }
+        Said { place, pid, report, is_elsewhere: false }
     }
 
     #[test]

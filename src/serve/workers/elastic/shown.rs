@@ -1,12 +1,41 @@
 //! The scaling of a job as the API shows it.
 
-use seismic_elastic::{Settings, lines};
+use seismic_elastic::{Settings, Shape, lines};
 use serde_json::{Value, json};
 
+use super::elsewhere::{Ran, ToldWorker};
 use super::entry::line_of;
+use super::places::shape_of;
 use super::scaler::{Scaler, Taken, settings_of, why_not};
+use crate::http::model::ScalingNumbers;
 use crate::job::JobSpec;
 use crate::job::service::Service;
+use crate::serve::supervisor::Supervisor;
+
+impl Supervisor {
+    /// How a job is scaled, in numbers; `None`: it is not.
+    #[must_use]
+    pub fn scaling_numbers(&self, name: &str) -> Option<ScalingNumbers> {
+        let scaler = self.scalers().jobs.get(name)?;
+        let (stored, job) = (&scaler.stored, self.job(name)?);
+        let running = scaler.last.as_ref().map_or(Shape { workers: 0, parallelism: 0 }, |last| {
+            Shape { workers: last.entry.workers, parallelism: last.entry.parallelism }
+        });
+        let wanted = stored.wanted.as_deref().map_or(running, shape_of);
+        let counts = stored.counts;
+        let acts = job.spec.as_ref().is_some_and(|spec| why_not(spec, &job.service).is_none());
+        Some(ScalingNumbers {
+            workers: (running.workers, wanted.workers),
+            parallelism: (running.parallelism, wanted.parallelism),
+            decisions: (counts.unchanged, counts.begun, counts.not_begun),
+            changes: (counts.done, counts.taken_back),
+            failures: counts.failures,
+            cool_down_ms: stored.state.cool_down_ms(),
+            cost_ms: stored.state.measured_cost_ms(),
+            acts,
+        })
+    }
+}
 
 /// What runs and is wanted, what was decided last and why, and the change that is under way.
 ///
@@ -59,12 +88,43 @@ pub fn status(
         "wanted_slots": wanted,
         "last": scaler.last.as_ref().map(taken),
         "change": change,
+        "elsewhere": elsewhere(scaler),
+        "acting": scaler.elsewhere.doing().map(ToString::to_string),
+        "acted": scaler.elsewhere.last().map(acted),
         "changes_of_a_day": state.changes_of_a_day(),
         "cost_s": state.cost_ms() as f64 / 1_000.0,
         "alerts": alerts,
         "explain": scaler.last.as_ref().map(|last| explained(last, scaler, &settings)),
         "samples": samples.collect::<Vec<_>>(),
     }))
+}
+
+/// Workers on other machines.
+fn elsewhere(scaler: &Scaler) -> Vec<Value> {
+    let of = |(place, it): (&usize, &ToldWorker)| {
+        let said = scaler.elsewhere.report(*place);
+        json!({
+            "worker": place,
+            "name": it.name,
+            "node": it.node,
+            "slots": it.slots,
+            "state": said.map(|(report, _)| &*report.state),
+            "silence": scaler.elsewhere.silence(*place),
+        })
+    };
+    scaler.stored.told.workers.iter().map(of).collect()
+}
+
+/// What was done last for them.
+fn acted(ran: &Ran) -> Value {
+    json!({
+        "line": ran.line(),
+        "at_ms": ran.at_ms,
+        "took_ms": ran.took_ms,
+        "exit_code": ran.code,
+        "failure": ran.failure,
+        "output": ran.said,
+    })
 }
 
 /// A decision with its line and what became of it.

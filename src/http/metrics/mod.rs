@@ -4,6 +4,8 @@
 //! documents can be checked against it. Labels are bounded: jobs, sinks, outcomes, reasons, states
 //! and workers; never sensors. The text is produced at most once a second, for all clients.
 
+mod scaling;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -329,7 +331,7 @@ struct JobsSample {
 
 impl Collector for JobsSample {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        for metric in METRICS {
+        for metric in METRICS.iter().chain(scaling::METRICS) {
             let kind = match metric.values {
                 Values::Counter(_) => MetricType::Counter,
                 Values::Gauge(_) => MetricType::Gauge,
@@ -370,14 +372,15 @@ fn whole(value: f64) -> Option<u64> {
 impl Metric {
     /// Whether it is known without a report of a worker.
     fn is_of_server(&self) -> bool {
-        matches!(
-            self.name,
-            "seismic_restarts"
-                | "seismic_alarms"
-                | "seismic_alarms_not_delivered"
-                | "seismic_job_state"
-                | "seismic_job_state_since_seconds"
-        )
+        self.name.starts_with("seismic_scaling_")
+            || matches!(
+                self.name,
+                "seismic_restarts"
+                    | "seismic_alarms"
+                    | "seismic_alarms_not_delivered"
+                    | "seismic_job_state"
+                    | "seismic_job_state_since_seconds"
+            )
     }
 
     fn encode(&self, job: &JobEntry, family: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {

@@ -1,5 +1,8 @@
 //! Scaling of a served job that is only observed: samples, decisions, files, and what commands show.
 
+mod elsewhere;
+mod pods;
+
 use std::fs;
 
 use rustix::process::Signal;
