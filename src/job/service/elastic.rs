@@ -35,6 +35,8 @@ pub struct Elastic {
     pub log_dir: PathBuf,
     /// Folder of its history, within that of the job's scaling.
     pub metrics_dir: PathBuf,
+    /// Folder of notes of its savepoints, within that of the job's scaling.
+    pub savepoint_dir: PathBuf,
     /// Workers on other machines.
     pub elsewhere: Elsewhere,
 }
@@ -66,6 +68,7 @@ impl Default for Elastic {
             utc_offset_min: 0,
             log_dir: "log".into(),
             metrics_dir: "metrics".into(),
+            savepoint_dir: "savepoints".into(),
             elsewhere: Elsewhere::default(),
         }
     }

@@ -68,7 +68,7 @@ impl Nodes {
             "coast.toml",
             &format!(
                 "{job}workers = 3\nsink = ['csv:rows']\n[restart]\ninterval_s = 1\n[elastic]\n\
-                 action = 'command'\ninterval_s = 1\nverify_within_s = 20\ncpu_down = 0\n\
+                 action = 'command'\ninterval_s = 1\nverify_within_s = 60\ncpu_down = 0\n\
                  policy = 'threshold'\nthroughput_down = 0\nthroughput_up = 1000000\ncpu_up = 0.99\n\
                  command = ['{}', '{{action}}', '{{node}}', '{{worker}}', '{{slots}}', '{{port}}']\n\
                  nodes = ['node01', 'node02', 'node03']\nworker_port = {}\n\
@@ -174,6 +174,13 @@ fn a_command_has_workers_on_nodes_and_what_is_not_seen_there_is_taken_back() {
     let status = it.command(&["autoscale", "status", "coast"]);
     assert!(status.contains("-4 on node03, 2 slots: running"), "{status}");
     assert!(status.contains("done last: start ") && status.contains("exit code 0"), "{status}");
+    // The change has left a note of its savepoint, with the position of each partition.
+    let folder = fs::read_dir(it.stage.stage.path("output/serve.db.elastic")).unwrap();
+    let notes = folder.map(|it| it.unwrap().path().join("savepoints")).next().unwrap();
+    let note = fs::read_dir(notes).unwrap().map(|it| it.unwrap().path()).next().unwrap();
+    let note: Value = serde_json::from_slice(&fs::read(note).unwrap()).unwrap();
+    assert!(note["savepoint"].as_str().unwrap().starts_with("elastic-"), "{note}");
+    assert_eq!(note["partitions"].as_array().map(Vec::len), Some(PARTITIONS), "{note}");
     // A server that dies finds them where they are.
     let before = it.processes();
     assert_eq!(before.len(), 4);

@@ -164,7 +164,7 @@ fn kubernetes_has_as_many_pods_as_are_wanted_and_they_are_workers_of_the_job() {
         "coast.toml",
         &format!(
             "{job}workers = 3\nsink = ['csv:rows']\n[restart]\ninterval_s = 1\n[elastic]\n\
-             action = 'kubernetes'\ninterval_s = 1\nverify_within_s = 30\ncpu_down = 0\n\
+             action = 'kubernetes'\ninterval_s = 1\nverify_within_s = 60\ncpu_down = 0\n\
              policy = 'threshold'\nthroughput_down = 0\nthroughput_up = 1000000\ncpu_up = 0.99\n\
              api_url = '{api}'\napi_token_file = '{}'\nnamespace = 'quakes'\n\
              worker_url = 'http://127.0.0.1:{}{{place}}'\n",

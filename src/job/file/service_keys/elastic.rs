@@ -255,6 +255,16 @@ pub(super) const KEYS: &[ServiceKey] = &[
         set: |service, value| folder(&mut service.elastic.metrics_dir, value),
         show: |service| json!(service.elastic.metrics_dir),
     },
+    ServiceKey {
+        name: "elastic.savepoint_dir",
+        help: "Folder of a note of each savepoint that a change has taken, within the same folder: where it \
+               is in the job's store, and at which positions",
+        default: Some("savepoints"),
+        example: "\"savepoints\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| folder(&mut service.elastic.savepoint_dir, value),
+        show: |service| json!(service.elastic.savepoint_dir),
+    },
 ];
 
 /// A folder within another one: a job that is submitted writes nowhere else.

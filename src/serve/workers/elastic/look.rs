@@ -333,8 +333,8 @@ impl Supervisor {
                 scaler.stored.change = None;
                 let text = format!("{to} run and hold all partitions, after {took_ms} ms");
                 told = Some((text, false));
-                if let Some(location) = self.job(name).and_then(|job| job.spec.as_ref()) {
-                    hands::trim(name, location.location());
+                if let Some(spec) = self.job(name).and_then(|job| job.spec.as_ref()) {
+                    hands::trim(name, spec.location(), self.savepoint_folder(name));
                 }
             }
             Act::Undone(why) | Act::Stuck(why) => {
@@ -371,8 +371,14 @@ impl Supervisor {
         }
         let location = self.job(name)?.spec.as_ref()?.location();
         scaler.saving = Some((change.savepoint.clone(), None));
-        hands::save(name, location, change.savepoint.clone(), &self.scalers().ear);
+        let (folder, ear) = (self.savepoint_folder(name), &self.scalers().ear);
+        hands::save(name, location, change.savepoint.clone(), folder, ear);
         None
+    }
+
+    fn savepoint_folder(&self, name: &str) -> std::path::PathBuf {
+        let elastic = self.job(name).map(|job| job.service.elastic.clone()).unwrap_or_default();
+        self.settings().elastic_folder(name).join(elastic.savepoint_dir)
     }
 
     /// Says it in the log, and under the name of an alert to whoever should know.

@@ -20,6 +20,7 @@ pub mod files;
 pub mod hands;
 pub mod look;
 pub mod places;
+mod savepoints;
 pub mod scaler;
 pub mod seen;
 pub mod shown;
