@@ -21,7 +21,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seismic_scaling_acts",
-        help: "1 while this server carries decisions out; 0 where it does not, or another one does",
+        help: "1 while this server carries decisions out; 0 where it does not",
         values: Values::Gauge(|job, samples| {
             of(job, samples, |it, samples| samples.one(f64::from(u8::from(it.acts))));
         }),
