@@ -31,11 +31,10 @@ mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod console;
-pub mod csv;
 mod entry;
 mod error;
 pub mod failpoints;
-pub mod geojson;
+mod files;
 #[cfg(any(feature = "influx", feature = "opensearch"))]
 mod http;
 pub mod limits;
@@ -57,6 +56,7 @@ mod table_source;
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec, Written};
 pub use error::{Error, Result};
+pub use files::{csv, geojson};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
 pub use position::ahead::{ahead, all_ahead};
 pub use position::lags::{SinkLag, lags};

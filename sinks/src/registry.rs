@@ -3,6 +3,7 @@
 use seismic_queue::{Queue, Url};
 
 use crate::entry::{Context, Entry, SinkSpec};
+use crate::files::{csv, geojson};
 #[cfg(feature = "influx")]
 use crate::http::influx;
 #[cfg(feature = "opensearch")]
@@ -17,7 +18,7 @@ use crate::redis;
 use crate::sql::mysql;
 #[cfg(feature = "postgres")]
 use crate::sql::postgres;
-use crate::{Result, Sink, console, csv, geojson};
+use crate::{Result, Sink, console};
 
 /// Every sink there is. A new one is its folder and a line here.
 const SINKS: &[&Entry] = &[

@@ -29,8 +29,6 @@ mod postgres;
 mod postgres_place;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(feature = "redis")]
-mod redis_place;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
 mod runner;

@@ -1,5 +1,7 @@
 //! The Redis sink on a real server: the suite, its operations, and faults of servers and networks.
 
+mod place;
+
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +13,7 @@ use seismic_sinks::conformance::{
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
 use crate::patiently::{patiently, wait_until, write_patiently};
-use crate::redis_place::{LISTS, RedisPlace, ThreeColumns};
+use place::{LISTS, RedisPlace, ThreeColumns};
 
 /// A server, if this machine has one.
 fn server() -> Option<Rc<Server>> {
