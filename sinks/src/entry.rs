@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seismic_proto::Schema;
-use seismic_queue::{Finding, JobStore, Need, Queue, Url};
+use seismic_queue::{Batch, Finding, JobStore, Need, Queue, Url};
 
 use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::position::mark::SinkMark;
 use crate::table_source::{TableQuestion, TableRows};
-use crate::{Result, Sink};
+use crate::{BareLoop, Result, Sink};
 
 /// Reads what a sink itself knows of its position.
 pub type KnownPosition = fn(&SinkSpec, &Url) -> Result<Option<SinkMark>>;
@@ -39,6 +39,9 @@ pub enum Written {
     /// What has names that begin so, as keys.
     Beginning(String),
 }
+
+/// The statements of a sink alone for these batches, whose rows are encoded already.
+pub type Bare = fn(&SinkSpec, &Context, &[Batch]) -> Result<BareLoop>;
 
 /// A kind of sink: nothing outside its folder knows more of it than this.
 #[derive(Debug)]
@@ -99,6 +102,9 @@ pub struct Entry {
     /// Reads a table of the same server, for jobs that look things up in it; `None` where it has
     /// none that could be read so.
     pub read_table: Option<ReadTable>,
+    /// The same statements without what the sink computes, for the bench; `None` where a file takes the
+    /// rows, or nobody measures it.
+    pub bare: Option<Bare>,
 }
 
 /// Whose rows a sink shows.

@@ -64,8 +64,8 @@ pub use position::mark::{SinkAhead, SinkMark};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};
 pub use run::{
-    OpenSink, SinkEnd, SinkHold, SinkMetrics, SinkMetricsSnapshot, SinkOutcome, SinkRunner,
-    SinkStart, SinkStop, SinkThreads, open_unless_stopped,
+    BareLoop, OpenSink, SinkEnd, SinkHold, SinkMetrics, SinkMetricsSnapshot, SinkOutcome,
+    SinkRunner, SinkStart, SinkStop, SinkThreads, open_unless_stopped,
 };
 pub use sink::Sink;
 pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};

@@ -22,6 +22,7 @@ mod row_observer;
 mod running_job;
 mod scaling;
 mod schedule;
+mod sinks;
 mod workload;
 mod workspace;
 
@@ -33,6 +34,8 @@ use self::context::{Bench, progress_bar};
 use self::report::{Machine, Report, Table};
 use self::workload::{Backlog, Workload};
 use self::workspace::Workspace;
+use seismic_sinks::SinkSpec;
+
 use crate::backends::Url;
 
 /// What can be measured.
@@ -52,6 +55,8 @@ pub enum BenchPart {
     Recovery,
     /// Bytes per sensor
     Memory,
+    /// Rows of sinks beside their statements alone; only where sinks are named
+    Sinks,
 }
 
 /// What to measure, and where.
@@ -64,6 +69,8 @@ pub struct BenchOptions {
     pub rate: Option<u32>,
     /// Parts; empty: all.
     pub parts: Vec<BenchPart>,
+    /// Sinks to measure, each at a place that is new.
+    pub sinks: Vec<SinkSpec>,
 }
 
 /// How much is measured.
@@ -77,17 +84,36 @@ pub enum Size {
     Tiny,
 }
 
+impl Size {
+    /// As the report has it.
+    fn name(self) -> &'static str {
+        match self {
+            Size::Full => "full",
+            Size::Quick => "quick",
+            Size::Tiny => "tiny",
+        }
+    }
+}
+
 /// Measures. The report has what was measured before an error, if there is one.
 pub fn measure(
     options: &BenchOptions,
     stop: &AtomicBool,
 ) -> anyhow::Result<(Report, anyhow::Result<()>)> {
-    with_bench(options, stop, |bench| {
-        let mut tables = Vec::new();
-        let measured = measure_parts(bench, &options.parts, &mut tables);
-        let (queue, size) = (options.queue.to_string(), bench.workload.name);
-        Ok((Report { machine: Machine::here(), queue, size, tables }, measured))
-    })
+    let (mut tables, machine, queue) = (Vec::new(), Machine::here(), options.queue.to_string());
+    let mut measured = match options.parts[..] {
+        // They have places of their own.
+        [BenchPart::Sinks] => Ok(()),
+        _ => with_bench(options, stop, |bench| {
+            Ok(measure_parts(bench, &options.parts, &mut tables))
+        })?,
+    };
+    if measured.is_ok() && (options.parts.contains(&BenchPart::Sinks) || !options.sinks.is_empty())
+    {
+        measured = sinks::measure(&options.sinks, options.size, stop).map(|it| tables.push(it));
+    }
+    let size = options.size.name();
+    Ok((Report { machine, queue, size, tables }, measured))
 }
 
 /// Draws how the cost of a record scales; the number of plots.

@@ -53,7 +53,6 @@ impl Limit {
 
 /// What a run measures.
 pub struct Workload {
-    pub name: &'static str,
     /// Backlogs that are drained. The first is the standard one, to whose limit figures relate
     /// that have no backlog of their own; the second is the same with packed messages.
     pub loads: Vec<Backlog>,
@@ -89,7 +88,6 @@ impl Workload {
     /// About five minutes on two cores.
     pub fn full() -> Self {
         Workload {
-            name: "full",
             loads: loads(1_000, 10_000_000, 100_000, 20_000_000),
             every_slots: true,
             repeats: 3,
@@ -110,7 +108,6 @@ impl Workload {
     /// Under a minute on two cores.
     pub fn quick() -> Self {
         Workload {
-            name: "quick",
             loads: loads(1_000, 2_000_000, 100_000, 10_000_000),
             repeats: 1,
             publish_records: 500_000,
@@ -145,7 +142,6 @@ impl Workload {
     /// Seconds of an unoptimised program: for tests of the bench, not for figures.
     pub fn tiny() -> Self {
         Workload {
-            name: "tiny",
             loads: loads(100, 20_000, 200, 40_000),
             every_slots: true,
             repeats: 1,

@@ -4,6 +4,8 @@
 use std::fs;
 
 use rustix::process::Signal;
+#[cfg(feature = "redis")]
+use seismic_brokers::Redis;
 use seismic_brokers::{Kafka, RocketMq};
 use serde_json::Value;
 
@@ -42,6 +44,38 @@ fn a_bench_of_a_kafka_cluster_measures_every_part_there() {
 fn a_bench_of_rocketmq_measures_every_part_there() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     every_part_of(&rocketmq.url());
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn sinks_are_measured_beside_their_statements_alone_and_those_that_are_not_there_are_named() {
+    let Some(server) = Redis::start(&[]) else { return };
+    let stage = Stage::new();
+    let sink = format!("redis://{}/0,name=bench,batch_rows=50", server.address());
+    let away = "redis://127.0.0.1:1/0";
+    let args = ["bench", "sinks", "--tiny", "--json", "--sink", &sink, "--sink", away];
+    let done = stage.run(&args).ok();
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let parts = report["parts"].as_array().unwrap();
+    assert_eq!(
+        (parts.len(), &parts[0]["part"]),
+        (1, &"sinks".into()),
+        "no limit is needed: {report}"
+    );
+    let [figure] = &parts[0]["figures"].as_array().unwrap()[..] else { panic!("{report}") };
+    assert_eq!(figure["sink"], "redis");
+    for name in ["rows_per_s", "bare_rows_per_s", "ratio_to_bare"] {
+        assert!(figure[name].as_f64() > Some(0.0), "{figure}");
+    }
+    for skipped in
+        ["SKIPPED redis://127.0.0.1:1/0: ", "SKIPPED postgres: no server of it was named"]
+    {
+        assert!(done.stderr.contains(skipped), "{}", done.stderr);
+    }
+    assert!(!stage.path("output").exists());
+    // A place with rows of someone else is none to measure at.
+    let again = stage.refused(&args, 2);
+    assert!(again.contains("holds the rows of store bench-"), "{again}");
 }
 
 fn every_part_of(queue: &str) {

@@ -51,6 +51,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: None,
 };
 
 /// Prints rows to `out`, flushed after each batch so that a person sees them at once.

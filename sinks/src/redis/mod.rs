@@ -28,6 +28,7 @@ use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
 
 use crate::entry::{Entry, Written};
 use crate::position::stored::{Position, next_of};
+use crate::run::bare::{KeepsEncoded, bare};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use operation::{Operation, Plan};
 use session::Session;
@@ -60,6 +61,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: Some(|spec, context, batches| bare(Redis::open(spec, context)?, context, batches)),
 };
 
 /// Writes rows to one database of a server.
@@ -86,7 +88,7 @@ pub struct Redis {
 
 /// The command of one row.
 #[derive(Debug)]
-struct Command {
+pub(crate) struct Command {
     partition: Partition,
     offset: Offset,
     key: Vec<u8>,
@@ -266,6 +268,19 @@ impl Redis {
             }
             _ => Error::Database { place, doing: "writing rows", what, kind },
         }
+    }
+}
+
+impl KeepsEncoded for Redis {
+    type Encoded = (Vec<Command>, usize, Vec<Position>);
+
+    fn take_encoded(&mut self) -> Self::Encoded {
+        let commands = std::mem::take(&mut self.batch);
+        (commands, std::mem::take(&mut self.bytes), self.pending.clone())
+    }
+
+    fn put_encoded(&mut self, (commands, bytes, pending): Self::Encoded) {
+        (self.batch, self.bytes, self.pending) = (commands, bytes, pending);
     }
 }
 

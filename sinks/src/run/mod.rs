@@ -1,5 +1,6 @@
 //! Running sinks: the loop around one, the threads of several, opening and stopping.
 
+pub(crate) mod bare;
 mod beginning;
 mod metrics;
 mod opening;
@@ -7,6 +8,7 @@ mod runner;
 mod stop;
 mod threads;
 
+pub use bare::BareLoop;
 pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use opening::open_unless_stopped;
 pub use runner::SinkRunner;

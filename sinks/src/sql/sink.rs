@@ -26,6 +26,7 @@ use super::batch::{Batch, Length};
 use super::table_target::TableTarget;
 use crate::position::stored::{Position, StoredPosition, next_of};
 use crate::rows::RowAt;
+use crate::run::bare::KeepsEncoded;
 use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
 
 /// Named places of a transaction at which a test can have the sink die.
@@ -287,6 +288,18 @@ impl<D: Database> TableSink<D> {
 
     fn moved(&self) -> Error {
         Error::Moved { place: self.database.target().name.clone() }
+    }
+}
+
+impl<D: Database> KeepsEncoded for TableSink<D> {
+    type Encoded = (Batch, Vec<Position>);
+
+    fn take_encoded(&mut self) -> Self::Encoded {
+        (std::mem::take(&mut self.batch), self.pending.clone())
+    }
+
+    fn put_encoded(&mut self, (batch, pending): Self::Encoded) {
+        (self.batch, self.pending) = (batch, pending);
     }
 }
 

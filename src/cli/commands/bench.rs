@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use seismic_sinks::SinkSpec;
+
 use crate::bench::{self, BenchOptions, BenchPart, Size, render};
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
+use crate::sink_value::SinkValue;
 
 /// Options of `seismic bench`.
 #[derive(clap::Args)]
@@ -25,6 +28,10 @@ pub struct Args {
     /// Records per second of the steady load of live and recovery [default: 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
     rate: Option<u32>,
+    /// A sink to measure beside its statements alone, at a place that is new, as
+    /// postgres://USER@HOST/DATABASE,table=bench,create=true; repeatable
+    #[arg(long = "sink", value_name = "SINK", value_parser = SinkValue)]
+    sinks: Vec<SinkSpec>,
     /// Only draw how the cost of a record scales, as SVG files in this folder
     #[arg(long, value_name = "DIR", hide = true, conflicts_with = "parts")]
     plot: Option<PathBuf>,
@@ -45,7 +52,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         _ => Size::Full,
     };
     let queue = args.target.location()?.queue;
-    let options = BenchOptions { queue, size, rate: args.rate, parts: args.parts };
+    let options =
+        BenchOptions { queue, size, rate: args.rate, parts: args.parts, sinks: args.sinks };
     if let Some(folder) = &args.plot {
         let plots = bench::draw(&options, folder, &stop)?;
         print_line(format_args!("drew {plots} plots in {}", folder.display()))?;

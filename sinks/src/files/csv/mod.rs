@@ -85,6 +85,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: None,
 };
 
 /// What the commit file of a folder says.

@@ -53,6 +53,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: None,
 };
 
 const OPTIONS: &[SinkOption] = &[

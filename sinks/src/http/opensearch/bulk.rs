@@ -19,7 +19,7 @@ const PATH: &str = "/_bulk?filter_path=errors,items.*.status,items.*.error";
 
 /// Encoded documents, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     bytes: Vec<u8>,
     documents: Vec<Document>,
     /// Indices that the documents are of.

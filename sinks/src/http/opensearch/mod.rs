@@ -44,6 +44,7 @@ use super::answer::Server;
 use crate::entry::{Entry, Written};
 use crate::position::document;
 use crate::position::stored::{Position, next_of};
+use crate::run::bare::{KeepsEncoded, bare};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 
 /// Its place in the list of sinks.
@@ -78,6 +79,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: Some(|spec, context, batches| bare(OpenSearch::open(spec, context)?, context, batches)),
 };
 
 /// Writes rows to indices of one server.
@@ -208,6 +210,18 @@ impl OpenSearch {
             });
             bulk::delete(server, &target.name, &lines.collect::<String>())?;
         }
+    }
+}
+
+impl KeepsEncoded for OpenSearch {
+    type Encoded = (Batch, Vec<Position>);
+
+    fn take_encoded(&mut self) -> Self::Encoded {
+        (std::mem::take(&mut self.batch), self.pending.clone())
+    }
+
+    fn put_encoded(&mut self, (batch, pending): Self::Encoded) {
+        (self.batch, self.pending) = (batch, pending);
     }
 }
 

@@ -31,7 +31,7 @@ impl MessageFormat {
 
 /// Encoded messages, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     bytes: Vec<u8>,
     messages: Vec<Waiting>,
 }

@@ -32,6 +32,7 @@ use self::target::Target;
 use crate::entry::{Entry, Written};
 use crate::position::document;
 use crate::position::stored::{Position, next_of};
+use crate::run::bare::{KeepsEncoded, bare};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 
 /// Its place in the list of sinks.
@@ -62,6 +63,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: None,
+    bare: Some(|spec, context, batches| bare(Kafka::open(spec, context)?, context, batches)),
 };
 
 /// How often in a row brokers may refuse the client without another sink's name in the position:
@@ -231,6 +233,18 @@ impl Kafka {
 
     fn moved(&self) -> Error {
         Error::Moved { place: self.target.name.clone() }
+    }
+}
+
+impl KeepsEncoded for Kafka {
+    type Encoded = (Batch, Vec<Position>);
+
+    fn take_encoded(&mut self) -> Self::Encoded {
+        (std::mem::take(&mut self.batch), self.pending.clone())
+    }
+
+    fn put_encoded(&mut self, (batch, pending): Self::Encoded) {
+        (self.batch, self.pending) = (batch, pending);
     }
 }
 

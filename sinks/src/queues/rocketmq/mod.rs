@@ -69,6 +69,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: Some(rows_in),
     sends_back_to: Some(sends_back_to),
     read_table: None,
+    bare: None,
 };
 
 /// It appends rows and reads them back.

@@ -47,6 +47,7 @@ use crate::entry::{Entry, Written};
 use crate::position::stored::{Position, StoredPosition};
 use crate::rows::RowAt;
 use crate::rows::columns::{self, TableColumn};
+use crate::run::bare::bare;
 use crate::sql::application::application;
 use crate::sql::batch::Batch;
 use crate::sql::sink::{Database, Failpoints, TableSink};
@@ -89,6 +90,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: Some(reading::read_table),
+    bare: Some(|spec, context, batches| bare(sink(spec, context)?, context, batches)),
 };
 
 /// The sink of that spec. It does not connect yet.
@@ -96,6 +98,10 @@ pub(crate) const ENTRY: Entry = Entry {
 /// # Errors
 /// When the columns that are wanted are not those of the rows.
 pub fn open(spec: &SinkSpec, context: &Context) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(sink(spec, context)?))
+}
+
+fn sink(spec: &SinkSpec, context: &Context) -> Result<TableSink<MySql>> {
     let target = Target::of(spec)?;
     let database = MySql {
         columns: target.columns(&context.schema)?,
@@ -103,7 +109,7 @@ pub fn open(spec: &SinkSpec, context: &Context) -> Result<Box<dyn Sink>> {
         application: application(),
         wires: Vec::new(),
     };
-    Ok(Box::new(TableSink::new(database, context)))
+    Ok(TableSink::new(database, context))
 }
 
 /// A table of MySQL or MariaDB.

@@ -36,6 +36,7 @@ use crate::entry::{Entry, Written};
 use crate::position::stored::{Position, StoredPosition};
 use crate::rows::RowAt;
 use crate::rows::columns::{self, TableColumn};
+use crate::run::bare::bare;
 use crate::sql::application::application;
 use crate::sql::batch::Batch;
 use crate::sql::sink::{Database, Failpoints, TableSink};
@@ -76,6 +77,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: Some(reading::read_table),
+    bare: Some(|spec, context, batches| bare(sink(spec, context)?, context, batches)),
 };
 
 /// The sink of that spec. It does not connect yet.
@@ -83,6 +85,10 @@ pub(crate) const ENTRY: Entry = Entry {
 /// # Errors
 /// When the columns that are wanted are not those of the rows.
 pub fn open(spec: &SinkSpec, context: &Context) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(sink(spec, context)?))
+}
+
+fn sink(spec: &SinkSpec, context: &Context) -> Result<TableSink<Postgres>> {
     let target = Target::of(spec)?;
     let database = Postgres {
         columns: target.columns(&context.schema)?,
@@ -91,7 +97,7 @@ pub fn open(spec: &SinkSpec, context: &Context) -> Result<Box<dyn Sink>> {
         wires: Vec::new(),
         has_repeats: false,
     };
-    Ok(Box::new(TableSink::new(database, context)))
+    Ok(TableSink::new(database, context))
 }
 
 /// A table of PostgreSQL.
