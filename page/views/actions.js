@@ -41,12 +41,12 @@ async function run(job, action) {
   }, action.title);
 }
 
-// How many workers it is to have.
 async function workers(job) {
-  const { wanted_slots: slots, workers_min: min, workers_max: max } = await get(path`/jobs/${job}/autoscale`);
-  const input = el("input", { type: "number", min, max, required: true, value: slots?.length, "aria-label": "Workers" });
-  const text = `It may have ${min} to ${max} workers. A savepoint comes first, and what is not seen to work is taken back.`;
-  return (await confirmed(`Scale ${job}`, text, "Scale", input)) ? { workers: Number(input.value) } : null;
+  const of = await get(path`/jobs/${job}/autoscale`);
+  const [what, min, max] = of.one_process ? ["slots", 1, of.parallelism_max] : ["workers", of.workers_min, of.workers_max];
+  const input = el("input", { type: "number", min, max, required: true, "aria-label": what });
+  const text = `It may have ${min} to ${max} ${what}. A savepoint comes first; what does not work is taken back.`;
+  return (await confirmed(`Scale ${job}`, text, "Scale", input)) ? { [what]: +input.value } : null;
 }
 
 export async function savepoint(job) {

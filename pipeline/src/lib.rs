@@ -71,6 +71,7 @@ pub use runner::notices::notice::{
     ClockSteps, HeldBack, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor,
     SpreadSensors,
 };
+pub use runner::parallelism::Parallelism;
 pub use runner::partition_task::idle_watch::IdleWatch;
 pub use runner::run::{run, run_behind};
 pub use runner::settings::{Finish, OnSpread, PauseToken, Settings, StartFrom};

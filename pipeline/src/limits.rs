@@ -114,6 +114,9 @@ pub const PROVED_AT_ONCE: usize = 4;
 /// batch.
 pub const PROVED_TOLD: usize = 64;
 
+/// How often it is looked how many slots are wanted. Whoever says so wakes who looks.
+pub const SLOTS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 

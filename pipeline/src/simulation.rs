@@ -7,6 +7,7 @@ pub use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 pub use crate::runner::housekeeping::{hold_log, housekeep_once};
 pub use crate::runner::notices::loss_watch::LossWatch;
 pub use crate::runner::notices::spread_watch::SpreadWatch;
+pub use crate::runner::pool::{Place, SlotPool};
 pub use crate::runner::record_budget::RecordBudget;
 pub use crate::runner::slot::Slot;
 pub use crate::runner::slot::slot_context::SlotContext;

@@ -263,6 +263,17 @@ impl JobObserver {
         self.shared.pause.is_set()
     }
 
+    /// Has it have so many slots from now on, where that can change while it works.
+    pub fn set_slots(&self, slots: usize) {
+        self.shared.parallelism.set(slots);
+    }
+
+    /// How many slots work; `None` where their number does not change.
+    #[must_use]
+    pub fn slots(&self) -> Option<usize> {
+        self.shared.parallelism.running()
+    }
+
     /// Has its sinks write nothing, or write again. Rows wait in the store meanwhile.
     pub fn hold_sinks(&self, are_held: bool) {
         self.shared.sink_hold.set(are_held);

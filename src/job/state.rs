@@ -18,7 +18,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use seismic_pipeline::{Metrics, PauseToken};
+use seismic_pipeline::{Metrics, Parallelism, PauseToken};
 use seismic_queue::Kind;
 use seismic_sinks::{SinkHold, SinkMetrics};
 
@@ -93,6 +93,7 @@ pub(super) struct Shared {
     pub tables: TableNotes,
     pub stop: StopToken,
     pub pause: PauseToken,
+    pub parallelism: Parallelism,
     pub sink_hold: SinkHold,
 }
 
@@ -100,8 +101,9 @@ impl Shared {
     pub fn new(name: &str, stop: StopToken, pause: PauseToken, sink_hold: SinkHold) -> Self {
         let state = Mutex::new(JobState::Starting);
         let (metrics, sinks, tables) = (Arc::default(), Mutex::default(), TableNotes::default());
-        let name = name.to_owned();
-        let shared = Shared { name, state, metrics, sinks, tables, stop, pause, sink_hold };
+        let (name, parallelism) = (name.to_owned(), Parallelism::default());
+        let shared =
+            Shared { name, state, metrics, sinks, tables, stop, pause, parallelism, sink_hold };
         shared.log(&JobState::Starting);
         shared
     }

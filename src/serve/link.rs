@@ -18,7 +18,8 @@ use super::limits;
 use super::worker::folder::WorkerFolder;
 use super::worker::identity::Identity;
 use super::worker::protocol::{
-    Answer, Ask, FINISHES, HOLDS_SINKS, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
+    Answer, Ask, FINISHES, HOLDS_SINKS, LIVE_SLOTS, PAUSES, Question, SLOWS, VERSION, read_line,
+    write_line,
 };
 use super::worker::report::Report;
 
@@ -160,6 +161,11 @@ impl Link {
         if self.speaks(HOLDS_SINKS) {
             let _ = self.asks.send(Ask::HoldSinks(are_held));
         }
+    }
+
+    /// Has it have so many slots from now on; `false` when it cannot while it works.
+    pub fn set_slots(&self, slots: usize) -> bool {
+        self.speaks(LIVE_SLOTS) && self.asks.send(Ask::Slots(slots)).is_ok()
     }
 
     /// Has it end once its sinks have written all that is committed.

@@ -15,7 +15,6 @@ mod parallelism;
 mod pressure;
 mod reload;
 mod scaling;
-mod scaling_on_kafka;
 mod several;
 mod sink_process;
 mod upgrade;

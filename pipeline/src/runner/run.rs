@@ -4,7 +4,7 @@
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use seismic_queue::{
     AppendTimes, Committer, Lease, Member, Partition, Queue, SharedLease, Source, Topic, patiently,
@@ -21,7 +21,10 @@ use crate::runner::metrics::Metrics;
 use crate::runner::notices::hold_watch;
 use crate::runner::notices::loss_watch::LossWatch;
 use crate::runner::notices::spread_watch::SpreadWatch;
+use crate::runner::pool::keeper::keep;
+use crate::runner::pool::{Place, SlotPool};
 use crate::runner::record_budget::RecordBudget;
+use crate::runner::settings::{Finish, Settings};
 use crate::runner::slot::Slot;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::slot_context::SlotContext;
@@ -51,22 +54,15 @@ pub fn run_behind(
 ) -> Result<()> {
     let JobContext { queue, store, lease, settings, .. } = job;
     let inputs = &*job.job.inputs;
-    match job.kind.faults(job.job) {
-        faults if faults.is_empty() => {}
-        faults => return Err(Error::Options(faults)),
-    }
-    check_append_times(job, stop)?;
+    check(job, stop)?;
     let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = |topic: &Topic| Ok(patiently(stop, || queue.spans(topic))?);
     let open = |input: usize, partitions: &[Partition]| {
         Ok(patiently(stop, || queue.source(&inputs[input], partitions))?)
     };
-    // Partitions that are read in step are read by one slot, of all workers together.
-    let is_aligned = job.kind.alignment().is_some();
-    let slots = if is_aligned { 1 } else { job.slots };
-    let assignments = assignments(job.job.input(), (slots, is_aligned), lease)?;
     let worker = lease.shared();
+    let (assignments, pool) = first_slots(job)?;
     let positions = || match worker {
         Some(worker) => Ok(patiently(stop, || worker.positions())?),
         None => Ok(Vec::new()),
@@ -80,11 +76,7 @@ pub fn run_behind(
         let is_done = AtomicBool::new(false);
         shared = Some(SharedJob { targets, positions: &positions, unplaced, is_done });
     } else {
-        patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
-        if let Err(error) = begin(job, stop, metrics) {
-            housekeeping::release_unless_begun(queue, store, job.job);
-            return Err(error);
-        }
+        begin_alone(job, stop, metrics)?;
     }
     let shared = shared.as_ref();
     let begin_at = |partition: Partition| {
@@ -106,33 +98,41 @@ pub fn run_behind(
                 housekeeping::housekeep_shared_job(job, first_step, checkpoint_requests, &is_over);
             }
         });
-        let slots: Vec<_> = assignments
-            .into_iter()
-            .map(|assignment| {
-                let slot_job = SlotContext {
-                    inputs,
-                    queue,
-                    open: &open,
-                    kind: job.kind,
-                    settings,
-                    budget: &budget,
-                    metrics,
-                    stop,
-                    checkpoint_requests,
-                    spread,
-                    losses,
-                    clock,
-                    begin_at: &begin_at,
-                    spans: &spans,
-                    shared,
-                    first_step,
-                };
-                scope.spawn(move || run_slot(slot_job, &assignment, stop))
-            })
-            .collect();
+        let start = |assignment, place: Option<Place>| {
+            let slot_job = SlotContext {
+                inputs,
+                queue,
+                open: &open,
+                kind: job.kind,
+                settings,
+                budget: &budget,
+                metrics,
+                stop,
+                checkpoint_requests,
+                spread,
+                losses,
+                clock,
+                begin_at: &begin_at,
+                spans: &spans,
+                shared,
+                first_step,
+            };
+            scope.spawn(move || run_slot(slot_job, &assignment, place, stop))
+        };
+        let place = |slot| pool.as_ref().map(|pool| pool.place(slot));
+        let first = (0..).zip(assignments);
+        let mut slots: Vec<_> = first.map(|(slot, it)| start(it, place(slot))).collect();
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
         let holds = scope.spawn(|| hold_watch::watch(job, metrics, &is_over));
-        let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
+        let mut ended = Vec::new();
+        if let Some(pool) = &pool {
+            keep(pool, &settings.parallelism, |place| {
+                // Those that left without a word are forgotten, however often that happens.
+                ended.extend(take_ended(&mut slots).filter(|ended| !matches!(ended, Ok(Ok(())))));
+                slots.push(start(Assignment::Fixed(lease, Vec::new()), Some(place)));
+            });
+        }
+        ended.extend(slots.into_iter().map(ScopedJoinHandle::join));
         // What is left to do here may have to wait for brokers, and is not about what was read.
         if ended.iter().all(|ended| matches!(ended, Ok(Ok(())))) {
             metrics.settle_run();
@@ -153,6 +153,55 @@ pub fn run_behind(
         housekeeping::hold_log(queue, store, job.job);
     }
     Ok(())
+}
+
+/// Refuses what cannot be run.
+fn check(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
+    match job.kind.faults(job.job) {
+        faults if faults.is_empty() => check_append_times(job, stop),
+        faults => Err(Error::Options(faults)),
+    }
+}
+
+/// Begins a job that has all partitions, and keeps the log for it from before that.
+fn begin_alone(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
+    let JobContext { queue, store, .. } = job;
+    patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
+    begin(job, stop, metrics)
+        .inspect_err(|_| housekeeping::release_unless_begun(queue, store, job.job))
+}
+
+/// What the slots work on with which it begins, and the pool where their number may change.
+fn first_slots(job: JobContext<'_>) -> Result<(Vec<Assignment<'_>>, Option<Arc<SlotPool>>)> {
+    let JobContext { lease, settings, .. } = job;
+    // Partitions that are read in step are read by one slot, of all workers together.
+    let is_aligned = job.kind.alignment().is_some();
+    let is_live = !is_aligned && lease.shared().is_none() && !has_end(settings);
+    let slots = match settings.parallelism.wanted().filter(|_| is_live) {
+        Some(wanted) => wanted,
+        None if is_aligned => 1,
+        None => job.slots,
+    };
+    let assignments = assignments(job.job.input(), (slots, is_aligned), lease)?;
+    settings.parallelism.runs(0);
+    let (partitions, count) = (job.job.partitions(), assignments.len());
+    let pool = is_live.then(|| SlotPool::new(partitions, count, &settings.parallelism));
+    Ok((assignments, pool))
+}
+
+/// Whether a run ends on its own.
+fn has_end(settings: &Settings) -> bool {
+    settings.finish != Finish::Never || settings.max_records.is_some()
+}
+
+/// Takes the threads that have ended out of these, with how each did.
+fn take_ended<'scope, T: 'scope>(
+    slots: &mut Vec<ScopedJoinHandle<'scope, T>>,
+) -> impl Iterator<Item = thread::Result<T>> + use<'scope, T> {
+    let (over, working): (Vec<_>, Vec<_>) =
+        std::mem::take(slots).into_iter().partition(ScopedJoinHandle::is_finished);
+    *slots = working;
+    over.into_iter().map(ScopedJoinHandle::join)
 }
 
 /// Refuses an input whose append times are those of its producers where results depend on them.
@@ -222,13 +271,14 @@ fn assignments<'a>(
 fn run_slot(
     job: SlotContext<'_>,
     assignment: &Assignment<'_>,
+    place: Option<Place>,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
         let source = patiently(stop, || assignment.source(job.queue, &job.inputs[0]))?;
         let committer = patiently(stop, || assignment.committer())?;
         let committer = CommitterThread::start(committer, Arc::clone(stop));
-        Slot::new(job, source, Box::new(committer)).run()
+        Slot::new(job, source, Box::new(committer)).in_pool(place).run()
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
     // commit what they have. The guard also covers a panic.

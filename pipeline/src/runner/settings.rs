@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use seismic_queue::limits as queue_limits;
 
+use crate::runner::parallelism::Parallelism;
+
 /// Where a group without progress begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartFrom {
@@ -138,6 +140,8 @@ pub struct Settings {
     pub checkpoints_kept: u32,
     /// Set while nothing is to be read.
     pub pause: PauseToken,
+    /// How many slots it is to have, where that may change while it works.
+    pub parallelism: Parallelism,
 }
 
 impl Default for Settings {
@@ -153,6 +157,7 @@ impl Default for Settings {
             snapshot_every: Duration::from_secs(5),
             checkpoints_kept: queue_limits::CHECKPOINTS_NEWEST as u32,
             pause: PauseToken::default(),
+            parallelism: Parallelism::default(),
         }
     }
 }

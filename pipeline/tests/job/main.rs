@@ -19,6 +19,7 @@ mod repartition;
 mod rescale;
 mod rewind;
 mod second_kind;
+mod slots;
 mod spread;
 mod stage;
 mod start;

@@ -40,6 +40,8 @@ pub enum Action {
     ZombieTurn { slot: u8 },
     /// The commit of such a slot arrives.
     ZombieCommit { slot: u8, fate: Fate },
+    /// Another number of slots is wanted: partitions move while the job works.
+    Scale { slots: u8 },
     /// The job keeps house: holds, retention, journal.
     KeepHouse,
     /// The same retention of the log, but while a slot waits for its next commit.
@@ -213,7 +215,8 @@ impl Action {
         let ms = random.one_of(&[1, 5, 20, 50, 120, 240, 240, 300, 700, 3_000]);
         let kind = random.below(if calm { 78 } else { 100 });
         match kind {
-            0..=27 => Action::Turn { slot, messages },
+            0..=24 => Action::Turn { slot, messages },
+            25..=27 => Action::Scale { slots: 1 + random.below(3) as u8 },
             28..=42 => {
                 let producer = random.below(2) as u8;
                 let partition = random.below(3) as u8;

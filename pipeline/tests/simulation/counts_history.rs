@@ -183,6 +183,10 @@ impl<'a> World<'a> {
                     (0..4).try_for_each(|_| self.turn())?;
                 }
             }
+            97..98 => {
+                let slots = 1 + self.random.below(4) as usize;
+                self.process.iter_mut().for_each(|it| it.resize(slots));
+            }
             _ => {
                 let ms = self.random.one_of(&[5, 100, 260, 1_500]);
                 self.stage.ground.wait(Duration::from_millis(ms));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_pipeline::simulation::{
-    CheckpointRequests, LossWatch, RecordBudget, Slot, SlotContext, SpreadWatch, hold_log,
-    housekeep_once,
+    CheckpointRequests, LossWatch, Place, RecordBudget, Slot, SlotContext, SlotPool, SpreadWatch,
+    hold_log, housekeep_once,
 };
-use seismic_pipeline::{Error, JobContext, Metrics, OperatorKind, Settings};
+use seismic_pipeline::{Error, Finish, JobContext, Metrics, OperatorKind, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{
     Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Source, Span, Topic,
@@ -63,6 +63,8 @@ pub struct Process<'a> {
     settings: &'a Settings,
     lease: Box<dyn Lease>,
     pub slots: Vec<Running<'a>>,
+    /// Between whose slots partitions move; a run with an end has none.
+    pool: Option<Arc<SlotPool>>,
     pub is_fenced: bool,
 }
 
@@ -82,19 +84,41 @@ impl<'a> Process<'a> {
     ) -> Result<Self, String> {
         let lease = stage.store.acquire(&stage.job).map_err(|error| format!("a start: {error}"))?;
         hold_log(&stage.queue, &stage.store, &stage.job);
-        let mut process =
-            Process { stage, flags, settings, lease, slots: Vec::new(), is_fenced: false };
+        let mut process = Process {
+            stage,
+            flags,
+            settings,
+            lease,
+            slots: Vec::new(),
+            pool: None,
+            is_fenced: false,
+        };
         let input = stage.job.input();
         let slots = slots.min(input.partitions as usize);
+        let is_live = settings.finish == Finish::Never;
+        let pool = || SlotPool::new(input.partitions, slots, &settings.parallelism);
+        process.pool = is_live.then(pool);
         for slot in 0..slots {
             let share: Vec<_> = input.all().skip(slot).step_by(slots).collect();
-            process.add_slot(&share);
+            let place = process.pool.as_ref().map(|pool| pool.place(slot));
+            process.add_slot(&share, place);
         }
         stage.ground.note("a process starts: slots", &[slots as u64]);
         Ok(process)
     }
 
-    fn add_slot(&mut self, share: &[Partition]) {
+    /// So many slots are wanted from now on.
+    pub fn resize(&mut self, slots: usize) {
+        let Some(pool) = &self.pool else { return };
+        let places = pool.resize(slots);
+        self.stage.ground.note("slots are wanted, and begin", &[slots as u64, places.len() as u64]);
+        for place in places {
+            self.stage.ground.saw("a slot that begins while others work");
+            self.add_slot(&[], Some(place));
+        }
+    }
+
+    fn add_slot(&mut self, share: &[Partition], place: Option<Place>) {
         let stage = self.stage;
         let source = stage.queue.source(stage.job.input(), share).unwrap();
         let (source, orders) = source::Simulated::new(source, share, &stage.ground);
@@ -119,7 +143,7 @@ impl<'a> Process<'a> {
         };
         let slot =
             Slot::new(job, Box::new(source), Box::new(committer::Simulated(Rc::clone(&line))));
-        self.slots.push(Running { slot, line, source: orders });
+        self.slots.push(Running { slot: slot.in_pool(place), line, source: orders });
     }
 
     /// The slot of that number, counted modulo those that are left.
@@ -136,7 +160,10 @@ impl<'a> Process<'a> {
     pub fn step(&mut self, slot: u8, messages: u8) -> Result<(), String> {
         let at = usize::from(slot) % self.slots.len().max(1);
         let Some(running) = self.slots.get_mut(at) else { return Ok(()) };
-        running.source.lock().unwrap().messages = messages.into();
+        let is_stopping = self.flags.stop.load(Ordering::Relaxed);
+        let mut source = running.source.lock().unwrap();
+        (source.messages, source.is_stopping) = (messages.into(), is_stopping);
+        drop(source);
         match running.slot.step() {
             Ok(true) => return Ok(()),
             Ok(false) => self.stage.ground.note("a slot is over", &[at as u64]),

@@ -27,6 +27,8 @@ pub struct Orders {
     pub pause: u8,
     /// At most that many messages in the next batch; 0 is without limit.
     pub messages: usize,
+    /// The job is to stop: nothing moves any more.
+    pub is_stopping: bool,
     /// The job was taken over: what it is told is of no weight any more.
     pub is_fenced: bool,
 }
@@ -131,7 +133,8 @@ impl Source for Simulated {
     }
 
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        self.rest = None;
+        let is_started = |rest: &Batch| at.iter().any(|(it, _)| *it == rest.partition());
+        self.rest.take_if(|(rest, _)| is_started(rest));
         for &(partition, position) in at {
             self.ground.note("started: partition, at", &[partition.0.into(), position.0]);
             let committed = self.ground.known(partition, |known| known.committed);
@@ -142,6 +145,20 @@ impl Source for Simulated {
                 }
                 Some(_) => {}
             }
+            let is_known = self.partitions.contains(&partition);
+            if !is_known {
+                self.partitions.push(partition);
+            }
+            // What is given to a slot that is about to end is started only to be made again.
+            if !is_known && !self.orders().is_stopping {
+                // Of another slot: it stood there, and nothing of it is done again.
+                if committed != Some(position) && !self.orders().is_fenced {
+                    let at = format!("{position:?}, committed up to {committed:?}");
+                    self.ground.broke(format!("a partition moved and did not stand there: {at}"));
+                }
+                // What was noted of its idle sensors came with it.
+                continue;
+            }
             self.write_down(partition, |known| {
                 known.asked.started(position, known.committed.unwrap_or_default());
             });
@@ -150,6 +167,9 @@ impl Source for Simulated {
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.ground.saw("a partition that moves to another slot");
+        self.rest.take_if(|(rest, _)| partitions.contains(&rest.partition()));
+        self.partitions.retain(|partition| !partitions.contains(partition));
         self.inner.release(partitions)
     }
 

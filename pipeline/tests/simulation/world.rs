@@ -181,6 +181,7 @@ impl<'a> World<'a> {
                     running.line.borrow_mut().decide(fate);
                 }
             }
+            Scale { slots } => self.process.iter_mut().for_each(|it| it.resize(slots.into())),
             KeepHouse => self.housekeep()?,
             Wait { ms } => self.stage.ground.wait(Duration::from_millis(ms.into())),
             SetClock { by_ms } => self.stage.ground.set_wall(by_ms.into()),

@@ -131,6 +131,7 @@ macro_rules! each_check {
                 small_blocks_share_a_batch_and_batches_stay_small
                 a_waiting_reader_sees_what_is_appended_meanwhile
                 a_source_is_silent_until_started_and_can_go_back
+                a_partition_moves_from_one_source_to_another
                 a_paused_partition_is_fetched_no_more_until_it_is_resumed_where_it_was
                 the_end_of_a_log_is_asked_now
                 a_time_is_found_at_the_first_message_of_its_block

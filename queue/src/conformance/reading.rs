@@ -138,6 +138,36 @@ pub fn a_source_is_silent_until_started_and_can_go_back(backend: &dyn Backend) {
     assert_eq!(values(other), numbered(1, &["y"]));
 }
 
+pub fn a_partition_moves_from_one_source_to_another(backend: &dyn Backend) {
+    let queue = backend.queue();
+    append(&*queue, P0, &["a", "b"]);
+    append(&*queue, P1, &["x"]);
+    // One begins with all, and the other one without any.
+    let mut first = queue.source(&input(&*queue), &[P0, P1]).unwrap();
+    let mut second = queue.source(&input(&*queue), &[]).unwrap();
+    drain(backend, &mut *first, vec![]);
+    drain(backend, &mut *second, vec![]);
+    first.start(&[(P0, Offset(0)), (P1, Offset(0))]).unwrap();
+    drain(backend, &mut *first, vec![P0, P1]);
+    first.release(&[P0]).unwrap();
+    append(&*queue, P0, &["c"]);
+    append(&*queue, P1, &["y"]);
+    second.start(&[(P0, Offset(2))]).unwrap();
+    let events = drain(backend, &mut *second, vec![P0]);
+    let [moved] = batches_of(&events)[..] else { panic!("{events:?}") };
+    assert_eq!(values(moved), numbered(2, &["c"]));
+    let events = drain(backend, &mut *first, vec![P1]);
+    let [stayed] = batches_of(&events)[..] else { panic!("{events:?}") };
+    assert_eq!(values(stayed), numbered(1, &["y"]));
+    // And back again, beside what the other one has.
+    second.release(&[P0]).unwrap();
+    first.start(&[(P0, Offset(3))]).unwrap();
+    append(&*queue, P0, &["d"]);
+    let events = drain(backend, &mut *first, vec![P0]);
+    let moved: Vec<_> = batches_of(&events).into_iter().flat_map(values).collect();
+    assert_eq!(moved, numbered(3, &["d"]));
+}
+
 pub fn a_paused_partition_is_fetched_no_more_until_it_is_resumed_where_it_was(
     backend: &dyn Backend,
 ) {

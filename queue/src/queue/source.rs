@@ -16,10 +16,13 @@ pub trait Source: Send {
     /// [`Error::OffsetGone`](crate::Error::OffsetGone) when retention deleted what is next.
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event>;
 
-    /// Answers [`Event::Assigned`]: read on from these offsets. May be called again to go back.
+    /// Answers [`Event::Assigned`]: read on from these offsets. May be called again to go back, and
+    /// where one process has all partitions, for those that another of its sources has released.
+    /// Others stay where they are.
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()>;
 
-    /// Answers [`Event::Revoked`], after the last commit for these partitions is settled.
+    /// Answers [`Event::Revoked`], after the last commit for these partitions is settled. Nothing
+    /// of them comes any more.
     fn release(&mut self, partitions: &[Partition]) -> Result<()>;
 
     /// Fetches no more of these partitions, which stay assigned, until [`Source::resume`]. What was

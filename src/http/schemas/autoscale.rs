@@ -10,6 +10,7 @@ pub(super) fn autoscale() -> Value {
         ("job", text()),
         ("action", one_of(&["none", "observe", "local", "command", "kubernetes"])),
         ("not_carried_out", optional("string")),
+        ("one_process", optional("string")),
         ("policy", one_of(&["target", "threshold"])),
         ("interval_s", count()),
         ("workers_min", count()),
@@ -67,8 +68,8 @@ pub(super) fn nothing() -> Value {
 
 /// What somebody wants.
 pub(super) fn scaling() -> Value {
-    let mut all = object(&[("workers", count()), ("slots", optional("integer"))]);
-    all["required"] = json!(["workers"]);
+    let mut all = object(&[("workers", optional("integer")), ("slots", optional("integer"))]);
+    all["required"] = json!([]);
     all
 }
 

@@ -48,6 +48,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let stop = shared.stop.flag();
     let (location, mut rules, mut settings) = (spec.location(), spec.rules(), spec.settings());
     settings.pause = shared.pause.clone();
+    settings.parallelism = shared.parallelism.clone();
     let statement = statement::kind(spec)?;
     let opened = patiently(stop, || statement::open_input(&location, spec))?;
     let queue = opened.queue();

@@ -26,8 +26,9 @@ struct Nothing {}
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scaling {
-    /// How many workers.
-    workers: u32,
+    /// How many workers; without, as many as now.
+    #[serde(default)]
+    workers: Option<u32>,
     /// Slots of each; without, as many as now.
     #[serde(default)]
     slots: Option<u32>,
@@ -54,7 +55,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .handled(with(server, decide)),
         Route::post(
             "/api/v1/jobs/{name}/scale",
-            "Begin a change to so many workers, within the limits of [elastic]; a savepoint comes first",
+            "Begin a change to so many workers or slots, within the limits of [elastic]; a savepoint comes first",
         )
         .needs(Right::Operate)
         .takes("Scaling")
@@ -95,6 +96,11 @@ fn decide(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 fn scale(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let Scaling { workers, slots } = body(call)?;
+    if workers.is_none() && slots.is_none() {
+        return Err(ApiError::bad_request(
+            "write workers, slots or both: nothing is to be changed",
+        ));
+    }
     server.scale_to(&name, workers, slots).map_err(|error| refusal(&error))?;
     accepted()
 }

@@ -18,6 +18,7 @@ use crate::serve::state::history;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::folder::WorkerFolder;
 use crate::serve::workers;
+use crate::serve::workers::elastic::scaler::is_shared;
 use crate::status::numbers::JobNumbers;
 use crate::time::{now_ms, parse_ms};
 
@@ -71,7 +72,8 @@ fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry 
 
 fn worker(server: &Supervisor, job: &ServedJob, host: &str) -> Option<Worker> {
     let link = job.link.as_ref();
-    let is_scaled = server.wanted_slots(job.job_name(), 1).is_some();
+    let is_shared = job.spec.as_ref().is_some_and(is_shared);
+    let is_scaled = is_shared && server.wanted_slots(job.job_name(), 1).is_some();
     let is_one_of_several = job.service.workers > 1 || job.place() != 1 || is_scaled;
     // Of several, one that is missing is shown; its name stays through its restarts.
     if link.is_none() && !(is_one_of_several && job.life.saved().intent != Intent::Stop) {

@@ -23,6 +23,9 @@ pub trait Obeys: Send + Sync {
     /// Has its sinks write nothing, or write again; whether it has any.
     fn hold_sinks(&self, are_held: bool) -> bool;
 
+    /// Has so many slots from now on.
+    fn set_slots(&self, slots: usize);
+
     /// Ends once its sinks have written all that is committed, however long that takes.
     fn finish(&self);
 
@@ -78,6 +81,10 @@ fn answer(question: &Question, Subject { identity, stop, work }: &Subject) -> An
         Ask::Stop => stop.stop(),
         Ask::Pause(is_paused) => work.pause(*is_paused),
         Ask::Slow(is_slowed) => work.slow(*is_slowed),
+        Ask::Slots(slots) => {
+            tracing::info!("{slots} slots are wanted: the server says so");
+            work.set_slots(*slots);
+        }
         Ask::Finish => work.finish(),
         Ask::HoldSinks(are_held) => {
             if work.hold_sinks(*are_held) {

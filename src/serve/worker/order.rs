@@ -212,6 +212,11 @@ impl Order {
         let is_one_of_several =
             |&(_, workers): &(usize, usize)| workers > 1 || self.slots.is_some();
         let Some((place, workers)) = self.place.filter(is_one_of_several) else { return };
+        if spec.location().store_url().with_slot("1").is_none() {
+            // It is the only one, and its slots need no names.
+            spec.slots = self.slots.or(spec.slots);
+            return;
+        }
         let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
         spec.slot = Some(format!("{base}-{place}"));
         spec.slots = self.slots.or(spec.slots).or(Some((cores / workers).max(1)));

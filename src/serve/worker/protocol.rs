@@ -12,7 +12,7 @@ use super::report::Report;
 use crate::serve::limits;
 
 /// Version of the protocol.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Since this version, a worker can pause.
 pub const PAUSES: u32 = 2;
@@ -25,6 +25,9 @@ pub const HOLDS_SINKS: u32 = 4;
 
 /// Since this version, the sinks of a job may be a process of their own, which can finish.
 pub const FINISHES: u32 = 5;
+
+/// Since this version, a worker can have other slots while it works.
+pub const LIVE_SLOTS: u32 = 6;
 
 /// What a server asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +56,8 @@ pub enum Ask {
     Slow(bool),
     /// To have its sinks write nothing, or write again.
     HoldSinks(bool),
+    /// To have so many slots from now on.
+    Slots(usize),
     /// To end once its sinks have written all that is committed.
     Finish,
 }

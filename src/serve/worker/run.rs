@@ -123,6 +123,7 @@ struct JobProcess {
     job: JobObserver,
     throttle: Throttle,
     lags: Arc<Mutex<SinkLags>>,
+    /// Those of its start.
     slots: u64,
 }
 
@@ -140,13 +141,18 @@ impl Obeys for JobProcess {
         !self.job.numbers().sinks.is_empty()
     }
 
+    fn set_slots(&self, slots: usize) {
+        self.job.set_slots(slots);
+    }
+
     /// It knows itself when its work is done.
     fn finish(&self) {}
 
     fn report(&self) -> Report {
         let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (is_paused, is_slowed) = (self.throttle.is_paused(), self.throttle.is_slowed());
-        Report { is_paused, is_slowed, ..Report::of(&self.job, self.slots, &lags) }
+        let slots = self.job.slots().map_or(self.slots, |slots| slots as u64);
+        Report { is_paused, is_slowed, ..Report::of(&self.job, slots, &lags) }
     }
 }
 

@@ -56,6 +56,9 @@ impl Obeys for SinksProcess {
         true
     }
 
+    /// It has none.
+    fn set_slots(&self, _: usize) {}
+
     fn finish(&self) {
         self.is_finishing.store(true, Ordering::Relaxed);
     }

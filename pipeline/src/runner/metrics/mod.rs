@@ -38,6 +38,8 @@ pub struct Metrics {
     event_latency_ms: AtomicI64,
     snapshots: Timed,
     rebuilds: AtomicU64,
+    moves: AtomicU64,
+    longest_move_us: AtomicU64,
     started: AtomicBool,
     /// Messages committed to each output.
     outputs: Mutex<Vec<u64>>,
@@ -66,6 +68,8 @@ impl Default for Metrics {
             event_latency_ms: AtomicI64::new(NO_LATENCY),
             snapshots: Timed::default(),
             rebuilds: AtomicU64::default(),
+            moves: AtomicU64::default(),
+            longest_move_us: AtomicU64::default(),
             started: AtomicBool::default(),
             outputs: Mutex::default(),
             partitions: Mutex::default(),
@@ -158,6 +162,8 @@ impl Metrics {
                 .filter(|ms| *ms != NO_LATENCY),
             snapshots: self.snapshots.total(),
             rebuilds: self.rebuilds.load(Ordering::Relaxed),
+            moves: self.moves.load(Ordering::Relaxed),
+            longest_move: Duration::from_micros(self.longest_move_us.load(Ordering::Relaxed)),
             partitions: partitions.iter().map(|(&it, seen)| seen.at(it)).collect(),
         }
     }
@@ -304,6 +310,12 @@ impl Metrics {
     /// A slot loads its partitions again after a commit of unknown outcome.
     pub(crate) fn rebuilt(&self) {
         self.rebuilds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Partitions came from other slots of this process; for so long nothing was read of them.
+    pub(crate) fn moved(&self, partitions: usize, pause: Duration) {
+        self.moves.fetch_add(partitions as u64, Ordering::Relaxed);
+        self.longest_move_us.fetch_max(pause.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// From now on, progress found in the store is this run's own.

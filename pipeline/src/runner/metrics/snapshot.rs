@@ -1,5 +1,7 @@
 //! A snapshot of the metrics, as plain numbers.
 
+use std::time::Duration;
+
 use seismic_queue::{Offset, Partition};
 
 use super::histogram::HistogramSnapshot;
@@ -35,6 +37,10 @@ pub struct MetricsSnapshot {
     pub snapshots: TimedTotal,
     /// How often a slot loaded its partitions again after a commit of unknown outcome.
     pub rebuilds: u64,
+    /// Partitions that came from another slot of this process, each time.
+    pub moves: u64,
+    /// The longest time in which nothing was read of one because it moved.
+    pub longest_move: Duration,
     /// Every partition that this run has or had.
     pub partitions: Vec<PartitionMetrics>,
 }

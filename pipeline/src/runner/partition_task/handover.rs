@@ -30,6 +30,12 @@ impl PartitionTask {
         !self.is_replaying() && (self.has_output() || has_moved())
     }
 
+    /// Whether everything that it has read is handed over, so that it may go to another slot once
+    /// that is committed.
+    pub fn is_settled(&self) -> bool {
+        !self.is_replaying() && !self.is_dirty()
+    }
+
     /// Moves everything that waits into a commit.
     ///
     /// # Panics

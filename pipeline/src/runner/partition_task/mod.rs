@@ -54,6 +54,8 @@ pub(crate) struct PartitionTask {
     /// is one input, since the operator knows it.
     delivered: Vec<Option<Fingerprint>>,
     spare: PartitionCommit,
+    /// When nothing more was read of it because it is on its way to another slot.
+    pub left: Option<Duration>,
 }
 
 impl PartitionTask {

@@ -98,6 +98,7 @@ impl PartitionTask {
             reported_keys: Some(0),
             delivered: if inputs > 1 { vec![None; inputs] } else { Vec::new() },
             spare: PartitionCommit::new(partition),
+            left: None,
         }
     }
 }

@@ -54,6 +54,15 @@ impl Slot<'_> {
         self.compare_with_log(partitions)?;
         // A start or an accepted loss is committed before anything is read.
         self.commit_all()?;
+        self.read_on(partitions)?;
+        if let Some(place) = &mut self.place {
+            place.look_again();
+        }
+        Ok(())
+    }
+
+    /// Starts the sources of these partitions where their tasks stand.
+    pub(super) fn read_on(&mut self, partitions: &[Partition]) -> Result<()> {
         let position = |p: &Partition| Some((*p, self.parts.get(p)?.operator.next(0)));
         // Without engines when that commit has heard that they are lost again.
         let at: Vec<_> = partitions.iter().filter_map(position).collect();

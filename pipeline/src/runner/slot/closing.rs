@@ -49,6 +49,7 @@ impl Slot<'_> {
 
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
     pub(super) fn close_down(&mut self) -> Result<()> {
+        self.take_in_the_last();
         // One that was at its end when it began has taken no turn.
         self.watch_spread()?;
         let clock = self.job.clock;

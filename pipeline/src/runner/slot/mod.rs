@@ -7,6 +7,7 @@ mod closing;
 mod handover;
 mod holding;
 mod log_ends;
+mod moving;
 mod pausing;
 mod reading_order;
 pub(crate) mod shared_job;
@@ -24,6 +25,7 @@ use crate::runner::commit::channel::CommitChannel;
 use crate::runner::notices::loss_watch::SlotLosses;
 use crate::runner::notices::step_watch::StepWatch;
 use crate::runner::partition_task::PartitionTask;
+use crate::runner::pool::Place;
 use crate::runner::slot::aligned_source::AlignedSource;
 use crate::runner::slot::reading_order::ReadingOrder;
 use crate::runner::slot::slot_context::SlotContext;
@@ -55,6 +57,10 @@ pub struct Slot<'a> {
     has_begun: bool,
     /// Whether its group has assigned it its partitions.
     has_place: bool,
+    /// Whether its source has told it what it begins with.
+    is_assigned: bool,
+    /// Its place among slots between which partitions move.
+    place: Option<Place>,
     /// What its commits lose.
     losses: SlotLosses,
     /// Steps of clocks that are to be reported.
@@ -102,6 +108,8 @@ impl<'a> Slot<'a> {
             is_rebuilding: false,
             has_begun: false,
             has_place: false,
+            is_assigned: false,
+            place: None,
             losses: SlotLosses::default(),
             steps: StepWatch::default(),
             reading_order: ReadingOrder::default(),
@@ -109,6 +117,12 @@ impl<'a> Slot<'a> {
             held: BTreeSet::new(),
             has_read: false,
         }
+    }
+
+    /// Partitions may move between it and others from now on.
+    #[must_use]
+    pub fn in_pool(self, place: Option<Place>) -> Self {
+        Slot { place, ..self }
     }
 
     /// Works until it is stopped, its bounded work is done, or something cannot be helped.
@@ -133,6 +147,9 @@ impl<'a> Slot<'a> {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         let goes_on = !has_begun || !self.is_stopped();
         if goes_on && !self.is_finished()? {
+            if !self.follow_pool()? {
+                return Ok(false);
+            }
             self.turn()?;
             return Ok(true);
         }
@@ -196,6 +213,7 @@ impl<'a> Slot<'a> {
             Event::Assigned(partitions) => {
                 self.job.metrics.assigned(&partitions);
                 self.assigned(&partitions)?;
+                self.is_assigned = true;
             }
             Event::Revoked(partitions) => {
                 self.take_snapshots_by(|part| part.is_snapshot_worth_it())?;

@@ -49,6 +49,9 @@ fn in_words(shown: &Value) -> String {
     if let Some(why) = shown["not_carried_out"].as_str() {
         let _ = writeln!(text, "decisions are not carried out: {why}");
     }
+    if let Some(why) = shown["one_process"].as_str() {
+        let _ = writeln!(text, "{why}, and slots change while it works");
+    }
     let entry = &shown["last"]["entry"];
     let missing = match entry["missing"].as_u64() {
         Some(missing) if missing > 0 => format!(", {missing} missing"),

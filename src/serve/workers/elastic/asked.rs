@@ -6,7 +6,7 @@ use seismic_elastic::Decision;
 use seismic_elastic::Settings;
 
 use super::files;
-use super::scaler::{Scaler, Taken, is_shared, settings_of};
+use super::scaler::{Scaler, Taken, keeps_its_slots, settings_of};
 use crate::error::Usage;
 use crate::serve::supervisor::Supervisor;
 
@@ -19,8 +19,9 @@ impl Supervisor {
         settings: &Settings,
     ) -> anyhow::Result<()> {
         let Some(mut last) = scaler.last.clone() else { return Ok(()) };
-        let is_shared = self.job(name).and_then(|job| job.spec.as_ref()).is_some_and(is_shared);
-        if !last.decision.is_change() || last.entry.is_begun || !is_shared {
+        let spec = self.job(name).and_then(|job| job.spec.as_ref());
+        let can_change = spec.is_some_and(|spec| keeps_its_slots(spec).is_none());
+        if !last.decision.is_change() || last.entry.is_begun || !can_change {
             return Ok(());
         }
         last.rest = self.begin(name, scaler, settings, &last.decision)?;

@@ -6,34 +6,37 @@ use seismic_elastic::{Cause, Decision, Limits, Reason, Shape};
 
 use super::asked::not_scaled;
 use super::places;
-use super::scaler::{is_shared, settings_of, why_not};
+use super::scaler::{keeps_its_slots, one_process, settings_of};
 use crate::error::Usage;
 use crate::serve::supervisor::Supervisor;
 use crate::time::now_ms;
 
 impl Supervisor {
-    /// Begins a change to so many workers of so many slots; without slots, each has as many as now.
+    /// Begins a change to so many workers of so many slots; without either of them, to as many as now.
     ///
     /// # Errors
     /// [`Usage`] when the job cannot have them, does not run, or has them already.
     pub fn scale_to(
         &mut self,
         name: &str,
-        workers: u32,
+        workers: Option<u32>,
         slots: Option<u32>,
     ) -> anyhow::Result<Shape> {
         self.take_in_scaling(name)?;
         let job = self.job(name).context("the job is gone")?;
         let spec = job.spec.as_ref().context("its file is not understood")?;
-        if !is_shared(spec) {
-            let why = why_not(spec, &job.service).unwrap_or_default();
+        if let Some(why) = keeps_its_slots(spec) {
             return Err(Usage(format!("job {name} cannot be scaled: {why}")).into());
+        }
+        if let (Some(why), Some(0 | 2..)) = (one_process(spec), workers) {
+            return Err(Usage(format!("workers: {why}; slots can change")).into());
         }
         let settings = settings_of(spec, &job.service).map_err(Usage)?;
         self.check_runs(name)?;
         let mut scaler =
             self.scalers_mut().jobs.remove(name).ok_or_else(|| Usage(not_scaled(name)))?;
         let from = places::shape_of(&self.running_slots(name, &scaler));
+        let workers = workers.unwrap_or(from.workers);
         let to = wanted(from, (workers, slots), &settings.limits, scaler.partitions);
         let begun = to.map_err(anyhow::Error::from).and_then(|to| {
             let causes = vec![Cause::Asked];

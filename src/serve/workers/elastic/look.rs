@@ -61,7 +61,9 @@ impl Supervisor {
             None => Scaler::restore(self.stored_scaling(name), now_ms()),
         };
         let before = scaler.stored.wanted.clone();
-        if !is_shared {
+        // The slots of one process are those of the file until the first change.
+        let is_of_workers = scaler.stored.wanted.as_ref().is_some_and(|it| it.len() != 1);
+        if !is_shared && is_of_workers {
             (scaler.stored.wanted, scaler.stored.change) = (None, None);
         } else if scaler.stored.wanted.is_none() {
             scaler.stored.wanted = start;
@@ -107,7 +109,9 @@ impl Supervisor {
         self.scalers_mut().jobs.insert(name.to_owned(), scaler);
         // With what is wanted in its place again.
         let replaced = done?;
-        if let Some(place) = replaced {
+        if let Some(place) = replaced
+            && !self.has_set_slots(name)
+        {
             self.try_apply(&entry_of(name, place), Input::Replace)?;
         }
         Ok(())

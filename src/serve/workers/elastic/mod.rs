@@ -9,7 +9,7 @@
 //!
 //! A change is stored before anything is done for it, and so is which workers are wanted: a server
 //! that dies in the middle of one is followed by one that finishes it, or takes it back
-//! ([`change`], a pure state machine). The loop of the server never waits for a broker.
+//! ([`change`], a pure state machine). Slots of a job in one process change while it works ([`live`]). The loop of the server never waits for a broker.
 
 pub mod asked;
 mod by_hand;
@@ -18,6 +18,7 @@ pub mod elsewhere;
 pub mod entry;
 pub mod files;
 pub mod hands;
+pub mod live;
 pub mod look;
 pub mod places;
 mod savepoints;

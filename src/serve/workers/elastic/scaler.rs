@@ -196,15 +196,27 @@ pub fn is_shared(spec: &JobSpec) -> bool {
     spec.location().store_url().with_slot("1").is_some()
 }
 
+/// Why a job has one worker, whatever is wanted; `None`: several can share it.
+#[must_use]
+pub fn one_process(spec: &JobSpec) -> Option<String> {
+    (!is_shared(spec)).then(|| {
+        let store = spec.location().store_url();
+        format!("the job's store is {store}, so it runs in one process: workers stay 1")
+    })
+}
+
+/// Why the slots of a job cannot change while it works; `None`: they can.
+#[must_use]
+pub fn keeps_its_slots(spec: &JobSpec) -> Option<String> {
+    let why = one_process(spec).filter(|_| spec.is_bounded())?;
+    Some(format!("{why}, and as it ends on its own, its slots are those of its start"))
+}
+
 /// Why this server does not carry out what is decided about a job; `None`: it does.
 #[must_use]
 pub fn why_not(spec: &JobSpec, service: &Service) -> Option<String> {
-    if !is_shared(spec) {
-        let store = spec.location().store_url();
-        return Some(format!(
-            "the job's store is {store}, so it runs in one process: workers stay 1, and its slots are \
-             those of its start"
-        ));
+    if let Some(why) = keeps_its_slots(spec) {
+        return Some(why);
     }
     match service.elastic.action {
         Action::None => Some("[elastic] action is \"none\"".to_owned()),
@@ -225,7 +237,8 @@ pub fn settings_of(spec: &JobSpec, service: &Service) -> Result<Settings, String
         limits.slots = limits.slots.min((cpus.ceil() as u32).max(1));
     }
     if !is_shared(spec) {
-        let slots = limits.parallelism_max;
+        let cores = service.resources.cpus().map(|cpus| (cpus.ceil() as u32).max(1));
+        let slots = cores.map_or(limits.parallelism_max, |cores| cores.min(limits.parallelism_max));
         *limits = Limits { workers_min: 1, workers_max: 1, slots, parallelism_min: 1, ..*limits };
     }
     Ok(settings)
@@ -240,4 +253,18 @@ pub fn start_of(spec: &JobSpec, service: &Service) -> Option<Vec<u32>> {
         Action::Kubernetes => places::of_pods(&slots, settings.limits.slots),
         _ => slots,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_in_one_process_changes_its_slots_unless_it_ends_on_its_own() {
+        let spec = JobSpec::default();
+        assert!(one_process(&spec).unwrap().ends_with("runs in one process: workers stay 1"));
+        assert_eq!(keeps_its_slots(&spec), None);
+        let bounded = JobSpec { drain: true, ..spec };
+        assert!(keeps_its_slots(&bounded).unwrap().contains("as it ends on its own"));
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::elsewhere::{Ran, ToldWorker};
 use super::entry::line_of;
 use super::places::shape_of;
-use super::scaler::{Scaler, Taken, settings_of, why_not};
+use super::scaler::{Scaler, Taken, one_process, settings_of, why_not};
 use crate::http::model::ScalingNumbers;
 use crate::job::JobSpec;
 use crate::job::service::Service;
@@ -77,6 +77,7 @@ pub fn status(
         "job": name,
         "action": service.elastic.action.name(),
         "not_carried_out": why_not(spec, service),
+        "one_process": one_process(spec),
         "policy": policy_of(&settings),
         "interval_s": settings.interval_s,
         "workers_min": limits.workers_min,

@@ -178,12 +178,12 @@ fn somebody_has_a_job_run_with_other_workers_and_a_server_that_dies_meanwhile_go
     let mut server = server(folder.path(), 60);
     (0..2).for_each(|_| turn(&mut server));
     let refused = |server: &mut Supervisor, workers, slots| {
-        server.scale_to("coast", workers, slots).unwrap_err().to_string()
+        server.scale_to("coast", Some(workers), slots).unwrap_err().to_string()
     };
     assert!(refused(&mut server, 7, None).contains("write 3 to 6"));
     assert!(refused(&mut server, 4, Some(9)).contains("which a worker may have"));
     assert!(refused(&mut server, 3, None).contains("run already"));
-    let to = server.scale_to("coast", 5, None).unwrap();
+    let to = server.scale_to("coast", Some(5), None).unwrap();
     assert_eq!(to, Shape { workers: 5, parallelism: 10 });
     let change = server.scalers().jobs["coast"].stored.change.clone().unwrap();
     assert_eq!((change.stage, &*change.why), (Stage::Saving, "somebody has asked for it"));

@@ -6,14 +6,14 @@ use rustix::process::Signal;
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
-use super::{ServeStage, http_get, url_of};
+use crate::serve::{ServeStage, http_get, url_of};
 use crate::stage::{Running, STOP, Stage, wait_until};
 
 /// Partitions of the input.
-const PARTITIONS: usize = 12;
+pub const PARTITIONS: usize = 12;
 
 /// Thresholds that the loads of this test pass in both directions, after seconds of evidence.
-fn job(queue: &str) -> String {
+pub fn job(queue: &str) -> String {
     format!(
         "name = 'coast'\nqueue = '{queue}'\nworkers = 3\nslots = 2\nsink = ['csv:rows']\n\
          window = '200ms'\nlateness = '50ms'\nidle_timeout = '0'\n[restart]\ninterval_s = 1\n\
@@ -23,11 +23,11 @@ fn job(queue: &str) -> String {
     )
 }
 
-struct Scaled {
-    stage: ServeStage,
-    queue: String,
-    server: Option<Running>,
-    url: String,
+pub struct Scaled {
+    pub stage: ServeStage,
+    pub queue: String,
+    pub server: Option<Running>,
+    pub url: String,
 }
 
 /// What was begun, and when, ms since 1970 UTC.
@@ -43,11 +43,16 @@ impl Scaled {
     }
 
     /// The same with another job file.
-    fn start_with(job: &str, queue: &str) -> Scaled {
+    pub fn start_with(job: &str, queue: &str) -> Scaled {
+        Scaled::of_partitions(job, queue, PARTITIONS)
+    }
+
+    /// The same with an input of so many partitions.
+    pub fn of_partitions(job: &str, queue: &str, partitions: usize) -> Scaled {
         let stage = ServeStage { stage: Stage::new() };
         fs::create_dir(stage.stage.path("jobs")).unwrap();
         stage.write_job("coast.toml", job);
-        let partitions = PARTITIONS.to_string();
+        let partitions = partitions.to_string();
         let topic = ["topic", "create", "seismic-data-topic", "--partitions", &partitions];
         stage.stage.ok(&[&topic[..], &["--queue", queue]].concat());
         let server = stage.serve(&[]);
@@ -55,16 +60,16 @@ impl Scaled {
         Scaled { stage, queue: queue.to_owned(), server: Some(server), url }
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         serde_json::from_str(&http_get(&self.url, path)).unwrap()
     }
 
-    fn scaling(&self) -> Value {
+    pub fn scaling(&self) -> Value {
         self.get("/api/v1/jobs/coast/autoscale")
     }
 
     /// Workers that answer, their slots, and the partitions that they hold.
-    fn running(&self) -> (usize, u64, usize) {
+    pub fn running(&self) -> (usize, u64, usize) {
         let all = self.get("/api/v1/workers");
         let alive = all["workers"].as_array().unwrap().iter().filter(|it| it["is_alive"] == true);
         alive.fold((0, 0, 0), |(workers, slots, held), it| {
@@ -73,21 +78,26 @@ impl Scaled {
         })
     }
 
-    fn wait_for(&self, workers: usize) {
-        let wanted = (workers, 2 * workers as u64, PARTITIONS);
+    pub fn wait_for(&self, workers: usize) {
+        self.wait_for_all(workers, PARTITIONS);
+    }
+
+    pub fn wait_for_all(&self, workers: usize, partitions: usize) {
+        let wanted = (workers, 2 * workers as u64, partitions);
         wait_until(&format!("{workers} workers hold all partitions"), || {
             self.running() == wanted && self.scaling()["change"].is_null()
         });
     }
 
     /// Produces this many records per second until it is stopped.
-    fn load(&self, rate: &str) -> Running {
-        let load = ["generate", "--forever", "--sensors", "120", "--partitions", "12"];
+    pub fn load(&self, rate: &str) -> Running {
+        let partitions = PARTITIONS.to_string();
+        let load = ["generate", "--forever", "--sensors", "120", "--partitions", &partitions];
         self.stage.stage.spawn(&[&load[..], &["--rate", rate, "--queue", &self.queue]].concat())
     }
 
     /// Kills the server, and starts the next one.
-    fn server_dies(&mut self) {
+    pub fn server_dies(&mut self) {
         assert!(self.server.take().unwrap().kill());
         let server = self.stage.serve(&[]);
         self.url = url_of(&server);
@@ -105,13 +115,13 @@ impl Scaled {
     }
 
     /// When rows were appended, ms since 1970 UTC, in order.
-    fn appended(&self) -> Vec<i64> {
+    pub fn appended(&self) -> Vec<i64> {
         let select = "select _append_ms from rows order by 1";
         let args = ["sql", select, "--format", "csv", "--job", "jobs/coast.toml"];
         self.stage.stage.ok(&args).lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> f64 {
         let text = http_get(&self.url, "/metrics");
         let lines = text.lines().filter(|line| line.starts_with(name));
         lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
@@ -119,7 +129,7 @@ impl Scaled {
 }
 
 /// The longest time between two of these within `from..to`.
-fn longest_gap(times: &[i64], from: i64, to: i64) -> i64 {
+pub fn longest_gap(times: &[i64], from: i64, to: i64) -> i64 {
     let within: Vec<i64> = times.iter().copied().filter(|at| (from..to).contains(at)).collect();
     within.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }
