@@ -11,8 +11,10 @@ use seismic_queue::{Fingerprint, Job, Offset, OutputSpec, Partition, Topic};
 use crate::definition::Definition;
 use crate::definition::dimension::DimensionDefinition;
 use crate::definition::fault::DefinitionFault;
+use crate::definition::function::FunctionDefinition;
 use crate::dimension::check;
 use crate::dimension::tables::Tables;
+use crate::function;
 use crate::join;
 use crate::join::limits::JoinLimits;
 use crate::join::operator::{JoinOperator, Making};
@@ -54,6 +56,7 @@ impl StatementKind {
         let mut faults = definition.faults();
         faults.extend(join::check::faults(&definition));
         faults.extend(check::faults(&definition));
+        faults.extend(function::check::faults(&definition));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -261,12 +264,16 @@ impl OperatorKind for StatementKind {
         let of_table = |table: &DimensionDefinition| {
             self.tables.as_ref()?.entry(table, made.version_of(table), at)
         };
+        let of_module = |function: &FunctionDefinition| {
+            self.tables.as_ref()?.module_entry(function, made.has_module(function), at)
+        };
         let tables = made.definition().dimensions.iter().filter_map(of_table);
+        let modules = made.definition().functions.iter().filter_map(of_module);
         let hold = match made {
             Made::Join(join) => join.holds().map(|hold| hold.encode()),
             Made::Statement(_) => None,
         };
-        tables.chain(hold).collect()
+        tables.chain(modules).chain(hold).collect()
     }
 
     fn redistribute(&self, _: Vec<&mut dyn Operator>, _: u32) -> Result<(), RedistributeError> {
@@ -293,6 +300,13 @@ impl<'a> Made<'a> {
         match self {
             Made::Statement(made) => made.definition(),
             Made::Join(made) => made.definition(),
+        }
+    }
+
+    fn has_module(&self, function: &FunctionDefinition) -> bool {
+        match self {
+            Made::Statement(made) => made.has_module(function),
+            Made::Join(made) => made.has_module(function),
         }
     }
 

@@ -9,7 +9,7 @@
 //! records; each record becomes one row of the input table, and the statement makes any number of
 //! output rows of it. A record is in exactly one place: it gave rows, it was filtered, or it is a
 //! dead letter with words that say why. Things are looked up in tables ([`Tables`]), whose versions are
-//! stored and journaled.
+//! stored and journaled; functions of its own are modules of WebAssembly, which are kept in the same way.
 //!
 //! Nothing here knows a clock, IO or randomness (`clippy.toml`). That the answer does not depend on
 //! how messages are cut into batches is checked before the statement runs
@@ -18,6 +18,7 @@
 mod cells;
 mod definition;
 mod dimension;
+mod function;
 mod input;
 mod join;
 mod kind;
@@ -32,6 +33,7 @@ mod state;
 pub use definition::column::{Column, ColumnKind};
 pub use definition::dimension::{DimensionDefinition, Missing};
 pub use definition::fault::DefinitionFault;
+pub use definition::function::{ENGINE as FUNCTION_ENGINE, FunctionDefinition, MacroDefinition};
 pub use definition::join::{JoinDefinition, JoinKind};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
 pub use dimension::entry::TableEntry;
@@ -40,6 +42,8 @@ pub use dimension::tables::{Read, TableError, Tables};
 pub use dimension::text::TextFormat;
 pub use dimension::topic::topic_rows;
 pub use dimension::version::rows_of_version;
+pub use function::module::{IS_THERE as HAS_FUNCTIONS, Module};
+pub use function::slot::with_module;
 pub use join::entry::HoldEntry;
 pub use join::limits::JoinLimits;
 pub use kind::{ROWS, SQL, StatementKind};

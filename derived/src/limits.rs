@@ -63,3 +63,38 @@ pub const KEY_BYTES: usize = 1_024;
 
 /// Bytes of one output row, below Kafka's default limit of 1 MiB a message.
 pub const ROW_BYTES: usize = 900 << 10;
+
+/// Functions of a job.
+pub const FUNCTIONS: usize = 32;
+
+/// Bytes of a function that is an expression.
+pub const MACRO_BYTES: usize = 4 << 10;
+
+/// Bytes of a module: one of Rust with texts and a table of numbers has some ten KiB. Compiling it
+/// takes some ms a partition.
+pub const MODULE_BYTES: usize = 1 << 20;
+
+/// Steps of a call that may be set. Ten million take some 50 ms, and a batch has thousands of rows.
+pub const FUEL: std::ops::RangeInclusive<u64> = 100..=10_000_000;
+
+/// Steps of a call unless the job says otherwise: some 0.5 ms.
+pub const FUEL_OF_A_CALL: u64 = 100_000;
+
+/// Steps that a module may take when an instance begins, for its data and its start function.
+pub const FUEL_OF_BEGINNING: u64 = 1_000_000;
+
+/// Bytes of memory of a call that may be set.
+pub const FUNCTION_MEMORY_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(16 << 20);
+
+/// Bytes of memory of a call unless the job says otherwise: a module of Rust begins with 1.1 MiB, nearly
+/// all of it a stack that it may leave unused.
+pub const FUNCTION_MEMORY_BYTES_OF_A_CALL: u64 = 2 << 20;
+
+/// Bytes of the engine's stack.
+pub const FUNCTION_STACK_BYTES: usize = 512 << 10;
+
+/// Calls within calls.
+pub const FUNCTION_DEPTH: usize = 500;
+
+/// Entries of the tables of a module, by which it calls what it has chosen.
+pub const FUNCTION_TABLE_ENTRIES: usize = 10_000;

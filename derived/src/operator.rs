@@ -13,6 +13,7 @@ use seismic_sql::Error;
 
 use crate::definition::Definition;
 use crate::definition::dimension::DimensionDefinition;
+use crate::definition::function::FunctionDefinition;
 use crate::dimension::entry::TableEntry;
 use crate::input::RowDecoder;
 use crate::limits;
@@ -94,9 +95,13 @@ impl StatementOperator {
         self.state.tables.get(&table.name).map(String::as_str)
     }
 
+    /// Whether the module of a function is in force.
+    pub fn has_module(&self, function: &FunctionDefinition) -> bool {
+        self.state.tables.contains_key(&function.stored_name())
+    }
+
     fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {
-        let (place, version) = self.lookup.take(table, hash)?;
-        self.plan.set_dimension(place, version.kept());
+        self.lookup.put_into(&self.plan, table, hash)?;
         self.state.tables.insert(table.to_owned(), hash.to_owned());
         Ok(())
     }

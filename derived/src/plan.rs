@@ -5,13 +5,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seismic_sql::{
-    Batch, Engine, Error, Kept, Reading, Row, Scan, ScanError, Settings, Table, Target, target,
+    Batch, Engine, Error, Function, Kept, Reading, Row, Scan, ScanError, Settings, Table, Target,
+    expand, target,
 };
 
 use crate::definition::column::Column;
 use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::definition::fault::DefinitionFault;
+use crate::definition::function::MacroDefinition;
 use crate::definition::{Definition, OutputDefinition};
+use crate::function::module::Module;
+use crate::function::slot::Slot;
 use crate::input::columns;
 use crate::output::json_row::{push_cell, push_key};
 use crate::output::reason::Reason;
@@ -35,6 +39,8 @@ pub struct Plan {
     rows: Arc<Mutex<Option<Batch>>>,
     /// The rows of each table that things are looked up in.
     dimensions: Vec<Arc<Mutex<Arc<Kept>>>>,
+    /// Its own functions.
+    functions: Vec<Arc<Slot>>,
     /// For each column of the output, its place in the answer.
     columns: Vec<(Column, usize)>,
     /// The column that is the key.
@@ -114,7 +120,10 @@ impl Plan {
         let input = InputTable { name, columns, rows: Arc::clone(&rows) };
         // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
         // whole process: it must decide nothing.
-        let settings = Settings { memory_bytes: u64::MAX, ..Settings::default() };
+        let functions: Vec<_> =
+            definition.functions.iter().cloned().map(|it| Arc::new(Slot::new(it))).collect();
+        let own = functions.iter().map(|it| Arc::clone(it) as Arc<dyn Function>).collect();
+        let settings = Settings { memory_bytes: u64::MAX, functions: own, ..Settings::default() };
         let mut tables: Vec<Arc<dyn Table>> = vec![Arc::new(input)];
         let mut dimensions = Vec::new();
         for table in &definition.dimensions {
@@ -122,24 +131,34 @@ impl Plan {
             dimensions.push(Arc::clone(&table.rows));
             tables.push(Arc::new(table));
         }
+        let macros: Vec<_> = definition.macros.iter().map(MacroDefinition::of_sql).collect();
+        let select = expand(&head.select, &macros).map_err(refused)?;
+        let refused_there = |error: Error| refused(select.error(error));
         let engine = Engine::with(tables, settings).map_err(refused)?;
-        let answer = engine.prepare(&head.select).map_err(refused)?.columns().to_vec();
-        engine.check_row_by_row(&head.select, INPUT).map_err(refused)?;
+        let answer = engine.prepare(&select.sql).map_err(refused_there)?.columns().to_vec();
+        engine.check_row_by_row(&select.sql, INPUT).map_err(refused_there)?;
         for (place, table) in (INPUT + 1..).zip(&definition.dimensions) {
-            let reading = engine.reading(&head.select, place).map_err(refused)?;
+            let reading = engine.reading(&select.sql, place).map_err(refused_there)?;
             check_reading(table, reading)?;
         }
         let places = places(&head, &definition.output, &answer)?;
         let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
         let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
         let key = definition.output.key.as_ref().and_then(is_key);
-        Ok(Plan { engine, select: head.select, rows, dimensions, columns, key })
+        Ok(Plan { engine, select: select.sql, rows, dimensions, functions, columns, key })
     }
 
     /// From here on things are looked up in these rows of the table at that place.
     pub fn set_dimension(&self, place: usize, rows: &Arc<Kept>) {
         if let Some(dimension) = self.dimensions.get(place) {
             *dimension.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(rows);
+        }
+    }
+
+    /// From here on calls of the function at that place are calls of this module.
+    pub fn set_function(&self, place: usize, module: Arc<Module>) {
+        if let Some(slot) = self.functions.get(place) {
+            slot.put(module);
         }
     }
 

@@ -71,7 +71,7 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
 /// What SQLite asks while it compiles a statement.
 #[derive(Debug)]
 pub struct Allowed {
-    functions: BTreeSet<&'static str>,
+    functions: BTreeSet<String>,
     tables: BTreeSet<String>,
     statement: Mutex<Statement>,
 }
@@ -95,10 +95,16 @@ pub enum Denied {
 }
 
 impl Allowed {
-    /// Statements may read these tables, whose names are in lower case.
-    pub fn new(tables: BTreeSet<String>) -> Self {
-        let functions = functions().collect();
+    /// Statements may read these tables, and call these functions beside those of the list; the names
+    /// are in lower case.
+    pub fn new(tables: BTreeSet<String>, own: impl Iterator<Item = String>) -> Self {
+        let functions = functions().map(str::to_owned).chain(own).collect();
         Allowed { functions, tables, statement: Mutex::default() }
+    }
+
+    /// Names of the functions that statements may call.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.functions.iter().map(String::as_str)
     }
 
     /// A statement is compiled now. It may read what it defines itself, if nothing else has that
@@ -129,7 +135,7 @@ impl Allowed {
             AuthAction::Select | AuthAction::Recursive => None,
             AuthAction::Function { function_name } => {
                 let name = function_name.to_lowercase();
-                (!self.functions.contains(name.as_str())).then_some(Denied::Function(name))
+                (!self.functions.contains(&name)).then_some(Denied::Function(name))
             }
             AuthAction::Read { table_name, column_name } => {
                 let name = table_name.to_lowercase();

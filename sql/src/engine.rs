@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::allow::Allowed;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
+use crate::functions::own::Function;
 use crate::lock_down::lock_down;
 use crate::query::Query;
 use crate::refusal::Context;
@@ -25,11 +26,13 @@ pub struct Settings {
     pub stop: Arc<AtomicBool>,
     /// Bytes that a run may keep.
     pub memory_bytes: u64,
+    /// Functions that statements may call beside those of the engine.
+    pub functions: Vec<Arc<dyn Function>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { stop: Arc::default(), memory_bytes: limits::MEMORY_BYTES }
+        Settings { stop: Arc::default(), memory_bytes: limits::MEMORY_BYTES, functions: Vec::new() }
     }
 }
 
@@ -69,6 +72,7 @@ impl Engine {
         // What a sort keeps stays in memory, where it has a bound.
         connection.execute_batch("PRAGMA temp_store = MEMORY")?;
         functions::register(&connection)?;
+        functions::own::register(&connection, &settings.functions)?;
         let budget = Arc::new(Budget::new(settings.stop, settings.memory_bytes));
         let shared: Vec<_> = tables
             .iter()
@@ -81,7 +85,8 @@ impl Engine {
         // then.
         lock_down(&connection)?;
         let names = tables.iter().map(|table| table.name().to_lowercase()).collect();
-        let allowed = Arc::new(Allowed::new(names));
+        let own = settings.functions.iter().map(|it| it.name().to_lowercase());
+        let allowed = Arc::new(Allowed::new(names, own));
         let judge = Arc::clone(&allowed);
         connection
             .authorizer(Some(move |asked: rusqlite::hooks::AuthContext<'_>| judge.judge(asked)))?;
@@ -101,7 +106,8 @@ impl Engine {
             return Err(Error::Refused { place: None, what });
         }
         let tokens = tokens(sql);
-        let context = Context { sql, tokens: &tokens, tables: &self.tables };
+        let context =
+            Context { sql, tokens: &tokens, tables: &self.tables, allowed: &self.allowed };
         let refused = |at: Option<usize>, what: &str| Err(context.refused(at, what.to_owned()));
         let Some(first) = tokens.first() else {
             return refused(None, "there is no statement");
@@ -154,7 +160,8 @@ impl Engine {
     /// [`Error::Refused`] with what makes the answer depend on several rows.
     pub fn check_row_by_row(&self, sql: &str, table: usize) -> Result<()> {
         let tokens = tokens(sql);
-        let context = Context { sql, tokens: &tokens, tables: &self.tables };
+        let context =
+            Context { sql, tokens: &tokens, tables: &self.tables, allowed: &self.allowed };
         self.allowed.begin(self.names_of_nothing_else(common_tables(&tokens)));
         let name = self.tables.get(table).map_or("", |table| table.name());
         let address = self.shared.get(table).map_or(0, Shared::address);

@@ -26,6 +26,20 @@ impl Place {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Place { line, column }
     }
+
+    /// The byte of the statement that stands there, or its end.
+    #[must_use]
+    pub fn byte_of(self, sql: &str) -> usize {
+        let mut line_at = 0;
+        for _ in 1..self.line {
+            match sql[line_at..].find('\n') {
+                Some(end) => line_at += end + 1,
+                None => return sql.len(),
+            }
+        }
+        let rest = sql[line_at..].char_indices().nth(self.column.saturating_sub(1));
+        rest.map_or(sql.len(), |(at, _)| line_at + at)
+    }
 }
 
 impl fmt::Display for Place {

@@ -23,6 +23,12 @@ pub const PROGRAM_STEPS: i32 = 100_000;
 /// Arguments of a function, as in `coalesce`.
 pub const ARGUMENTS: i32 = 64;
 
+/// Calls of macros in a statement, with those in what they stand for.
+pub const MACRO_CALLS: usize = 1_000;
+
+/// Arguments of a function that the caller has.
+pub const OWN_ARGUMENTS: usize = 16;
+
 /// Bytes of the pattern of LIKE and GLOB: matching takes pattern times text, in one step that
 /// nothing can stop.
 pub const PATTERN_BYTES: i32 = 256;

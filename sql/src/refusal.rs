@@ -2,7 +2,7 @@
 
 use rusqlite::ffi::ErrorCode;
 
-use crate::allow::{self, Denied};
+use crate::allow::{Allowed, Denied};
 use crate::error::{Error, Place};
 use crate::limits;
 use crate::nearest::nearest;
@@ -28,6 +28,7 @@ pub struct Context<'a> {
     pub sql: &'a str,
     pub tokens: &'a [Token],
     pub tables: &'a [std::sync::Arc<dyn Table>],
+    pub allowed: &'a Allowed,
 }
 
 impl Context<'_> {
@@ -36,7 +37,7 @@ impl Context<'_> {
         match denied {
             Denied::Table(name) => self.no_table(name, None),
             Denied::Function(name) => {
-                let known: Vec<_> = allow::functions().collect();
+                let known: Vec<_> = self.allowed.names().collect();
                 let why = if OF_THE_CLOCK.contains(&name.as_str()) {
                     "may read the clock, and the same rows are to give the same answer: times are ms \
                      since 1970 UTC, compare them as numbers, and utc(ms) shows one"
@@ -85,7 +86,7 @@ impl Context<'_> {
             return self.no_table(name, at);
         }
         if let Some(name) = said.strip_prefix("no such function: ") {
-            let known: Vec<_> = allow::functions().collect();
+            let known: Vec<_> = self.allowed.names().collect();
             let near = near_words(name, known.iter().copied());
             let at = at.or_else(|| self.place_of_name(name));
             return self.refused(at, format!("there is no function {name}{near}"));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::commands::serve::resource;
+use crate::dimension::function::{ModuleSource, take_pinned};
 use crate::dimension::source::TableSource;
 use crate::error::Usage;
 use crate::job::JobSpec;
@@ -64,7 +65,7 @@ impl<'a> Fetched<'a> {
         given.iter().map(|it| self.file(it)).collect()
     }
 
-    /// Fetches what tables of a job name, which they have from now on. Gives the hash of each content
+    /// Fetches what tables and functions of a job name, which they have from now on. Gives the hash of each content
     /// by its name.
     ///
     /// # Errors
@@ -76,6 +77,15 @@ impl<'a> Fetched<'a> {
             let (path, hash) = self.resource(name)?;
             hashes.insert(name.to_string(), hash.clone());
             *pinned = Some(PinnedFile { hash, path });
+        }
+        for function in &mut spec.functions {
+            let ModuleSource::Resource { name, pinned } = &mut function.source else { continue };
+            let (path, hash) = self.resource(name)?;
+            hashes.insert(name.to_string(), hash.clone());
+            *pinned = Some(PinnedFile { hash, path });
+        }
+        if let Some(statement) = &mut spec.statement {
+            take_pinned(statement, &spec.functions);
         }
         Ok(hashes)
     }

@@ -59,6 +59,8 @@ enum Command {
     Resource(commands::serve::resource::Args),
     /// Make, check and show job files
     Job(commands::job::Args),
+    /// Begin a function of your own for statements
+    Function(commands::job::function::Args),
     /// Try a job with recorded records, in memory: its rows, dead letters and counts
     Test(Box<commands::test::Args>),
     /// Run one sink as a separate process, for any number of workers of a job
@@ -112,6 +114,7 @@ impl Cli {
             Command::Token(args) => commands::serve::token::run(&args),
             Command::Resource(args) => commands::serve::resource::run(&args),
             Command::Job(args) => commands::job::run(args),
+            Command::Function(args) => commands::job::function::run(args),
             Command::Test(args) => commands::test::run(&args),
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),

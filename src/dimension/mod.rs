@@ -6,6 +6,7 @@
 //! but the note that `status` shows.
 
 pub mod database;
+pub mod function;
 pub mod keeper;
 pub mod limits;
 pub mod note;

@@ -201,11 +201,15 @@ fn of_topic(topic: &str, keys: &SourceKeys) -> Result<TopicTable, String> {
     Ok(TopicTable::new(topic, keys.of.clone(), format, keys.keep))
 }
 
+/// SHA-256 of a content, in hexadecimal digits.
+pub fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A content, if it is still the one that was pinned.
 fn pinned_text(pinned: &PinnedFile) -> Result<Vec<u8>, String> {
     let bytes = text_of(&pinned.path)?;
-    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    match hash == pinned.hash {
+    match sha256(&bytes) == pinned.hash {
         true => Ok(bytes),
         false => Err(format!(
             "{} has another content than the one with that hash: put the resource again, from where it \

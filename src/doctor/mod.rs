@@ -3,6 +3,7 @@
 
 mod clock;
 mod connections;
+mod functions;
 mod queue;
 pub mod report;
 mod store;
@@ -24,5 +25,6 @@ pub fn examine(subject: &Subject) -> Report {
         sections.push(Section { of: format!("sink {}", spec.shown()), findings });
     }
     sections.extend(subject.tables.iter().map(tables::examine));
+    sections.extend(subject.functions.iter().map(functions::examine));
     Report { sections }
 }

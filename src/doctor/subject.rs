@@ -1,9 +1,10 @@
 //! The subject of an examination.
 
-use seismic_derived::DimensionDefinition;
+use seismic_derived::{DimensionDefinition, FunctionDefinition};
 use seismic_sinks::SinkSpec;
 
 use crate::dimension::TableSpec;
+use crate::dimension::function::FunctionSpec;
 use crate::job::location::Location;
 
 /// What to examine.
@@ -20,4 +21,6 @@ pub struct Subject {
     pub sinks: Vec<SinkSpec>,
     /// The tables that it looks things up in.
     pub tables: Vec<(DimensionDefinition, TableSpec)>,
+    /// Its own functions.
+    pub functions: Vec<(FunctionDefinition, FunctionSpec)>,
 }

@@ -6,6 +6,8 @@ pub mod clock_jumps;
 pub mod counts;
 pub mod dimension;
 mod durable;
+#[cfg(feature = "wasm")]
+pub mod functions;
 mod job_file;
 mod jobs;
 pub mod join;

@@ -3,6 +3,8 @@
 
 mod attacks;
 mod deaths;
+#[cfg(feature = "wasm")]
+mod functions;
 mod pins;
 mod trial;
 

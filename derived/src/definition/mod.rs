@@ -6,6 +6,7 @@
 pub mod column;
 pub mod dimension;
 pub mod fault;
+pub mod function;
 pub mod input;
 pub mod join;
 
@@ -15,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use self::column::Column;
 use self::dimension::DimensionDefinition;
 use self::fault::DefinitionFault;
+use self::function::{FunctionDefinition, MacroDefinition};
 pub use self::input::{InputDefinition, InputFormat};
 use self::join::{JoinDefinition, PAIRS};
 use crate::limits;
@@ -41,6 +43,12 @@ pub struct Definition {
     /// The other input, and how both are joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<JoinDefinition>,
+    /// Functions of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionDefinition>,
+    /// Functions that are expressions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub macros: Vec<MacroDefinition>,
 }
 
 /// Where rows go.
@@ -62,7 +70,9 @@ impl Definition {
     #[must_use]
     pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
         let (engine, dimensions) = (seismic_sql::engine_version(), Vec::new());
-        Definition { layout: LAYOUT, engine, input, output, sql, dimensions, join: None }
+        let (layout, functions, macros) = (LAYOUT, Vec::new(), Vec::new());
+        let join = None;
+        Definition { layout, engine, input, output, sql, dimensions, join, functions, macros }
     }
 
     /// The same with another input, which is joined.
@@ -86,6 +96,18 @@ impl Definition {
     #[must_use]
     pub fn with_dimensions(self, dimensions: Vec<DimensionDefinition>) -> Self {
         Definition { dimensions, ..self }
+    }
+
+    /// The same with these functions.
+    #[must_use]
+    pub fn with_functions(self, functions: Vec<FunctionDefinition>) -> Self {
+        Definition { functions, ..self }
+    }
+
+    /// The same with these functions that are expressions.
+    #[must_use]
+    pub fn with_macros(self, macros: Vec<MacroDefinition>) -> Self {
+        Definition { macros, ..self }
     }
 
     /// As stored.
@@ -130,6 +152,11 @@ impl Definition {
         if self.dimensions != other.dimensions {
             let was = serde_json::to_string(&other.dimensions).unwrap_or_default();
             differences.push(format!("dimension (was {was})"));
+        }
+        if (&self.functions, &self.macros) != (&other.functions, &other.macros) {
+            let was = (&other.functions, &other.macros);
+            let was = serde_json::to_string(&was).unwrap_or_default();
+            differences.push(format!("function (was {was})"));
         }
         differences
     }

@@ -13,6 +13,7 @@
 pub mod check;
 pub mod entry;
 pub mod key;
+mod modules;
 pub mod retention;
 pub mod rows;
 pub mod tables;

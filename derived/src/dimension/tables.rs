@@ -10,6 +10,7 @@ use super::entry::TableEntry;
 use super::rows::TableRow;
 use super::version::Version;
 use crate::definition::dimension::DimensionDefinition;
+use crate::function::module::Module;
 use crate::limits;
 
 /// Tables, and the store that keeps their versions.
@@ -21,13 +22,15 @@ pub struct Tables {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// The newest version of each table.
     newest: BTreeMap<String, Newest>,
     /// What was loaded, as long as someone has it.
     loaded: HashMap<(String, String), Weak<Version>>,
     /// Versions that partitions have taken at a position, until their commit was seen.
     taken: Vec<Taken>,
+    /// The modules of functions, by what the store calls them.
+    pub(super) modules: BTreeMap<String, Arc<Module>>,
 }
 
 #[derive(Clone)]
@@ -84,7 +87,7 @@ impl Tables {
         &*self.store
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -112,7 +115,7 @@ impl Tables {
     }
 
     /// Whether the store has room for another version. Those that nothing names any more go first.
-    fn check_room(&self, more: u64) -> Result<(), TableError> {
+    pub(super) fn check_room(&self, more: u64) -> Result<(), TableError> {
         let most = limits::DIMENSION_STORE_BYTES;
         let taken = || -> Result<u64, TableError> {
             let stored = self.store.tables()?;
@@ -179,12 +182,17 @@ impl Tables {
         let (rows, read_ms) = (version.rows() as u64, *read_ms);
         let (table, sha256) = (table.name.clone(), version.hash().to_owned());
         let entry = TableEntry { table, sha256, rows, read_ms };
-        let (table, hash) = (entry.table.clone(), entry.sha256.clone());
-        let is_same =
-            |it: &Taken| (it.partition, &it.table, &it.hash) == (partition, &table, &hash);
-        state.taken.retain(|it| !is_same(it));
-        state.taken.push(Taken { partition, at, table, hash });
+        state.take(&entry, (partition, at));
         Some(entry.encode())
+    }
+
+    /// The content of a version, which is stored here, or where the other job was.
+    pub(super) fn content(&self, table: &str, hash: &str) -> Result<Option<Vec<u8>>, String> {
+        let found = self.store.table(table, hash).map_err(|error| error.to_string())?;
+        match (found, &self.parent) {
+            (None, Some(parent)) => self.take_over(&**parent, table, hash),
+            (found, _) => Ok(found),
+        }
     }
 
     /// A version, which is stored.
@@ -203,11 +211,7 @@ impl Tables {
         let about = |why: &dyn fmt::Display| {
             format!("version {hash} of table {} in {}: {why}", table.name, self.store.name())
         };
-        let found = self.store.table(&table.name, hash).map_err(|error| about(&error))?;
-        let content = match (found, &self.parent) {
-            (None, Some(parent)) => self.take_over(&**parent, &table.name, hash)?,
-            (found, _) => found,
-        };
+        let content = self.content(&table.name, hash).map_err(|why| about(&why))?;
         let content = content.ok_or_else(|| about(&"it is not there"))?;
         let version = Version::decode(table, &content).map_err(|why| about(&why))?;
         if version.hash() != hash {
@@ -241,7 +245,20 @@ impl Tables {
         let newest =
             state.newest.iter().map(|(table, it)| (table.clone(), it.version.hash().to_owned()));
         let taken = state.taken.iter().map(|taken| (taken.table.clone(), taken.hash.clone()));
-        newest.chain(taken).collect()
+        let modules = state.modules.iter();
+        let modules = modules.map(|(name, module)| (name.clone(), module.hash().to_owned()));
+        newest.chain(taken).chain(modules).collect()
+    }
+}
+
+impl State {
+    /// A partition has taken a version at a position.
+    pub(super) fn take(&mut self, entry: &TableEntry, (partition, at): (Partition, Offset)) {
+        let (table, hash) = (entry.table.clone(), entry.sha256.clone());
+        let is_same =
+            |it: &Taken| (it.partition, &it.table, &it.hash) == (partition, &table, &hash);
+        self.taken.retain(|it| !is_same(it));
+        self.taken.push(Taken { partition, at, table, hash });
     }
 }
 

@@ -12,6 +12,7 @@ use super::limits::JoinLimits;
 use super::pairs::Pairs;
 use super::side::{Place, Waiting};
 use crate::definition::dimension::DimensionDefinition;
+use crate::definition::function::FunctionDefinition;
 use crate::definition::join::JoinDefinition;
 use crate::definition::{Definition, InputDefinition};
 use crate::dimension::entry::TableEntry;
@@ -101,6 +102,11 @@ impl JoinOperator {
     /// The version of a table that is in force.
     pub fn version_of(&self, table: &DimensionDefinition) -> Option<&str> {
         self.state.tables.get(&table.name).map(String::as_str)
+    }
+
+    /// Whether the module of a function is in force.
+    pub fn has_module(&self, function: &FunctionDefinition) -> bool {
+        self.state.tables.contains_key(&function.stored_name())
     }
 
     fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {

@@ -1,7 +1,6 @@
 //! Pairs on their way through the statement, and what is written of them, in order.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use seismic_queue::{Block, Offset, Partition};
 use seismic_sql::{Batch, Cell, Error};
@@ -11,7 +10,6 @@ use super::buffers::Found;
 use super::side::Place;
 use crate::cells;
 use crate::definition::Definition;
-use crate::dimension::version::Version;
 use crate::input::columns;
 use crate::limits;
 use crate::lookup::{Found as Looked, Lookup};
@@ -92,9 +90,7 @@ impl Pairs {
     /// When it is not there.
     pub fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {
         self.settle();
-        let (place, version): (usize, Arc<Version>) = self.lookup.take(table, hash)?;
-        self.plan.set_dimension(place, version.kept());
-        Ok(())
+        self.lookup.put_into(&self.plan, table, hash)
     }
 
     /// Takes a pair.

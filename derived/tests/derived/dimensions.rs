@@ -33,7 +33,7 @@ impl Stage {
         self.tables.read(&self.kind_definition().dimensions[0], table(rows), 7)
     }
 
-    fn kind_definition(&self) -> seismic_derived::Definition {
+    pub fn kind_definition(&self) -> seismic_derived::Definition {
         let stored = String::from_utf8(self.kind.semantics()).unwrap();
         serde_json::from_str(&stored).unwrap()
     }

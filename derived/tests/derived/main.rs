@@ -10,6 +10,8 @@ mod dimensions;
 #[path = "../../../pipeline/tests/job/faulty.rs"]
 #[allow(dead_code, reason = "tests of other jobs use all of it")]
 mod faulty;
+#[cfg(feature = "wasm")]
+mod functions;
 mod job;
 mod join;
 mod join_oracle;

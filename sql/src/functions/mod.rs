@@ -10,6 +10,7 @@ mod geography;
 mod intensity;
 mod math;
 mod names;
+pub mod own;
 mod time;
 
 use rusqlite::functions::{Context, FunctionFlags};

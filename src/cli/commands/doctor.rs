@@ -36,10 +36,13 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let of = file.statement.as_ref().and_then(|definition| definition.input.of.clone());
         let joined = file.statement.as_ref().and_then(|definition| definition.join.as_ref());
         let joined = joined.map(|join| join.right.topic.clone());
-        let dimensions = file.statement.map(|definition| definition.dimensions);
-        let tables = dimensions.unwrap_or_default().into_iter().zip(file.tables).collect();
+        let both = file.statement.map(|it| (it.dimensions, it.functions));
+        let (dimensions, functions) = both.unwrap_or_default();
+        let tables = dimensions.into_iter().zip(file.tables).collect();
+        let functions = functions.into_iter().zip(file.functions).collect();
+        let sinks = args.sinks;
         let of_job =
-            doctor::examine(&Subject { location, topic, joined, of, sinks: args.sinks, tables });
+            doctor::examine(&Subject { location, topic, joined, of, sinks, tables, functions });
         report.sections.extend(of_job.sections);
     }
     match args.json {

@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         stop: Arc::clone(&stop),
     })?;
     let memory_bytes = args.memory.saturating_mul(1 << 20);
-    let engine = Engine::with(tables, Settings { stop, memory_bytes }).map_err(of_engine)?;
+    let engine = Engine::with(tables, Settings { stop, memory_bytes, ..Settings::default() })
+        .map_err(of_engine)?;
     let mut query = engine.prepare(&args.statement).map_err(of_engine)?;
     let columns = query.columns().to_vec();
     let out = io::BufWriter::new(io::stdout().lock());

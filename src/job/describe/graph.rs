@@ -77,7 +77,7 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         from = internal;
     }
     let (title, keys): (&str, &[&str]) = match spec.statement {
-        Some(_) => ("SQL statement", &["sql", "dimension", "join"]),
+        Some(_) => ("SQL statement", &["sql", "dimension", "function", "join"]),
         None => ("Windows", &OF_WINDOWS),
     };
     graph.node(&operator, "operator", (title, &detail), &[keys, &["slots", "fork"]].concat());

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use seismic_derived::{Definition, DimensionDefinition, InputDefinition};
+use seismic_derived::{Definition, DimensionDefinition, FunctionDefinition, InputDefinition};
 use serde_json::{Map, Value, json};
 
 use super::keys;
 use crate::dimension::TableSpec;
+use crate::dimension::function::FunctionSpec;
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::file::service_keys::{self, ServiceKey};
@@ -151,17 +152,18 @@ fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
 }
 
 /// What the file says of a statement.
-fn statement_values(spec: &JobSpec, sources: &[String; 5]) -> Vec<ResolvedValue> {
+fn statement_values(spec: &JobSpec, sources: &[String; 6]) -> Vec<ResolvedValue> {
     let Some(definition) = &spec.statement else { return Vec::new() };
     let columns = |columns: &[seismic_derived::Column]| {
         columns.iter().map(|column| json!(format!("{} {}", column.name, column.kind))).collect()
     };
     let (input, output) = (&definition.input, &definition.output);
-    let [sql, of_input, of_output, of_tables, of_join] = sources;
-    let all: [(_, Value, _); 12] = [
+    let [sql, of_input, of_output, of_tables, of_functions, of_join] = sources;
+    let all: [(_, Value, _); 13] = [
         ("input", inputs(definition), of_input),
         ("join", join(definition), of_join),
         ("dimension", tables(spec), of_tables),
+        ("function", functions(spec), of_functions),
         ("sql", json!(definition.sql), sql),
         ("input.name", json!(input.name), of_input),
         ("input.topic", json!(input.topic), of_input),
@@ -257,6 +259,29 @@ fn tables(spec: &JobSpec) -> Value {
         (table.name.clone(), value)
     };
     let all: Map<_, _> = dimensions.zip(&spec.tables).map(one).collect();
+    if all.is_empty() { Value::Null } else { Value::Object(all) }
+}
+
+/// The functions of a statement, as a file has them; null without any.
+fn functions(spec: &JobSpec) -> Value {
+    let all = spec.statement.iter().flat_map(|definition| &definition.functions);
+    let one = |(function, from): (&FunctionDefinition, &FunctionSpec)| {
+        let mut value = json!({
+            "wasm": from.source.to_string(),
+            "export": function.export,
+            "args": function.args,
+            "returns": function.returns,
+            "fuel": function.fuel,
+            "memory_mib": function.memory_bytes >> 20,
+        });
+        if !function.sha256.is_empty() {
+            value["sha256"] = json!(function.sha256);
+        }
+        (function.name.clone(), value)
+    };
+    let macros = spec.statement.iter().flat_map(|definition| &definition.macros);
+    let macros = macros.map(|it| (it.name.clone(), json!({ "args": it.args, "sql": it.sql })));
+    let all: Map<_, _> = all.zip(&spec.functions).map(one).chain(macros).collect();
     if all.is_empty() { Value::Null } else { Value::Object(all) }
 }
 

@@ -1,5 +1,6 @@
 //! A JSON Schema (draft 2020-12) of job files, for editors that complete and check TOML.
 
+use seismic_derived::limits;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Values};
@@ -58,6 +59,7 @@ pub fn schema() -> Value {
     }
     properties.insert("dimension".to_owned(), of_dimensions());
     properties.insert("join".to_owned(), of_join());
+    properties.insert("function".to_owned(), of_functions());
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
         let mut property = properties.get(name).cloned().unwrap_or_default();
@@ -231,6 +233,60 @@ fn of_dimensions() -> Value {
                     "pattern": DURATION,
                     "description": "How long the job goes on without its source; then it waits",
                 },
+            },
+        },
+    })
+}
+
+/// `[function.NAME]` of a statement.
+fn of_functions() -> Value {
+    let whole = |what: &str, range: (u64, u64), usual: u64| {
+        let (least, most) = range;
+        json!({
+            "type": "integer", "minimum": least, "maximum": most, "description": what,
+            "$comment": format!("default: {usual}"),
+        })
+    };
+    let fuel = (*limits::FUEL.start(), *limits::FUEL.end());
+    let memory = (1, limits::FUNCTION_MEMORY_BYTES.end() >> 20);
+    json!({
+        "type": "object",
+        "description": "Functions that the statement calls, WebAssembly modules or expressions, as [function.NAME]",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "oneOf": [{ "required": ["wasm", "args", "returns"] }, { "required": ["sql"] }],
+            "properties": {
+                "wasm": {
+                    "type": "string",
+                    "description": "Where its module is: file:PATH, or resource:NAME for a file that the server keeps",
+                },
+                "sql": {
+                    "type": "string",
+                    "description": "An expression that it stands for, in which its arguments are named",
+                },
+                "sha256": {
+                    "type": "string",
+                    "pattern": "^[0-9A-Fa-f]{64}$",
+                    "description": "SHA-256 that the module must have",
+                },
+                "export": {
+                    "type": "string",
+                    "description": "What the module calls it",
+                    "$comment": "default: the name of the function",
+                },
+                "args": {
+                    "type": "array",
+                    "items": { "type": "string" },
+                    "description": "Types of its arguments (int, real, text); of an expression, their names",
+                },
+                "returns": { "enum": ["int", "real", "text"], "description": "Type of its answer" },
+                "fuel": whole("Steps that a call may take", fuel, limits::FUEL_OF_A_CALL),
+                "memory_mib": whole(
+                    "Mebibytes of memory that a call may have",
+                    memory,
+                    limits::FUNCTION_MEMORY_BYTES_OF_A_CALL >> 20,
+                ),
             },
         },
     })

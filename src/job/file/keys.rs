@@ -134,9 +134,6 @@ pub fn find(written: &str) -> Result<Key, String> {
         let what = "this is decided at each start; pass";
         return Err(format!("{what} --{option} on the command line{fork}"));
     }
-    if let Some(why) = statement::later(written) {
-        return Err(why);
-    }
     let is_it = |(name, before, _): &&(&str, &[&str], Setter)| {
         *name == written || before.contains(&written)
     };

@@ -34,6 +34,7 @@ mod columns;
 mod dimension;
 pub mod edit;
 pub mod envs;
+mod function;
 mod instance;
 mod join;
 pub mod keys;
@@ -64,6 +65,7 @@ use self::statement::StatementKeys;
 use self::variables::{FilledTexts, Given};
 pub use self::without_secrets::without_secrets;
 use crate::dimension::TableSpec;
+use crate::dimension::function::{FunctionSpec, take_pinned};
 use crate::error::Usage;
 use crate::job::options::JobOptions;
 use crate::job::service::{RowAlarm, Service};
@@ -83,6 +85,8 @@ pub struct JobFile {
     pub statement: Option<Definition>,
     /// Where the tables of the statement come from.
     pub tables: Vec<TableSpec>,
+    /// Where the modules of its functions are.
+    pub functions: Vec<FunctionSpec>,
     /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
     pub faults: Vec<String>,
     /// Where each key is set.
@@ -218,6 +222,10 @@ fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
             faults.push((at, why));
         }
         file.tables.iter_mut().for_each(|table| table.source.pin(&given.resources));
+        file.functions.iter_mut().for_each(|function| function.source.pin(&given.resources));
+        if let Some(statement) = &mut file.statement {
+            take_pinned(statement, &file.functions);
+        }
         file.take_options(&mut base);
         if let Some(env) = env {
             let places = file.places.clone();
@@ -334,6 +342,13 @@ impl JobFile {
         let (definitions, specs) = tables.into_iter().unzip();
         self.statement = statement.map(|it| it.with_dimensions(definitions));
         self.tables = specs;
+        let at = self.places.get("function").map_or(at, |place| place.line);
+        let functions = self.statement_keys.functions().map_err(|why| (at, why))?;
+        let (definitions, specs) = functions.into_iter().unzip();
+        let macros = self.statement_keys.macros().map_err(|why| (at, why))?;
+        let statement = self.statement.take();
+        self.statement = statement.map(|it| it.with_functions(definitions).with_macros(macros));
+        self.functions = specs;
         self.check_row_alarms()
     }
 

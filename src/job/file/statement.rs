@@ -1,5 +1,5 @@
 //! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]`,
-//! `[dimension.NAME]` and [`[join]`](super::join).
+//! `[dimension.NAME]`, `[function.NAME]` and [`[join]`](super::join).
 //!
 //! ```toml
 //! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
@@ -18,27 +18,27 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use seismic_derived::{
-    Column, Definition, DimensionDefinition, InputDefinition, InputFormat, OutputDefinition,
+    Column, Definition, DimensionDefinition, FunctionDefinition, InputDefinition, InputFormat,
+    MacroDefinition, OutputDefinition,
 };
 use toml::de::{DeTable, DeValue};
 
 use super::columns::columns;
 use super::dimension::DimensionKeys;
+use super::function::FunctionKeys;
 use super::join::JoinKeys;
 use super::nearest::nearest;
 use super::value::text;
 use crate::dimension::TableSpec;
+use crate::dimension::function::FunctionSpec;
 use crate::job::options::JobOptions;
 
 /// The keys.
-pub const KEYS: [&str; 5] = ["sql", "input", "output", "dimension", "join"];
+pub const KEYS: [&str; 6] = ["sql", "input", "output", "dimension", "function", "join"];
 
 /// Keys of the tables, for both.
 const OF_INPUT: [&str; 5] = ["name", "topic", "of", "format", "columns"];
 const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
-
-/// Tables that such jobs will have.
-const LATER: [&str; 1] = ["function"];
 
 /// Options that say what windows are, and which records count in them: a job with a statement has
 /// none.
@@ -72,6 +72,7 @@ pub struct StatementKeys {
     /// Those of a join, in the order of the file.
     inputs: Vec<TableKeys>,
     join: Option<JoinKeys>,
+    functions: Vec<FunctionKeys>,
 }
 
 /// What `[input]` or `[output]` says.
@@ -89,14 +90,6 @@ struct TableKeys {
 #[must_use]
 pub fn key(written: &str) -> Option<&'static str> {
     KEYS.into_iter().find(|key| *key == written)
-}
-
-/// Why a job cannot have that table yet.
-#[must_use]
-pub fn later(written: &str) -> Option<String> {
-    LATER
-        .contains(&written)
-        .then(|| format!("this version has no [{written}]: a statement has those of docs/sql.md"))
 }
 
 /// Those of the options that a job with a statement cannot have, with the reason.
@@ -156,7 +149,8 @@ impl StatementKeys {
     #[must_use]
     pub fn is_begun(&self) -> bool {
         let has_table = self.input.is_some() || self.output.is_some() || !self.inputs.is_empty();
-        self.sql.is_some() || has_table || !self.dimensions.is_empty() || self.join.is_some()
+        let has_more = !self.dimensions.is_empty() || !self.functions.is_empty();
+        self.sql.is_some() || has_table || has_more || self.join.is_some()
     }
 
     /// Sets a key in line `at`.
@@ -169,7 +163,9 @@ impl StatementKeys {
     ) {
         let outcome = match (key, value) {
             ("sql", value) => text(value).map(|sql| self.sql = Some(sql)),
-            ("dimension", value) => return self.set_dimensions((at, line), value, fault),
+            ("dimension" | "function", value) => {
+                return self.set_named((at, line), key, value, fault);
+            }
             ("join", DeValue::Table(pairs)) => {
                 let join = self.join.insert(JoinKeys::default());
                 for (name, value) in pairs {
@@ -268,32 +264,41 @@ impl StatementKeys {
         }
     }
 
-    /// Sets the tables of `[dimension.NAME]`, which begin in line `at`.
-    fn set_dimensions(
+    /// Sets the tables of `[dimension.NAME]` or `[function.NAME]`, which begin in line `at`.
+    fn set_named(
         &mut self,
         (at, line): (usize, &dyn Fn(Range<usize>) -> usize),
+        of: &str,
         value: &DeValue<'_>,
         fault: &mut dyn FnMut(usize, String),
     ) {
         let DeValue::Table(tables) = value else {
-            return fault(at, "dimension: write a table, as in [dimension.NAME]".to_owned());
+            return fault(at, format!("{of}: write a table, as in [{of}.NAME]"));
         };
         let mut tables: Vec<_> = tables.iter().collect();
         tables.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in tables {
             let (at, name) = (line(name.span()), name.get_ref().as_ref());
             let DeValue::Table(pairs) = value.get_ref() else {
-                fault(at, format!("dimension.{name}: write a table, as in [dimension.NAME]"));
+                fault(at, format!("{of}.{name}: write a table, as in [{of}.NAME]"));
                 continue;
             };
             let mut table = DimensionKeys::named(name);
+            let mut function = FunctionKeys::named(name);
             for (key, value) in pairs {
-                let written = key.get_ref().as_ref();
-                if let Err(why) = table.set(written, value.get_ref()) {
-                    fault(line(key.span()), format!("dimension.{name}.{written}: {why}"));
+                let (written, value) = (key.get_ref().as_ref(), value.get_ref());
+                let set = match of {
+                    "function" => function.set(written, value),
+                    _ => table.set(written, value),
+                };
+                if let Err(why) = set {
+                    fault(line(key.span()), format!("{of}.{name}.{written}: {why}"));
                 }
             }
-            self.dimensions.push(table);
+            match of {
+                "function" => self.functions.push(function),
+                _ => self.dimensions.push(table),
+            }
         }
     }
 
@@ -306,6 +311,32 @@ impl StatementKeys {
             self.dimensions.iter().map(DimensionKeys::table).collect::<Result<_, _>>()?;
         // In whatever order they stand, it is the same job.
         all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Its own functions, and where their modules are.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn functions(&self) -> Result<Vec<(FunctionDefinition, FunctionSpec)>, String> {
+        let mut all = Vec::new();
+        for function in &self.functions {
+            if function.as_macro()?.is_none() {
+                all.push(function.function()?);
+            }
+        }
+        all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Its own functions that are expressions.
+    ///
+    /// # Errors
+    /// What means nothing to them.
+    pub fn macros(&self) -> Result<Vec<MacroDefinition>, String> {
+        let all = self.functions.iter().filter_map(|it| it.as_macro().transpose());
+        let mut all: Vec<_> = all.collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
 

@@ -50,6 +50,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     settings.pause = shared.pause.clone();
     settings.parallelism = shared.parallelism.clone();
     let statement = statement::kind(spec)?;
+    let (statement, functions) = statement::kind(spec)?.unzip();
     let opened = patiently(stop, || statement::open_input(&location, spec))?;
     let queue = opened.queue();
     let store = patiently(stop, || location.open_store_as(spec.slot.as_deref()))?;
@@ -97,6 +98,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         // It has begun there when it was started the same way before.
         settings.from = None;
     }
+    statement::keep_functions(&functions.unwrap_or_default(), &tables, stop)?;
     let keeper = statement::keep_tables(spec, (&tables, &store), shared, notify)?;
     if !spec.tables.is_empty() && keeper.is_none() {
         return Ok(false);

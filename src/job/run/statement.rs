@@ -1,11 +1,14 @@
-//! A job with a statement in SQL: its kind, where its input is, and its tables.
+//! A job with a statement in SQL: its kind, where its input is, its tables and its functions.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use seismic_derived::{StatementKind, Tables};
+use anyhow::Context as _;
+use seismic_derived::{StatementKind, TableError, Tables};
 use seismic_pipeline::OperatorKind as _;
-use seismic_queue::{Job, JobStore, Topic};
+use seismic_queue::{Job, JobStore, Topic, patiently};
 
+use crate::dimension::function::{self, LoadedFunction};
 use crate::dimension::keeper::{TableKeeper, TableKeeping};
 use crate::error::Usage;
 use crate::job::location::Location;
@@ -15,20 +18,42 @@ use crate::job::repartition::InputQueue;
 use crate::job::spec::JobSpec;
 use crate::job::state::Shared;
 
-/// The kind of the job; `None` for one that makes windows.
+/// The kind of the job, with its own functions; `None` for one that makes windows.
 ///
 /// # Errors
 /// [`Usage`] with what is wrong with the statement.
-pub fn kind(spec: &JobSpec) -> Result<Option<StatementKind>, Usage> {
-    let Some(definition) = &spec.statement else { return Ok(None) };
+pub fn kind(spec: &JobSpec) -> Result<Option<(StatementKind, Vec<LoadedFunction>)>, Usage> {
+    let Some(mut definition) = spec.statement.clone() else { return Ok(None) };
     for table in &spec.tables {
         let checked = table.source.check_pinned();
         checked.map_err(|why| Usage(format!("dimension.{}: {why}", table.table)))?;
     }
-    let kind = StatementKind::new(definition.clone()).map_err(|faults| {
-        Usage(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n       "))
-    })?;
-    Ok(Some(kind))
+    let all = |faults: Vec<String>| Usage(faults.join("\n       "));
+    let functions = function::load_all(&mut definition, &spec.functions).map_err(all)?;
+    let kind = StatementKind::new(definition)
+        .map_err(|faults| all(faults.iter().map(ToString::to_string).collect()))?;
+    Ok(Some((kind, functions)))
+}
+
+/// Stores the modules of the functions, for the operators to take.
+///
+/// # Errors
+/// When the store cannot keep them.
+pub fn keep_functions(
+    functions: &[LoadedFunction],
+    tables: &Tables,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    for LoadedFunction { definition, content } in functions {
+        let put = || match tables.put_module(definition, content) {
+            Ok(()) => Ok(Ok(())),
+            Err(TableError::Store(error)) => Err(error),
+            Err(error @ TableError::Rows(_)) => Ok(Err(error)),
+        };
+        let name = &definition.name;
+        patiently(stop, put)?.with_context(|| format!("storing the module of function {name}"))?;
+    }
+    Ok(())
 }
 
 /// The job with its topics.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backends::Url;
 use crate::dimension::TableSpec;
+use crate::dimension::function::FunctionSpec;
 use crate::http::HttpSettings;
 use crate::job::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use crate::job::location::Location;
@@ -130,6 +131,9 @@ pub struct JobSpec {
     /// Where the tables of the statement come from.
     #[serde(skip)]
     pub tables: Vec<TableSpec>,
+    /// Where the modules of its functions are.
+    #[serde(skip)]
+    pub functions: Vec<FunctionSpec>,
     /// Decisions for this start alone, which are never kept.
     #[serde(skip)]
     pub once: Once,
@@ -178,6 +182,7 @@ impl Default for JobSpec {
             max_parallelism: None,
             statement: None,
             tables: Vec::new(),
+            functions: Vec::new(),
             once: Once::default(),
         }
     }

@@ -48,6 +48,7 @@ impl JobSpec {
             spec.tables = std::mem::take(&mut file.tables);
             let location = spec.location();
             spec.tables.iter_mut().for_each(|table| table.source.read_from(&location));
+            spec.functions = std::mem::take(&mut file.functions);
             spec.sink.clear();
             strange.extend(statement::strange(&set, is_join).map(|(key, why)| Fault { key, why }));
         }
@@ -114,6 +115,7 @@ impl JobSpec {
             max_parallelism: None,
             statement: None,
             tables: Vec::new(),
+            functions: Vec::new(),
             once: default.once,
         }
     }

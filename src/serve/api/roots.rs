@@ -56,6 +56,10 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
             key => (format!("dimension.{} {key}", table.table), file),
         }));
     }
+    for function in &spec.functions {
+        let file = function.source.file().map(Path::to_owned);
+        files.extend(file.map(|file| (format!("function.{}", function.function), file)));
+    }
     files.extend(rivals::files(spec).map(|file| ("sink".to_owned(), file)));
     let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
     for (what, file) in files {

@@ -4,6 +4,7 @@ mod act;
 mod approvals;
 mod archive;
 mod audit;
+pub mod function;
 mod list;
 mod preview;
 mod scale;
@@ -20,6 +21,7 @@ use std::{fs, io};
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print, print_line, tell};
 use crate::cli::target::{ServerFileArg, VariableArgs};
+use crate::dimension::function::faults_of_files;
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
@@ -197,6 +199,11 @@ fn check_in(args: &FileArgs, variables: &VariableArgs) -> anyhow::Result<()> {
             let place = place.as_deref().and_then(|place| place.strip_suffix("max_parallelism"));
             return Err(Usage(format!("{}{why}", place.unwrap_or_default())).into());
         }
+    }
+    let modules = spec.statement.iter().flat_map(|it| faults_of_files(it, &spec.functions));
+    let faults: Vec<String> = modules.collect();
+    if !faults.is_empty() {
+        return Err(Usage(faults.join("\n       ")).into());
     }
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let mut to: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();

@@ -23,6 +23,7 @@ pub fn check_reach(caller: &Caller, name: &ResourceName) -> Result<(), ApiError>
 /// Why a job that the caller submits may not name the resources that it does.
 #[must_use]
 pub fn faults(caller: &Caller, spec: &JobSpec) -> Vec<String> {
-    let names = spec.tables.iter().filter_map(|table| table.source.resource());
+    let of_functions = spec.functions.iter().filter_map(|it| it.source.resource());
+    let names = spec.tables.iter().filter_map(|table| table.source.resource()).chain(of_functions);
     names.filter_map(|name| check_reach(caller, name).err()).map(|error| error.message).collect()
 }

@@ -161,6 +161,13 @@ fn check_statement(spec: &JobSpec, disturbances: &Disturbances) -> Result<(), Ap
             table.table, table.source
         )));
     }
+    if let Some(function) = spec.functions.iter().find(|it| it.source.file().is_some()) {
+        return Err(ApiError::bad_request(format!(
+            "function.{}: a test here reads resources alone, and its module is {}: put it here with `seismic \
+             resource put`",
+            function.function, function.source
+        )));
+    }
     match disturbances.are_none() {
         true => Ok(()),
         false => Err(ApiError::bad_request(
