@@ -14,7 +14,7 @@ use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::position::mark::SinkMark;
 use crate::table_source::{TableQuestion, TableRows};
-use crate::{BareLoop, Result, Sink};
+use crate::{Result, Sink};
 
 /// Reads what a sink itself knows of its position.
 pub type KnownPosition = fn(&SinkSpec, &Url) -> Result<Option<SinkMark>>;
@@ -39,6 +39,9 @@ pub enum Written {
     /// What has names that begin so, as keys.
     Beginning(String),
 }
+
+/// Sends what was encoded before, once.
+pub type BareLoop = Box<dyn FnOnce() -> Result<()>>;
 
 /// The statements of a sink alone for these batches, whose rows are encoded already.
 pub type Bare = fn(&SinkSpec, &Context, &[Batch]) -> Result<BareLoop>;

@@ -54,7 +54,7 @@ mod sql;
 mod table_source;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
-pub use entry::{Context, Entry, SinkSpec, Written};
+pub use entry::{BareLoop, Context, Entry, SinkSpec, Written};
 pub use error::{Error, Result};
 pub use files::{csv, geojson};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
@@ -64,8 +64,8 @@ pub use position::mark::{SinkAhead, SinkMark};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};
 pub use run::{
-    BareLoop, OpenSink, SinkEnd, SinkHold, SinkMetrics, SinkMetricsSnapshot, SinkOutcome,
-    SinkRunner, SinkStart, SinkStop, SinkThreads, open_unless_stopped,
+    OpenSink, SinkEnd, SinkHold, SinkMetrics, SinkMetricsSnapshot, SinkOutcome, SinkRunner,
+    SinkStart, SinkStop, SinkThreads, open_unless_stopped,
 };
 pub use sink::Sink;
 pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};

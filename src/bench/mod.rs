@@ -23,6 +23,7 @@ mod running_job;
 mod scaling;
 mod schedule;
 mod sinks;
+mod statements;
 mod workload;
 mod workspace;
 
@@ -57,6 +58,8 @@ pub enum BenchPart {
     Memory,
     /// Rows of sinks beside their statements alone; only where sinks are named
     Sinks,
+    /// Statements over rows in memory beside a plain loop, by rows of a batch
+    Sql,
 }
 
 /// What to measure, and where.
@@ -187,6 +190,9 @@ fn measure_parts(
     if wants(BenchPart::Memory) {
         tables.push(memory::measure(bench)?);
     }
+    if wants(BenchPart::Sql) {
+        tables.push(statements::measure(bench)?);
+    }
     bench.bar.finish_and_clear();
     Ok(())
 }
@@ -210,6 +216,7 @@ fn steps(bench: &Bench<'_>, wants: &dyn Fn(BenchPart) -> bool, loads: usize) -> 
         (BenchPart::Live, 1),
         (BenchPart::Recovery, bench.workload.recovery_sensors.len()),
         (BenchPart::Memory, 2),
+        (BenchPart::Sql, statements::steps()),
     ];
     let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
     (loads * (2 + of_backlogs) + other) as u64

@@ -63,6 +63,8 @@ pub struct Workload {
     /// Records that publishing has in memory, and how long it publishes them at most.
     pub publish_records: u64,
     pub publish_time: Duration,
+    /// How long each statement is measured for each size of batch.
+    pub statement_time: Duration,
     /// How long live latency is measured, and what goes before and is not counted.
     pub live_time: Duration,
     pub warm_up: Duration,
@@ -93,6 +95,7 @@ impl Workload {
             repeats: 3,
             publish_records: 1_000_000,
             publish_time: Duration::from_secs(4),
+            statement_time: Duration::from_millis(600),
             live_time: Duration::from_secs(30),
             warm_up: Duration::from_secs(3),
             rate: 100_000.0,
@@ -147,6 +150,7 @@ impl Workload {
             repeats: 1,
             publish_records: 2_000,
             publish_time: Duration::from_millis(50),
+            statement_time: Duration::from_millis(1),
             live_time: Duration::from_secs(2),
             warm_up: Duration::from_millis(500),
             rate: 2_000.0,

@@ -20,7 +20,7 @@ fn every_part_yields_figures_and_the_folder_is_gone() {
     let report = stage.json(&["bench", "--tiny", "--json"]);
     let parts = report["parts"].as_array().unwrap();
     let names: Vec<_> = parts.iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!(names, ["limit", "publish", "read", "drain", "live", "recovery", "memory"]);
+    assert_eq!(names, ["limit", "publish", "read", "drain", "live", "recovery", "memory", "sql"]);
     for part in parts {
         let figures = part["figures"].as_array().unwrap();
         assert!(!figures.is_empty(), "{part}");
@@ -82,7 +82,7 @@ fn every_part_of(queue: &str) {
     let stage = Stage::new();
     let report = stage.json(&["bench", "--tiny", "--json", "--queue", queue]);
     let parts = report["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 7, "{report}");
+    assert_eq!(parts.len(), 8, "{report}");
     assert!(parts.iter().all(|part| !part["figures"].as_array().unwrap().is_empty()), "{report}");
     assert_eq!(report["queue"], queue);
 }

@@ -5,10 +5,7 @@
 
 use seismic_queue::{Batch, Offset, Span};
 
-use crate::{Context, Result, RowDecoder, Sink};
-
-/// Sends what was encoded before, once.
-pub type BareLoop = Box<dyn FnOnce() -> Result<()>>;
+use crate::{BareLoop, Context, Result, RowDecoder, Sink};
 
 /// A sink whose rows wait, encoded, until they are synced.
 pub(crate) trait KeepsEncoded: Sink {

@@ -8,7 +8,6 @@ mod runner;
 mod stop;
 mod threads;
 
-pub use bare::BareLoop;
 pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use opening::open_unless_stopped;
 pub use runner::SinkRunner;

@@ -49,7 +49,6 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let (location, mut rules, mut settings) = (spec.location(), spec.rules(), spec.settings());
     settings.pause = shared.pause.clone();
     settings.parallelism = shared.parallelism.clone();
-    let statement = statement::kind(spec)?;
     let (statement, functions) = statement::kind(spec)?.unzip();
     let opened = patiently(stop, || statement::open_input(&location, spec))?;
     let queue = opened.queue();
