@@ -1,5 +1,5 @@
 //! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]`,
-//! `[dimension.NAME]`, `[function.NAME]` and [`[join]`](super::join).
+//! `[dimension.NAME]`, `[function.NAME]` and `[join]`.
 //!
 //! ```toml
 //! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
