@@ -8,7 +8,7 @@ use seismic_brokers::{Flush, RocketMq};
 
 use super::trial;
 use crate::faults::trial::Trial;
-use crate::stage::{let_it_work, wait_until};
+use crate::stage::{STOP, let_it_work, wait_until};
 use crate::truth::int;
 
 #[test]
@@ -98,20 +98,23 @@ fn rows_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
 fn records_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let mut trial = trial(&rocketmq, 7, "the answer to a send of a producer is lost");
-    let options = "generate --records 30000 --rate 6000 --sensors 50 --pack 5 --json --topic";
+    let options = "generate --forever --rate 6000 --sensors 50 --pack 5 --json --topic";
     let topic = trial.stage.data.clone();
     let load: Vec<&str> = options.split_whitespace().chain([&*topic]).collect();
     let wired = ["--queue".to_owned(), rocketmq.wired_url()];
     let load = trial.stage.start(trial.stage.command_at(&load, &wired));
-    let consumer = trial.start();
+    let mut consumer = trial.start();
     let to_the_log = format!("\"b\":\"{topic}\"");
     for round in 1..=Trial::rounds(2) {
         rocketmq.wires[0].lose_answer_to(&to_the_log);
         wait_until("a lost answer", || u64::from(rocketmq.wires[0].lost()) >= round);
         trial.line.tries += 1;
+        let before = trial.rows();
+        trial.wait_for_rows(&mut consumer, before + 100);
     }
-    let published = serde_json::from_str(&load.wait().ok().stdout).unwrap();
-    assert_eq!(int(&published, "published"), 30_000);
+    let published = load.stop_within(Signal::TERM, STOP).ok().stdout;
+    let published = serde_json::from_str(&published).unwrap();
+    assert!(int(&published, "published") > 0);
     consumer.stop(Signal::TERM).ok();
     trial.prove_records(Some(&published));
 }
