@@ -166,6 +166,16 @@ fn a_login_that_is_refused_for_a_while_ends_neither_the_producer_nor_the_job() {
     give_login(&secured.kafka, PASSWORD.1);
     let rows = worker.stdout().len();
     wait_until("more rows", || worker.stdout().len() > rows);
+    // Rows may be of records from before: whoever publishes goes on, too.
+    let describe = format!("topic describe {DATA} --json");
+    let messages = || {
+        let shown = secured.run(&place, &describe).ok().stdout;
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let all = shown["partitions"].as_array().unwrap().iter();
+        all.map(|it| it["end"].as_u64().unwrap()).sum::<u64>()
+    };
+    let before = messages();
+    wait_until("more records", || messages() > before);
     line.tries += 1;
     ended_with(&load.stop(Signal::TERM), 0);
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
