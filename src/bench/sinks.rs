@@ -1,5 +1,5 @@
-//! **sinks**: rows that a sink is given as it is by a job, beside the bare loop of the same statements
-//! whose rows were encoded before, by turns at the same place.
+//! **sinks**: the throughput of a sink that is given rows as by a job, compared with a bare loop that
+//! sends the same statements with rows encoded beforehand. Both write to the same place, alternately.
 //!
 //! What stands between both is what the sink computes: decoding, encoding, keeping its position. The
 //! server and its disk are the same for both, so the ratio says more of the sink than its rows a second.

@@ -78,7 +78,7 @@ enum Said<'a> {
     Failed(String),
 }
 
-/// What is told of a test, by what the job makes.
+/// The report of a test: of a job that makes windows, or of one with a statement.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Told<'a> {

@@ -1,4 +1,4 @@
-//! What is told of the trial of a statement.
+//! The report of a trial of a statement.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::outcome::StatementOutcome;
 use crate::cli::json;
 use crate::trial::limits;
 
-/// All that is told.
+/// The outcome, and how it differs from expected rows.
 #[derive(Debug, Default)]
 pub struct StatementReport {
     /// What came of it.
