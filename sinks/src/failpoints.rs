@@ -98,6 +98,14 @@ pub const KAFKA_AFTER_COMMIT: &str = "kafka-sink-after-commit";
 pub const KAFKA: [&str; 4] =
     [KAFKA_BEFORE_TRANSACTION, KAFKA_AFTER_ROWS, KAFKA_BEFORE_COMMIT, KAFKA_AFTER_COMMIT];
 
+/// A file of Parquet is whole and on the disk, and has no name yet.
+pub const PARQUET_BEFORE_NAME: &str = "parquet-before-name";
+/// All files of a spool have their names, and the mark does not count them yet.
+pub const PARQUET_AFTER_NAME: &str = "parquet-after-name";
+
+/// The places of the Parquet sink beside those of files.
+pub const PARQUET: [&str; 2] = [PARQUET_BEFORE_NAME, PARQUET_AFTER_NAME];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

@@ -20,6 +20,7 @@
         feature = "kafka",
         feature = "mysql",
         feature = "opensearch",
+        feature = "parquet",
         feature = "postgres",
         feature = "redis",
         feature = "rocketmq"
@@ -56,6 +57,8 @@ mod table_source;
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{BareLoop, Context, Entry, SinkSpec, Written};
 pub use error::{Error, Result};
+#[cfg(feature = "parquet")]
+pub use files::parquet;
 pub use files::{csv, geojson};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
 pub use position::ahead::{ahead, all_ahead};

@@ -3,6 +3,8 @@
 use seismic_queue::{Queue, Url};
 
 use crate::entry::{Context, Entry, SinkSpec};
+#[cfg(feature = "parquet")]
+use crate::files::parquet;
 use crate::files::{csv, geojson};
 #[cfg(feature = "influx")]
 use crate::http::influx;
@@ -33,6 +35,8 @@ const SINKS: &[&Entry] = &[
     &mysql::ENTRY,
     #[cfg(feature = "opensearch")]
     &opensearch::ENTRY,
+    #[cfg(feature = "parquet")]
+    &parquet::ENTRY,
     #[cfg(feature = "postgres")]
     &postgres::ENTRY,
     #[cfg(feature = "redis")]
@@ -51,6 +55,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("mysql", "mysql"),
     #[cfg(not(feature = "opensearch"))]
     ("opensearch", "opensearch"),
+    #[cfg(not(feature = "parquet"))]
+    ("parquet", "parquet"),
     #[cfg(not(feature = "postgres"))]
     ("postgres", "postgres"),
     #[cfg(not(feature = "redis"))]

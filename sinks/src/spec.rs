@@ -139,6 +139,7 @@ impl SinkSpec {
         feature = "kafka",
         feature = "mysql",
         feature = "opensearch",
+        feature = "parquet",
         feature = "postgres",
         feature = "redis"
     ))]

@@ -6,7 +6,7 @@
 #[path = "sinks/csv_place.rs"]
 #[allow(dead_code)]
 mod csv_place;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "parquet"))]
 #[path = "sinks/json_rows.rs"]
 mod json_rows;
 #[cfg(feature = "kafka")]
@@ -19,6 +19,10 @@ mod line;
 #[path = "sinks/mysql_place.rs"]
 #[allow(dead_code)]
 mod mysql_place;
+#[cfg(feature = "parquet")]
+#[path = "sinks/parquet/place.rs"]
+#[allow(dead_code)]
+mod parquet_place;
 #[cfg(feature = "postgres")]
 #[path = "sinks/postgres_place.rs"]
 #[allow(dead_code)]
@@ -220,6 +224,34 @@ fn dying_at_any_pass_of_any_place_of_the_postgres_sink_leaves_each_row_once() {
             deaths += 1;
         }
         assert!(deaths > 0, "{name} was never passed");
+        line.tries += deaths;
+    }
+    line.print();
+    scenario.teardown();
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn dying_at_any_pass_of_any_place_of_the_parquet_sink_leaves_each_row_once() {
+    let scenario = FailScenario::setup();
+    let faults = [failpoints::WRITE, failpoints::MARK_WRITE, failpoints::FSYNC];
+    let names = failpoints::ALL.iter().chain(&failpoints::PARQUET).chain(&faults);
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the Parquet sink, in process");
+    for (place_name, options) in names.flat_map(|&name| [(name, ",file_bytes=1"), (name, "")]) {
+        let mut deaths = 0;
+        loop {
+            let place = parquet_place::FolderPlace::new(options);
+            fail::cfg(place_name, &format!("{deaths}*off->return")).unwrap();
+            let died = try_write_the_rest(&mut place.sink()).is_err();
+            fail::remove(place_name);
+            write_the_rest(&place);
+            assert_whole(&place);
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
         line.tries += deaths;
     }
     line.print();

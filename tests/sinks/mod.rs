@@ -6,6 +6,8 @@ mod kafka;
 mod mysql;
 #[cfg(feature = "opensearch")]
 mod opensearch;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]

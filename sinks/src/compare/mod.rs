@@ -4,7 +4,13 @@
 pub(crate) mod merged_topic;
 #[cfg(any(feature = "kafka", feature = "opensearch"))]
 pub(crate) mod object;
-#[cfg(any(feature = "kafka", feature = "mysql", feature = "opensearch", feature = "postgres"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "mysql",
+    feature = "opensearch",
+    feature = "parquet",
+    feature = "postgres"
+))]
 pub(crate) mod sides;
 
 use std::time::Duration;

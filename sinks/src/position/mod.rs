@@ -9,6 +9,7 @@ pub(crate) mod mark;
     feature = "kafka",
     feature = "mysql",
     feature = "opensearch",
+    feature = "parquet",
     feature = "postgres",
     feature = "redis"
 ))]

@@ -22,6 +22,8 @@ mod mysql;
 mod mysql_place;
 #[cfg(feature = "opensearch")]
 mod opensearch;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod patiently;
 #[cfg(feature = "postgres")]
 mod postgres;

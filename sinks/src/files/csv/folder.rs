@@ -2,17 +2,15 @@
 //! are in this file; `mod.rs` explains them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-
-use seismic_queue::lock_file;
 
 use super::commit_file::{self, CommitFile, Refused};
 use super::file_name::FileName;
-use crate::{Error, Result, failpoints, limits};
+use crate::files::durable;
+use crate::{Error, Result, limits};
 
 const COMMIT_FILE: &str = "windows.mark";
-const NEW_COMMIT_FILE: &str = "windows.mark.new";
 const LOCK: &str = "windows.lock";
 
 /// A folder that this process alone writes to, until it is dropped.
@@ -26,9 +24,9 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder if it is missing and locks it.
     pub(crate) fn lock(path: &Path) -> Result<Self> {
-        make(path)?;
+        durable::make(path)?;
         let path = path.canonicalize().map_err(Error::io(path, "opening the folder"))?;
-        let lock = lock_folder(&path)?;
+        let lock = durable::lock(&path, LOCK)?;
         Ok(Folder { path, _lock: lock })
     }
 
@@ -56,16 +54,9 @@ impl Folder {
     /// Replaces the commit file; after `Ok` the new one is durable, and at any moment one of both
     /// is there, whole.
     pub(crate) fn write_commit_file(&self, commit: &CommitFile) -> Result<()> {
-        let (at, new) = (self.commit_path(), self.path.join(NEW_COMMIT_FILE));
-        let mut file = failpoints::pass_io(failpoints::MARK_WRITE)
-            .and_then(|()| File::create(&new))
-            .map_err(Error::io(&new, "making the commit file"))?;
-        file.write_all(&commit.encode()).map_err(Error::io(&new, "writing the commit file"))?;
-        sync(&file, &new)?;
-        failpoints::pass(failpoints::BEFORE_MARK_RENAME)?;
-        fs::rename(&new, &at).map_err(Error::io(&at, "replacing the commit file"))?;
-        self.sync()?;
-        failpoints::pass(failpoints::AFTER_MARK_RENAME)
+        let what =
+            ["making the commit file", "writing the commit file", "replacing the commit file"];
+        durable::replace(&self.commit_path(), &commit.encode(), what)
     }
 
     /// Makes a file that is not there yet.
@@ -106,7 +97,7 @@ impl Folder {
 
     /// Makes names that came, went or changed durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        sync_folder(&self.path)
+        durable::sync_folder(&self.path)
     }
 }
 
@@ -142,64 +133,8 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<FileName>> {
     Ok(names)
 }
 
-/// Flushes a file to the disk. A failure is never one that may be retried, whatever its reason: the
-/// system may have dropped what it could not write.
-pub(crate) fn sync(file: &File, at: &Path) -> Result<()> {
-    failpoints::pass_io(failpoints::FSYNC)
-        .and_then(|()| file.sync_all())
-        .map_err(|source| Error::Io { at: at.to_owned(), doing: "flushing to the disk", source })
-}
-
-fn sync_folder(path: &Path) -> Result<()> {
-    sync(&File::open(path).map_err(Error::io(path, "opening the folder"))?, path)
-}
-
-/// Makes a folder and those above it, each durable in the one above.
-fn make(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if parent != path {
-        make(parent)?;
-    }
-    match fs::create_dir(path) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        made => made.map_err(Error::io(path, "making the folder"))?,
-    }
-    sync_folder(parent)
-}
-
-/// Locks the folder and names this process in the lock file.
 /// Name of the sink of a folder: its path as it is from everywhere, once there is such a folder.
 pub(crate) fn name(folder: &Path) -> String {
     let path = folder.canonicalize();
     format!("csv:{}", path.as_deref().unwrap_or(folder).display())
-}
-
-fn lock_folder(folder: &Path) -> Result<File> {
-    let at = folder.join(LOCK);
-    let doing = "locking the folder";
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&at)
-        .map_err(Error::io(&at, doing))?;
-    if !lock_file(&file).map_err(Error::io(&at, doing))? {
-        let mut by = String::new();
-        // The name is for people; without it the refusal stands all the same.
-        let read = file.take(100).read_to_string(&mut by);
-        let known = read.is_ok() && !by.trim().is_empty();
-        let by = if known { by.trim().to_owned() } else { "another process".to_owned() };
-        return Err(Error::Owned { at: folder.to_owned(), by });
-    }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "process {}", std::process::id()))
-        .map_err(Error::io(&at, doing))?;
-    Ok(file)
 }

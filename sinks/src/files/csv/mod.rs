@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use seismic_queue::{Fingerprint, Kind, Offset, Span, examine_folder};
 
 use crate::entry::Entry;
+use crate::files::durable;
 use crate::options::{OptionKind, SinkOption};
 use crate::position::mark::SinkMark;
 use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
@@ -262,7 +263,7 @@ impl Csv {
             return Ok(());
         }
         if let Some(open) = &mut self.file {
-            folder::sync(&open.file, &self.folder.file(&open.name))?;
+            durable::sync(&open.file, &self.folder.file(&open.name))?;
             failpoints::pass(failpoints::AFTER_FSYNC)?;
             if !open.in_folder {
                 self.folder.sync()?;
