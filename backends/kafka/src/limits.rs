@@ -168,6 +168,10 @@ pub const UNPACKED_BYTES: usize = 64 << 20;
 /// takes for that, and a thousandth of a core.
 pub const LISTEN: Duration = Duration::from_micros(300);
 
+/// How much longer than its session a slot waits for what the group says of a place that brokers refuse.
+/// The session is over for its client by then, unless the coordinator answers it, and that says why.
+pub const OUTLIVED_WAIT: Duration = Duration::from_secs(20);
+
 /// A transactional id that was fenced so often, one time after the other, belongs to someone else;
 /// less often it was a transaction that took too long.
 pub const FENCED_TIMES: u32 = 3;

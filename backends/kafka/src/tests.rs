@@ -105,7 +105,7 @@ impl OnKafka {
 }
 
 /// Group of the suite's job.
-const GROUP: &str = "group";
+pub(crate) const GROUP: &str = "group";
 
 /// Commits by the claim of a member of the group, where the suite knows of none.
 struct Claiming {

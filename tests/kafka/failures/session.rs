@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
-use crate::stage::wait_until;
+use crate::stage::{let_it_work, wait_until};
 
 /// The session of a worker.
 const SESSION: Duration = Duration::from_secs(10);
@@ -96,5 +96,28 @@ fn a_worker_with_a_name_that_is_stopped_leaves_its_partitions_to_others_at_once(
     assert!(took < Duration::from_secs(6), "far below a session of 10 s, and not {took:?}");
     println!("HANDED OVER in {} ms", took.as_millis());
     ended_with(&right.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_worker_with_a_name_whose_broker_is_away_about_as_long_as_a_session_goes_on() {
+    let what = "the only broker away for about a session of a worker with a named slot";
+    let Some(mut trial) = Trial::of(5, what) else { return };
+    trial.load();
+    let mut worker = trial.worker("--slot one --slots 2");
+    trial.wait_for_rows(50);
+    for round in 0..Trial::rounds(3) {
+        trial.kafka.nodes[0].kill();
+        // With the seconds that it takes to start: the slot has lost its place, or has it still, or
+        // finds that out while it commits.
+        let_it_work(SESSION / 2 + Duration::from_secs(round % 5));
+        let before = trial.wait_for_quiet();
+        trial.kafka.nodes[0].restart();
+        trial.flows_beyond(before, Instant::now());
+        trial.wait_for_rows(100);
+        assert!(worker.is_running(), "nobody has taken its slots: {}", worker.stderr());
+    }
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }

@@ -14,8 +14,9 @@
 //! Metadata that shows no member would not be checked at all, so it is none.
 //!
 //! A client that has lost the group's coordinator for good (`coordinator_watch.rs`) is replaced, after
-//! everything that it was given is lost and settled: a commit that shows the place of a named member
-//! which another client has taken meanwhile would count as one of a second process.
+//! everything that it was given is lost and settled.
+//!
+//! Who has the name of a slot, where that is in doubt, is in `slot_name.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,22 +48,24 @@ use seismic_queue::{
 
 /// Reads as a member of a group.
 pub(crate) struct GroupSource {
-    cluster: Cluster,
-    topic: Topic,
-    member: Member,
+    pub(super) cluster: Cluster,
+    pub(super) topic: Topic,
+    pub(super) member: Member,
     consumer: BaseConsumer<RebalanceListener>,
     fetcher: Fetcher,
     partitions: Vec<Partition>,
-    place: Option<Membership>,
-    sleep: SuspensionWatch,
+    pub(super) place: Option<Membership>,
+    pub(super) sleep: SuspensionWatch,
     coordinator: CoordinatorWatch,
     /// Whether the client has lost the coordinator, and what was lost with it is settled before there
     /// is another one.
-    begins_again: bool,
+    pub(super) begins_again: bool,
     gate: Arc<StartGate>,
     /// What was given before all slots of the worker have joined, and since when that is waited for.
-    held: Option<(Vec<Partition>, Membership)>,
+    pub(super) held: Option<(Vec<Partition>, Membership)>,
     waits: Option<Instant>,
+    /// Since when its place is known to be worthless and the group has not said why.
+    pub(super) outlived: Option<Instant>,
 }
 
 impl GroupSource {
@@ -89,11 +92,12 @@ impl GroupSource {
             gate,
             held: None,
             waits: None,
+            outlived: None,
         })
     }
 
-    /// Lets the member's client do its work, and hears what it says.
-    fn poll_group(&self) -> Result<()> {
+    /// Lets the member's client do its work, and hears what it says; whether it is fenced.
+    fn poll_group(&self) -> Result<bool> {
         let needs = || {
             let group = Resource::Group(self.member.group.clone());
             vec![("Read", group), on_topic("Read", self.fetcher.topic())]
@@ -109,10 +113,9 @@ impl GroupSource {
             }
             tracing::debug!("{error}");
         }
-        let Some((code, reason)) = self.consumer.client().fatal_error() else { return Ok(()) };
-        let (group, slot) = (self.member.group.clone(), self.member.slot.clone());
+        let Some((code, reason)) = self.consumer.client().fatal_error() else { return Ok(false) };
         if code == Code::FencedInstanceId {
-            return Err(Error::SlotTaken { group, slot });
+            return Ok(true);
         }
         tracing::error!("librdkafka: {reason}");
         Err(failed(KafkaError::Global(code)))
@@ -160,7 +163,7 @@ impl GroupSource {
     }
 
     /// Nothing can be committed any more of what the group gave.
-    fn lost(&mut self) -> Option<Event> {
+    pub(super) fn lost(&mut self) -> Option<Event> {
         let lost = std::mem::take(&mut self.partitions);
         (self.held, self.place) = (None, None);
         self.fetcher.stop(&lost);
@@ -262,7 +265,9 @@ impl Source for GroupSource {
         if std::mem::take(&mut self.begins_again) {
             self.join_again()?;
         }
-        self.poll_group()?;
+        if self.poll_group()? {
+            return self.fenced();
+        }
         if let Some(event) = self.look_for_coordinator() {
             return Ok(event);
         }
@@ -274,6 +279,7 @@ impl Source for GroupSource {
         if let Some(event) = self.begin() {
             return Ok(event);
         }
+        self.check_place(Instant::now())?;
         let wait = if self.held.is_some() { wait.min(limits::JOIN_LOOK) } else { wait };
         self.fetcher.read(wait, spare)
     }
@@ -319,7 +325,7 @@ impl Source for GroupSource {
 
     fn is_lost(&mut self) -> bool {
         // The client may know already and wait for being polled.
-        self.place.is_none() || self.consumer.assignment_lost()
+        self.place.is_none() || self.is_outlived() || self.consumer.assignment_lost()
     }
 }
 
@@ -340,3 +346,6 @@ impl Drop for GroupSource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,5 +7,6 @@ pub(crate) mod membership;
 pub(crate) mod offsets;
 mod rebalance_listener;
 pub(crate) mod sink_offsets;
+mod slot_name;
 pub(crate) mod start_gate;
 pub(crate) mod transactional_id;

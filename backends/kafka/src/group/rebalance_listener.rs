@@ -1,8 +1,8 @@
 //! What the group says, as the client of a member hears it in its callbacks.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -58,10 +58,8 @@ impl ConsumerContext for RebalanceListener {
             let metadata = consumer.group_metadata();
             // Asked after the metadata was taken: what is valid now was valid then.
             let place = native::membership(consumer);
-            let place = place.zip(metadata).map(|((member, generation), metadata)| {
-                let (metadata, brokers) = (Arc::new(metadata), BTreeSet::new());
-                Membership { member, generation, metadata, brokers }
-            });
+            let place = place.zip(metadata);
+            let place = place.map(|(member, metadata)| Membership::of_member(member, metadata));
             self.answer(consumer.assign(&TopicPartitionList::new()));
             let elements = list.elements();
             GroupEvent::Assigned(

@@ -205,7 +205,14 @@ impl KafkaCommitter {
                 self.fenced = 0;
                 pass(&at, COMMIT_AFTER).map_err(CommitError::Rebuild)
             }
-            Err(error) => Err(self.fail(error)),
+            Err(error) => {
+                if error_kind::of_librdkafka(&error).and_then(error_kind::code)
+                    == Some(Code::FencedInstanceId)
+                {
+                    place.outlive();
+                }
+                Err(self.fail(error))
+            }
         }
     }
 
@@ -245,10 +252,6 @@ impl KafkaCommitter {
         };
         let code = error_kind::code(source);
         match code {
-            Some(Code::FencedInstanceId) => {
-                let (group, slot) = (self.member.group.clone(), self.member.slot.clone());
-                return CommitError::Fenced(Error::SlotTaken { group, slot });
-            }
             Some(
                 Code::ProducerFenced | Code::Fenced | Code::InvalidProducerEpoch | Code::Fatal,
             ) => {
@@ -258,8 +261,10 @@ impl KafkaCommitter {
                 }
             }
             Some(code) if self.cluster().may_pass(code) => {}
-            // The group has moved on, and no right is missing.
-            Some(Code::IllegalGeneration | Code::UnknownMemberId) => {}
+            // The group has moved on, and no right is missing. Who has the slot's name now its source
+            // will say: a commit that was under way while the slot joined again shows the place that it
+            // had before, as one of a process does whose slot another one has taken.
+            Some(Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId) => {}
             Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
                 return CommitError::Fatal(error);
             }
