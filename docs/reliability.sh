@@ -56,7 +56,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 run_tests() {
     cargo test --workspace --test tests -- --show-output faults:: exit_codes:: backup:: job::repartition:: \
         tables::kills::
-    cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq::
+    cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq:: scaling::kafka_kills::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output
     cargo test --workspace --test rocketmq -- --show-output faults::

@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod kafka;
+mod kafka_kills;
 mod live;
 mod pods;
 
