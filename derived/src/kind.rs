@@ -12,6 +12,7 @@ use crate::definition::Definition;
 use crate::definition::dimension::DimensionDefinition;
 use crate::definition::fault::DefinitionFault;
 use crate::definition::function::FunctionDefinition;
+use crate::definition::timing::{TimeBasis, WindowDefinition};
 use crate::dimension::check;
 use crate::dimension::tables::Tables;
 use crate::function;
@@ -19,11 +20,14 @@ use crate::join;
 use crate::join::limits::JoinLimits;
 use crate::join::operator::{JoinOperator, Making};
 use crate::lookup::Lookup;
+use crate::made::Made;
 use crate::operator::StatementOperator;
 use crate::output::json_row;
 use crate::plan::Plan;
 use crate::row_reader::StatementRows;
-use crate::state::{JoinState, State, StoredState};
+use crate::state::{JoinState, State, StoredState, TimedState};
+use crate::timed;
+use crate::windows::operator::WindowOperator;
 
 /// Name of the kind.
 pub const SQL: &str = "sql";
@@ -54,6 +58,7 @@ impl StatementKind {
     /// Everything that is wrong with it.
     pub fn new(definition: Definition) -> Result<Self, Vec<DefinitionFault>> {
         let mut faults = definition.faults();
+        faults.extend(timed::check::faults(&definition));
         faults.extend(join::check::faults(&definition));
         faults.extend(check::faults(&definition));
         faults.extend(function::check::faults(&definition));
@@ -124,8 +129,23 @@ impl StatementKind {
             return Ok(Box::new(operator));
         }
         let topic = inputs.first().map_or("", |input| input.name.as_str());
+        let place = (partition, inputs.first().map_or(1, |input| input.partitions));
+        if let Some((timing, window)) = definition.timing.as_ref().zip(definition.window()) {
+            let (of, stored) = ((Arc::clone(definition), timing, window), (state, rows));
+            let plan = (plan, lookup);
+            let made = WindowOperator::new(of, plan, stored, place, self.is_proof)?;
+            return Ok(Box::new(made));
+        }
         let of = (Arc::clone(definition), plan, lookup);
-        Ok(Box::new(StatementOperator::new(of, state, (topic, partition), self.is_proof)?))
+        Ok(Box::new(StatementOperator::new(of, (state, rows), (topic, place), self.is_proof)?))
+    }
+
+    fn has_more_than_state(&self) -> bool {
+        self.definition.as_ref().is_some_and(|definition| definition.has_more_than_state())
+    }
+
+    fn window(&self) -> Option<&WindowDefinition> {
+        self.definition.as_ref()?.window()
     }
 
     fn is_join(&self) -> bool {
@@ -169,12 +189,25 @@ impl OperatorKind for StatementKind {
                 left.name, left.partitions, right.name, right.partitions, right.name
             ));
         }
+        if let (Some(_), Some(definition), [input]) =
+            (self.window(), &self.definition, &*job.inputs)
+            && definition.input.key.is_none()
+            && input.partitions > 1
+        {
+            faults.push(format!(
+                "topic {} has {} partitions, and without a key a window would have the rows of one of \
+                 them: write input.key, the column that is the key of its messages, or have a topic of \
+                 one partition",
+                input.name, input.partitions
+            ));
+        }
         faults
     }
 
-    /// A join looks how far event times are ahead.
+    /// How far event times are ahead is told by what a message has, whoever has set it.
     fn needs_append_times(&self) -> bool {
-        self.is_join()
+        let timing = self.definition.as_ref().and_then(|definition| definition.timing.as_ref());
+        timing.is_some_and(|timing| timing.time == TimeBasis::Ingest)
     }
 
     fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator> {
@@ -182,6 +215,8 @@ impl OperatorKind for StatementKind {
         let next =
             |next: &Offset| JoinState { next: next.0, keys: 0, rows: [0; 2], held: [false; 2] };
         state.join = at.get(1).map(next);
+        let timing = self.definition.as_ref().and_then(|definition| definition.timing.as_ref());
+        state.timed = timing.map(|_| TimedState::default());
         let begun = self.operator(state, None, (inputs, partition));
         begun.expect("one that begins has no versions that could be missing")
     }
@@ -192,11 +227,11 @@ impl OperatorKind for StatementKind {
         inputs: &[Topic],
         partition: Partition,
     ) -> Result<Box<dyn Operator>, SnapshotError> {
-        let (state, rows) = match self.is_join() {
+        let (state, rows) = match self.has_more_than_state() {
             false => (state, None),
             true => {
                 let parts = split(state).ok_or_else(|| {
-                    SnapshotError::Damaged("it is the state of no join".to_owned())
+                    SnapshotError::Damaged("it is the state of another job".to_owned())
                 })?;
                 (parts.0, Some(parts.1))
             }
@@ -253,25 +288,26 @@ impl OperatorKind for StatementKind {
         json_row::identity(row)
     }
 
-    /// Rows of a join are made of two records, and are compared in order.
+    /// Rows of a join or of a window are made of several records, and are compared in order.
     fn row_reader(&self) -> Option<&'static dyn RowReader> {
-        if self.is_join() { None } else { Some(&StatementRows) }
+        let is_of_several = self.is_join() || self.window().is_some();
+        if is_of_several { None } else { Some(&StatementRows) }
     }
 
     fn own_entries(&self, operator: &dyn Operator) -> Vec<Vec<u8>> {
         let Some(made) = Made::of(operator) else { return Vec::new() };
         let at = (operator.partition(), operator.position());
         let of_table = |table: &DimensionDefinition| {
-            self.tables.as_ref()?.entry(table, made.version_of(table), at)
+            self.tables.as_ref()?.entry(table, made.state().version_of(table), at)
         };
         let of_module = |function: &FunctionDefinition| {
-            self.tables.as_ref()?.module_entry(function, made.has_module(function), at)
+            self.tables.as_ref()?.module_entry(function, made.state().has_module(function), at)
         };
         let tables = made.definition().dimensions.iter().filter_map(of_table);
         let modules = made.definition().functions.iter().filter_map(of_module);
         let hold = match made {
             Made::Join(join) => join.holds().map(|hold| hold.encode()),
-            Made::Statement(_) => None,
+            Made::Statement(_) | Made::Window(_) => None,
         };
         tables.chain(modules).chain(hold).collect()
     }
@@ -283,42 +319,7 @@ impl OperatorKind for StatementKind {
     }
 }
 
-/// An operator of this kind.
-enum Made<'a> {
-    Statement(&'a StatementOperator),
-    Join(&'a JoinOperator),
-}
-
-impl<'a> Made<'a> {
-    fn of(operator: &'a dyn Operator) -> Option<Self> {
-        let operator: &dyn std::any::Any = operator;
-        let statement = operator.downcast_ref().map(Made::Statement);
-        statement.or_else(|| operator.downcast_ref().map(Made::Join))
-    }
-
-    fn definition(&self) -> &'a Definition {
-        match self {
-            Made::Statement(made) => made.definition(),
-            Made::Join(made) => made.definition(),
-        }
-    }
-
-    fn has_module(&self, function: &FunctionDefinition) -> bool {
-        match self {
-            Made::Statement(made) => made.has_module(function),
-            Made::Join(made) => made.has_module(function),
-        }
-    }
-
-    fn version_of(&self, table: &DimensionDefinition) -> Option<&'a str> {
-        match self {
-            Made::Statement(made) => made.version_of(table),
-            Made::Join(made) => made.version_of(table),
-        }
-    }
-}
-
-/// The state in a snapshot of a join, and the rows behind it.
+/// The state in a snapshot, and what is behind it.
 fn split(snapshot: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = snapshot.split_first_chunk()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)

@@ -8,14 +8,17 @@
 //! its position, recovery replays, and `verify` computes everything again. An input message holds
 //! records; each record becomes one row of the input table, and the statement makes any number of
 //! output rows of it. A record is in exactly one place: it gave rows, it was filtered, or it is a
-//! dead letter with words that say why. Things are looked up in tables ([`Tables`]), whose versions are
+//! dead letter with words that say why. Where rows have an event time ([`TimingDefinition`]), late ones are
+//! dead letters, and the statement may run over whole windows. Things are looked up in tables ([`Tables`]), whose versions are
 //! stored and journaled; functions of its own are modules of WebAssembly, which are kept in the same way.
 //!
 //! Nothing here knows a clock, IO or randomness (`clippy.toml`). That the answer does not depend on
 //! how messages are cut into batches is checked before the statement runs
-//! (`seismic_sql::Engine::check_row_by_row`), and a proof runs it with other cuts and compares.
+//! (`seismic_sql::Engine::check_row_by_row`), or follows from windows that the log alone cuts; and a proof runs it with other cuts and compares.
 
+mod bytes;
 mod cells;
+mod clock;
 mod definition;
 mod dimension;
 mod function;
@@ -24,17 +27,22 @@ mod join;
 mod kind;
 pub mod limits;
 mod lookup;
+mod made;
 mod operator;
 mod output;
 mod plan;
 mod row_reader;
 mod state;
+mod timed;
+mod windows;
 
 pub use definition::column::{Column, ColumnKind};
 pub use definition::dimension::{DimensionDefinition, Missing};
+pub use definition::event_time::{TimeDefinition, TimeFormat};
 pub use definition::fault::DefinitionFault;
 pub use definition::function::{ENGINE as FUNCTION_ENGINE, FunctionDefinition, MacroDefinition};
 pub use definition::join::{JoinDefinition, JoinKind};
+pub use definition::timing::{TimeBasis, TimingDefinition, WindowDefinition};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
 pub use dimension::entry::TableEntry;
 pub use dimension::rows::{TableRow, Value};

@@ -39,8 +39,25 @@ pub const JOIN_BYTES: u64 = 64 << 20;
 /// What a row that waits takes beside its values: the nodes of trees.
 pub const JOIN_ROW_BYTES: u64 = 120;
 
-/// Keys of a join in a partition, which are never forgotten: their clocks say what is late.
-pub const JOIN_KEYS: usize = 250_000;
+/// Keys with a clock in a partition. They are never forgotten: their clocks say what is late.
+pub const CLOCKS: usize = 250_000;
+
+/// How long a window may be, and how far its rows may be late or ahead, ms: they are in memory and in
+/// each checkpoint for that long.
+pub const TIMING_MS: i64 = 86_400_000;
+
+/// Shortest window, ms: each is one run of the statement.
+pub const WINDOW_MS: i64 = 10;
+
+/// Rows of a window of a key: 10,000 a second for 10 s. A statement sees all of them at once, and a sort
+/// of them takes some 100 ms.
+pub const WINDOW_ROWS: u64 = 100_000;
+
+/// Bytes of rows in open windows of a partition. They are in each checkpoint.
+pub const WINDOW_BYTES: u64 = 64 << 20;
+
+/// Rows that a statement may give for a window.
+pub const WINDOW_ANSWERS: usize = 100_000;
 
 /// Rows that one row is joined with. More is a bound that is too wide for what comes.
 pub const JOIN_MATES: usize = 10_000;

@@ -8,6 +8,8 @@ use seismic_queue::{Fingerprint, Offset};
 use serde::{Deserialize, Serialize};
 
 use crate::definition::Definition;
+use crate::definition::dimension::DimensionDefinition;
+use crate::definition::function::FunctionDefinition;
 use crate::output::reason::Reason;
 
 /// Where records went. read == gave + filtered + waiting + dead letters of records.
@@ -26,7 +28,7 @@ pub struct Counts {
     pub dead: BTreeMap<Reason, u64>,
     /// Messages that were gone before they were read, the loss accepted.
     pub lost_messages: u64,
-    /// In a join: those that have found no other yet, and may.
+    /// In a join: those that have found no other yet, and may. In windows: those of open ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
     /// In a join: dead letters that are of a pair; its records are counted for themselves.
@@ -84,6 +86,21 @@ pub struct State {
     /// What a join has beside that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<JoinState>,
+    /// What a job with event times has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed: Option<TimedState>,
+}
+
+/// What a job with event times has in short; its clocks and rows are in its snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimedState {
+    /// Keys that it has seen.
+    pub keys: u64,
+    /// Windows that are open.
+    pub windows: u64,
+    /// Their rows.
+    pub rows: u64,
 }
 
 /// What the state of a join has in short; the rows that wait are in its snapshot.
@@ -140,7 +157,51 @@ impl State {
     /// Of a partition that begins there.
     #[must_use]
     pub fn new(next: Offset) -> Self {
-        State { next: next.0, counts: Counts::default(), tables: BTreeMap::new(), join: None }
+        State {
+            next: next.0,
+            counts: Counts::default(),
+            tables: BTreeMap::new(),
+            join: None,
+            timed: None,
+        }
+    }
+
+    /// The version of a table that is in force.
+    pub(crate) fn version_of(&self, table: &DimensionDefinition) -> Option<&str> {
+        self.tables.get(&table.name).map(String::as_str)
+    }
+
+    /// Whether the module of a function is in force.
+    pub(crate) fn has_module(&self, function: &FunctionDefinition) -> bool {
+        self.tables.contains_key(&function.stored_name())
+    }
+
+    /// Appends the state in a snapshot that has more behind it: its length as u32, and itself.
+    pub fn encode_with(
+        &self,
+        definition: &Definition,
+        into: &mut Vec<u8>,
+        behind: &mut dyn FnMut(&mut Vec<u8>),
+    ) {
+        let from = into.len();
+        into.extend_from_slice(&[0; 4]);
+        self.encode(definition, None, into);
+        let length = (into.len() - from - 4) as u32;
+        into[from..from + 4].copy_from_slice(&length.to_le_bytes());
+        behind(into);
+    }
+
+    /// Whether a note says the same.
+    ///
+    /// # Errors
+    /// This state and that of the note, as text.
+    pub fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {
+        let ours = || format!("{self:?}");
+        match State::decode(note) {
+            Ok(noted) if noted.state == *self => Ok(()),
+            Ok(noted) => Err((ours(), format!("{:?}", noted.state))),
+            Err(why) => Err((ours(), why)),
+        }
     }
 
     /// Appends its stored form to `into`.

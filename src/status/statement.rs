@@ -19,7 +19,7 @@ pub fn note_status(note: &[u8]) -> Result<NoteStatus, EntryError> {
         counts: counts(&stored.state.counts),
         rollups: Vec::new(),
         sensors: 0,
-        open_windows: 0,
+        open_windows: stored.state.timed.as_ref().map_or(0, |timed| timed.windows),
     })
 }
 

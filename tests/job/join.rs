@@ -178,7 +178,7 @@ fn a_file_of_a_join_that_is_wrong_is_named_with_its_line_and_what_may_be_meant()
         ),
         ("topic = \"horizontal\"", "topic = \"vertical\"", "a join reads two topics"),
         ("topic = \"vector-rows\"", "topic = \"horizontal\"", "topic: horizontal is the input"),
-        ("dead_topic", "window = \"1s\"\ndead_topic", "window: it is of jobs that make windows"),
+        ("dead_topic", "window = \"1s\"\ndead_topic", "a join has its own clocks, and no windows"),
     ] {
         assert!(VECTOR.contains(from), "{from}");
         fs::write(stage.path("f.toml"), VECTOR.replacen(from, to, 1)).unwrap();

@@ -19,5 +19,4 @@ pub mod repartition;
 mod rollup;
 pub mod second_kind;
 pub mod statement;
-mod statement_trial;
 mod topic_table;

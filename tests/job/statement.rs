@@ -1,6 +1,9 @@
 //! Jobs whose results a statement in SQL makes, as a user has them: the files of docs/sql.md, what
 //! is refused, and what each command shows.
 
+mod trial;
+mod windows;
+
 use std::fs;
 
 use rustix::process::Signal;
@@ -196,7 +199,22 @@ fn what_is_wrong_with_a_file_is_named_with_its_line_and_what_may_be_meant() {
         (
             "group = \"usage\"",
             "group = \"usage\"\nwindow = \"1s\"",
-            "f.toml:2: window: it is of jobs that make windows, and this one has sql",
+            "input: time is missing: write time = { column = \"NAME\", format = \"ms\" }, or time = \"ingest\"",
+        ),
+        (
+            "group = \"usage\"",
+            "group = \"usage\"\nlateness = \"1s\"",
+            "f.toml:2: lateness: it is of jobs whose rows have an event time, and this one has none",
+        ),
+        (
+            "group = \"usage\"",
+            "group = \"usage\"\nrollup = \"1m\"",
+            "f.toml:2: rollup: it is of jobs that make windows, and this one has sql",
+        ),
+        (
+            "[input]",
+            "[input]\ntime = { column = \"JobName\", format = \"%Y-%q\" }",
+            "input.time: \"%Y-%q\": there is no %q: write %Y %m",
         ),
         ("group = \"usage\"", "group = \"usage\"\nsink = [\"csv\"]", "sinks take rows of windows"),
         (

@@ -246,3 +246,10 @@ fn the_examples_of_joins_run_on_kafka_as_their_page_says() {
     examples::vector(Some(&kafka));
     examples::telemetry(Some(&kafka));
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn the_example_of_windows_runs_on_kafka_as_its_page_says() {
+    let Some(kafka) = Kafka::one() else { return };
+    examples::windows(Some(&kafka));
+}

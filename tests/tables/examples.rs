@@ -90,6 +90,27 @@ fn primary_and_backup_telemetry_are_compared() {
     telemetry(None);
 }
 
+#[test]
+fn peaks_of_ten_seconds_and_alerts_by_class_are_of_whole_windows() {
+    windows(None);
+}
+
+pub fn windows(kafka: Option<&Kafka>) {
+    let stage = stage_on(kafka);
+    let said = run(&stage, "Peaks of ten seconds and alerts by class", &[], kafka);
+    assert_eq!(said.matches("verified: ").count(), 2, "{said}");
+    assert!(said.contains("late alerts/0/4"), "{said}");
+    let peaks = rows(&stage, "peak", "seismic-peak");
+    let records: i64 = peaks.iter().map(|row| row["records"].as_i64().unwrap()).sum();
+    assert!(peaks.len() > 20 && records > 15_000, "{} {records}", peaks.len());
+    let classes = rows(&stage, "classes", "alerts-by-class");
+    let counts: Vec<_> = classes
+        .iter()
+        .map(|row| format!("{} {} {}", row["class"], row["alerts"], row["sensors"]))
+        .collect();
+    assert_eq!(counts, ["\"strong\" 2 1", "\"weak\" 1 1", "\"strong\" 1 1"]);
+}
+
 pub fn vector(kafka: Option<&Kafka>) {
     let stage = stage_on(kafka);
     let said = run(&stage, "Vertical and horizontal channel to a vector", &[], kafka);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
+use super::event_time::TimeDefinition;
 
 /// Where rows come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,13 @@ pub struct InputDefinition {
     pub format: InputFormat,
     /// Columns of JSON lines; those of window rows are known.
     pub columns: Vec<Column>,
+    /// The column with the key by whose clock rows are late, of a job with event times. `None`: all rows
+    /// of a partition have one clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Where the event time is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeDefinition>,
 }
 
 /// What messages of an input look like.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::event_time::{TimeDefinition, TimeFormat};
 use super::input::InputDefinition;
 
 /// What the statement calls the rows that are joined.
@@ -17,7 +18,7 @@ pub struct JoinDefinition {
     pub kind: JoinKind,
     /// The columns that are equal, of the left and of the right side.
     pub key: [String; 2],
-    /// The columns with the event time, ms since 1970 UTC.
+    /// The columns with the event time, ms since 1970 UTC unless the input says more.
     pub time: [String; 2],
     /// How much later the right side is than the left one, at least and at most, ms.
     pub within_ms: [i64; 2],
@@ -38,6 +39,16 @@ pub enum JoinKind {
 }
 
 impl JoinDefinition {
+    /// Where the event time of an input at that side is: ms in its column, unless the input says more.
+    #[must_use]
+    pub fn time_of(&self, side: usize, input: &InputDefinition) -> TimeDefinition {
+        let of_column = || {
+            let (column, format) = (self.time[side].clone(), TimeFormat::MS);
+            TimeDefinition { column, format }
+        };
+        input.time.clone().unwrap_or_else(of_column)
+    }
+
     /// The latest event time that a row of the other side can have that is joined with one of this
     /// side and that time.
     #[must_use]

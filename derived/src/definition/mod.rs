@@ -5,10 +5,12 @@
 
 pub mod column;
 pub mod dimension;
+pub mod event_time;
 pub mod fault;
 pub mod function;
 pub mod input;
 pub mod join;
+pub mod timing;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +21,7 @@ use self::fault::DefinitionFault;
 use self::function::{FunctionDefinition, MacroDefinition};
 pub use self::input::{InputDefinition, InputFormat};
 use self::join::{JoinDefinition, PAIRS};
+use self::timing::{TimingDefinition, WindowDefinition};
 use crate::limits;
 
 /// Version of what rows, dead letters and states of these jobs look like.
@@ -43,6 +46,9 @@ pub struct Definition {
     /// The other input, and how both are joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<JoinDefinition>,
+    /// The clock of its rows, and its windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<TimingDefinition>,
     /// Functions of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<FunctionDefinition>,
@@ -71,14 +77,42 @@ impl Definition {
     pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
         let (engine, dimensions) = (seismic_sql::engine_version(), Vec::new());
         let (layout, functions, macros) = (LAYOUT, Vec::new(), Vec::new());
-        let join = None;
-        Definition { layout, engine, input, output, sql, dimensions, join, functions, macros }
+        let (join, timing) = (None, None);
+        Definition {
+            layout,
+            engine,
+            input,
+            output,
+            sql,
+            dimensions,
+            join,
+            timing,
+            functions,
+            macros,
+        }
     }
 
     /// The same with another input, which is joined.
     #[must_use]
     pub fn joined(self, join: JoinDefinition) -> Self {
         Definition { join: Some(join), ..self }
+    }
+
+    /// The same with event times.
+    #[must_use]
+    pub fn timed(self, timing: TimingDefinition) -> Self {
+        Definition { timing: Some(timing), ..self }
+    }
+
+    /// The windows that its statement looks at; `None`: it looks at each row alone.
+    #[must_use]
+    pub fn window(&self) -> Option<&WindowDefinition> {
+        self.timing.as_ref()?.window.as_ref()
+    }
+
+    /// Whether its snapshots have more behind the state: clocks, and rows that wait.
+    pub(crate) fn has_more_than_state(&self) -> bool {
+        self.join.is_some() || self.timing.is_some()
     }
 
     /// Its inputs: the left side of a join is the first.
@@ -148,6 +182,10 @@ impl Definition {
         if self.join != other.join {
             let was = serde_json::to_string(&other.join).unwrap_or_default();
             differences.push(format!("join (was {was})"));
+        }
+        if self.timing != other.timing {
+            let was = serde_json::to_string(&other.timing).unwrap_or_default();
+            differences.push(format!("event time and window (was {was})"));
         }
         if self.dimensions != other.dimensions {
             let was = serde_json::to_string(&other.dimensions).unwrap_or_default();

@@ -8,6 +8,7 @@ use seismic_sql::Batch;
 
 use self::json_line::JsonLines;
 use self::window_row::WindowRows;
+use crate::definition::timing::{EVENT_TIME, WINDOW};
 use crate::definition::{Definition, InputDefinition, InputFormat};
 use crate::output::reason::Fault;
 
@@ -70,10 +71,15 @@ impl RowDecoder {
 
 /// Columns of the rows that the statement of a definition reads.
 pub fn columns(definition: &Definition) -> Vec<seismic_sql::Column> {
-    match &definition.join {
+    let mut columns = match &definition.join {
         Some(join) => columns_of_pairs(&definition.input, &join.right),
         None => RowDecoder::new(&definition.input).columns(),
-    }
+    };
+    let of_time = definition.timing.iter().map(|_| EVENT_TIME);
+    let of_time = of_time.chain(definition.window().into_iter().flat_map(|_| WINDOW));
+    let hidden = |name| seismic_sql::Column::new(name, seismic_sql::Kind::Integer).hidden();
+    columns.extend(of_time.map(hidden));
+    columns
 }
 
 /// Columns of rows that are joined: each is named after its input and its column there.

@@ -1,14 +1,13 @@
 //! The rows of both sides that wait for others, and the clocks that say for how long.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::limits::JoinLimits;
 use super::side::{KeySide, Place, Waiting};
 use crate::definition::join::{JoinDefinition, JoinKind};
-use crate::limits;
 use crate::output::reason::{Fault, Reason};
 use crate::state::Counts;
+use crate::timed::clocks::of_key;
 
 /// The buffers of a partition. Sides are named by their place: 0 is the left one.
 #[derive(Debug)]
@@ -82,18 +81,10 @@ impl Buffers {
         (counts, emit): (&mut Counts, Emit<'_>),
     ) -> Result<(), Fault> {
         let Buffers { definition, keys, rows, bytes, .. } = self;
-        if !keys.contains_key(key) && keys.len() >= limits::JOIN_KEYS {
-            let why = format!("it is of the {}th key of this partition", limits::JOIN_KEYS + 1);
-            return Err((Reason::TooManyKeys, why));
-        }
-        let sides = match keys.entry(key.into()) {
-            Entry::Occupied(sides) => sides.into_mut(),
-            Entry::Vacant(place) => place.insert(Default::default()),
-        };
+        let sides: &mut [KeySide; 2] = of_key(keys, key)?;
         let other = 1 - side;
-        sides[side].last = Some(place.offset);
-        if time_ms < sides[side].closed_ms {
-            let late_ms = sides[side].closed_ms.saturating_sub(time_ms);
+        sides[side].clock.see(place.offset);
+        if let Some(late_ms) = sides[side].clock.late_ms(time_ms) {
             let why = format!("{key} is closed there, and it is {late_ms} ms too late");
             return Err((Reason::Late, why));
         }
@@ -109,15 +100,11 @@ impl Buffers {
             let by = (side, place, row.append_ms);
             emit(Found { key, left: Some(left), right: Some(right), by });
         }
-        let of_side = &mut sides[side];
-        of_side.newest_ms = of_side.newest_ms.max(time_ms);
-        let closed_ms = of_side.newest_ms.saturating_sub(definition.lateness_ms);
-        if closed_ms > of_side.closed_ms {
-            of_side.closed_ms = closed_ms;
+        if sides[side].clock.move_to(time_ms, definition.lateness_ms) {
             let mut of = Leaving { definition, rows, bytes, counts, emit };
             of.evict(key, sides, other);
         }
-        if definition.last_mate_ms(side, time_ms) >= sides[other].closed_ms {
+        if definition.last_mate_ms(side, time_ms) >= sides[other].clock.closed_ms {
             rows[side] += 1;
             bytes[side] += row.bytes();
             sides[side].rows.insert((time_ms, place), row);
@@ -144,14 +131,14 @@ impl Buffers {
             has_changed = true;
         }
         for (key, sides) in keys.iter_mut() {
-            if sides[side].last.is_some_and(|last| last >= below) {
+            if !sides[side].clock.is_idle(below) {
                 continue;
             }
             let has_waited = |it: &&(i64, Place)| held[other] || it.1.offset < waited[other];
             let until = sides[other].rows.keys().filter(has_waited);
             let until = until.map(|(time_ms, _)| definition.last_mate_ms(other, *time_ms)).max();
             let Some(until_ms) = until else { continue };
-            sides[side].closed_ms = sides[side].closed_ms.max(until_ms.saturating_add(1));
+            sides[side].clock.close_before(until_ms.saturating_add(1));
             let mut of = Leaving { definition, rows, bytes, counts, emit };
             of.evict(key, sides, other);
             has_changed = true;
@@ -168,7 +155,7 @@ impl Buffers {
                 let other = 1 - side;
                 let Some(((last_ms, _), _)) = sides[other].rows.last_key_value() else { continue };
                 let until_ms = definition.last_mate_ms(other, *last_ms).saturating_add(1);
-                sides[side].closed_ms = sides[side].closed_ms.max(until_ms);
+                sides[side].clock.close_before(until_ms);
                 let mut of = Leaving { definition, rows, bytes, counts, emit };
                 of.evict(key, sides, other);
             }
@@ -202,7 +189,7 @@ struct Leaving<'a, 'e> {
 impl Leaving<'_, '_> {
     /// Takes out the rows of a side that nothing can be joined with any more.
     fn evict(&mut self, key: &str, sides: &mut [KeySide; 2], side: usize) {
-        let closed_ms = sides[1 - side].closed_ms;
+        let closed_ms = sides[1 - side].clock.closed_ms;
         while let Some(first) = sides[side].rows.first_entry() {
             let (time_ms, place) = *first.key();
             if self.definition.last_mate_ms(side, time_ms) >= closed_ms {

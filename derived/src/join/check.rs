@@ -31,7 +31,15 @@ pub fn faults(definition: &Definition) -> Vec<DefinitionFault> {
     let mut kinds = Vec::new();
     for (side, input) in [left, right].into_iter().enumerate() {
         let columns = RowDecoder::new(input).columns();
+        if input.time.as_ref().is_some_and(|time| time.column != join.time[side]) {
+            let (name, time) = (&input.name, &join.time[side]);
+            whys.push(format!("time: {name} has its time in another column than {time}"));
+        }
         for (key, name) in [("key", &join.key[side]), ("time", &join.time[side])] {
+            if key == "time" && input.time.is_some() {
+                // It is checked with its format.
+                continue;
+            }
             let Some(found) = columns.iter().find(|it| it.name.eq_ignore_ascii_case(name)) else {
                 let near = seismic_sql::nearest(name, columns.iter().map(|it| it.name.as_str()));
                 let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));

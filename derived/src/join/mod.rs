@@ -16,7 +16,6 @@
 mod buffers;
 pub mod check;
 pub mod entry;
-mod input;
 pub mod limits;
 pub mod operator;
 mod pairs;

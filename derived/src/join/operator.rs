@@ -7,12 +7,9 @@ use seismic_queue::{Batch, Block, Message, Offset, Partition, PartitionCommit, T
 
 use super::buffers::Buffers;
 use super::entry::HoldEntry;
-use super::input::SideInput;
 use super::limits::JoinLimits;
 use super::pairs::Pairs;
 use super::side::{Place, Waiting};
-use crate::definition::dimension::DimensionDefinition;
-use crate::definition::function::FunctionDefinition;
 use crate::definition::join::JoinDefinition;
 use crate::definition::{Definition, InputDefinition};
 use crate::dimension::entry::TableEntry;
@@ -22,6 +19,7 @@ use crate::output::Record;
 use crate::output::reason::Fault;
 use crate::plan::Plan;
 use crate::state::{Counts, JoinState, State};
+use crate::timed::input::TimedInput;
 
 /// Computes one partition of a join.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ pub struct JoinOperator {
     partitions: u32,
     state: State,
     next: [u64; 2],
-    sides: [SideInput; 2],
+    sides: [TimedInput; 2],
     names: [String; 2],
     buffers: Buffers,
     pairs: Pairs,
@@ -62,8 +60,8 @@ impl JoinOperator {
         making: Making,
     ) -> Result<Self, String> {
         let side = |input: &InputDefinition, place: usize| {
-            let columns = [&*join.key[place], &join.time[place]];
-            SideInput::new(input, columns, join.max_ahead_ms)
+            let time = join.time_of(place, input);
+            TimedInput::new(input, Some(&join.key[place]), Some(&time), join.max_ahead_ms)
         };
         let sides = [side(&definition.input, 0), side(&join.right, 1)];
         let widths = [sides[0].width(), sides[1].width()];
@@ -99,14 +97,9 @@ impl JoinOperator {
         &self.definition
     }
 
-    /// The version of a table that is in force.
-    pub fn version_of(&self, table: &DimensionDefinition) -> Option<&str> {
-        self.state.tables.get(&table.name).map(String::as_str)
-    }
-
-    /// Whether the module of a function is in force.
-    pub fn has_module(&self, function: &FunctionDefinition) -> bool {
-        self.state.tables.contains_key(&function.stored_name())
+    /// Its state.
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {
@@ -284,11 +277,7 @@ impl Operator for JoinOperator {
     }
 
     fn snapshot(&self, into: &mut Vec<u8>) {
-        let mut state = Vec::new();
-        self.state.encode(&self.definition, None, &mut state);
-        into.extend_from_slice(&(state.len() as u32).to_le_bytes());
-        into.extend_from_slice(&state);
-        self.buffers.encode(into);
+        self.state.encode_with(&self.definition, into, &mut |into| self.buffers.encode(into));
     }
 
     fn write_note(&self, into: &mut Vec<u8>) {
@@ -297,16 +286,11 @@ impl Operator for JoinOperator {
     }
 
     fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {
-        let ours = format!("{:?}", self.state);
         if let Some(difference) = self.pairs.difference() {
             let taken = "the statement was taken for row by row".to_owned();
             return Err((difference.clone(), taken));
         }
-        match State::decode(note) {
-            Ok(noted) if noted.state == self.state => Ok(()),
-            Ok(noted) => Err((ours, format!("{:?}", noted.state))),
-            Err(why) => Err((ours, why)),
-        }
+        self.state.check_note(note)
     }
 
     fn is_balanced(&self) -> bool {

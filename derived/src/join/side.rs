@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::Clock;
 use crate::limits;
 
 /// Where a record was in the log of its side.
@@ -37,20 +38,10 @@ impl Waiting {
 }
 
 /// One key on one side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySide {
-    /// Its newest event time.
-    pub newest_ms: i64,
-    /// A row before this is late.
-    pub closed_ms: i64,
-    /// Offset of its last message.
-    pub last: Option<u64>,
+    /// Its clock there.
+    pub clock: Clock,
     /// Its rows that wait, by event time and place.
     pub rows: BTreeMap<(i64, Place), Waiting>,
-}
-
-impl Default for KeySide {
-    fn default() -> Self {
-        KeySide { newest_ms: i64::MIN, closed_ms: i64::MIN, last: None, rows: BTreeMap::new() }
-    }
 }

@@ -13,7 +13,9 @@ use seismic_sql::Batch;
 
 use super::buffers::Buffers;
 use super::side::{KeySide, Place, Waiting};
+use crate::bytes::{self, flag, length, number, push_length, take};
 use crate::cells;
+use crate::clock::Clock;
 use crate::definition::join::JoinDefinition;
 
 impl Buffers {
@@ -25,12 +27,9 @@ impl Buffers {
         into.extend(self.held.map(u8::from));
         push_length(self.keys.len(), into);
         for (key, sides) in &self.keys {
-            push_length(key.len(), into);
-            into.extend_from_slice(key.as_bytes());
-            for KeySide { newest_ms, closed_ms, last, rows } in sides {
-                into.extend_from_slice(&newest_ms.to_le_bytes());
-                into.extend_from_slice(&closed_ms.to_le_bytes());
-                into.extend_from_slice(&last.map_or(0, |last| last + 1).to_le_bytes());
+            bytes::push(key.as_bytes(), into);
+            for KeySide { clock, rows } in sides {
+                clock.encode(into);
                 push_length(rows.len(), into);
                 for ((time_ms, place), row) in rows {
                     into.extend_from_slice(&time_ms.to_le_bytes());
@@ -38,8 +37,7 @@ impl Buffers {
                     into.extend_from_slice(&place.index.to_le_bytes());
                     into.extend_from_slice(&row.append_ms.to_le_bytes());
                     into.push(row.is_joined.into());
-                    push_length(row.cells.len(), into);
-                    into.extend_from_slice(&row.cells);
+                    bytes::push(&row.cells, into);
                 }
             }
         }
@@ -49,19 +47,17 @@ impl Buffers {
     pub fn decode(
         definition: JoinDefinition,
         widths: [usize; 2],
-        mut bytes: &[u8],
+        mut stored: &[u8],
     ) -> Option<Buffers> {
-        let rest = &mut bytes;
+        let rest = &mut stored;
         let mut buffers = Buffers::new(definition);
         buffers.waited = [number(rest)?, number(rest)?];
         buffers.held = [flag(rest)?, flag(rest)?];
         for _ in 0..length(rest)? {
-            let key = str::from_utf8(take(rest)?).ok()?.into();
+            let key = bytes::text(rest)?.into();
             let mut sides = [KeySide::default(), KeySide::default()];
             for (side, of_side) in sides.iter_mut().enumerate() {
-                of_side.newest_ms = number(rest)? as i64;
-                of_side.closed_ms = number(rest)? as i64;
-                of_side.last = number(rest)?.checked_sub(1);
+                of_side.clock = Clock::decode(rest)?;
                 of_side.rows = rows(rest, widths[side])?;
                 buffers.rows[side] += of_side.rows.len() as u64;
                 buffers.bytes[side] += of_side.rows.values().map(Waiting::bytes).sum::<u64>();
@@ -91,33 +87,4 @@ fn rows(rest: &mut &[u8], width: usize) -> Option<BTreeMap<(i64, Place), Waiting
         }
     }
     Some(rows)
-}
-
-fn push_length(length: usize, into: &mut Vec<u8>) {
-    into.extend_from_slice(&(length as u32).to_le_bytes());
-}
-
-fn number(rest: &mut &[u8]) -> Option<u64> {
-    let (bytes, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    Some(u64::from_le_bytes(*bytes))
-}
-
-fn length(rest: &mut &[u8]) -> Option<usize> {
-    let (bytes, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    Some(u32::from_le_bytes(*bytes) as usize)
-}
-
-fn flag(rest: &mut &[u8]) -> Option<bool> {
-    let (byte, behind) = rest.split_first()?;
-    *rest = behind;
-    (*byte < 2).then_some(*byte == 1)
-}
-
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = length(rest)?;
-    let (bytes, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some(bytes)
 }

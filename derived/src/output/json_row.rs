@@ -119,6 +119,27 @@ pub fn write_end_of_pair(
     let _ = write!(into, "/{number}\"}}");
 }
 
+/// Writes the end of a row of a window into `into`, which is cleared first: `partition/wSTART/number`,
+/// where START is the first ms of the window, and behind it `/KEY` where rows have one.
+pub fn write_end_of_window(
+    (partition, start_ms): (Partition, i64),
+    key: &str,
+    number: usize,
+    into: &mut String,
+) {
+    into.clear();
+    let _ = write!(into, "{ID}{}/w{start_ms}/{number}", partition.0);
+    if !key.is_empty() {
+        // As a text of JSON, without its quotes.
+        into.push('/');
+        let from = into.len();
+        push_text(&key[..key.floor_char_boundary(limits::KEY_BYTES)], into);
+        into.pop();
+        into.remove(from);
+    }
+    into.push_str("\"}");
+}
+
 /// What a row was made of; `None` for bytes that no job wrote.
 pub fn identity(row: &[u8]) -> Option<RowIdentity> {
     let text = str::from_utf8(row).ok()?;

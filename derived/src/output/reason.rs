@@ -21,21 +21,25 @@ pub enum Reason {
     NullKey,
     /// A table has no row for it.
     MissingKey,
-    /// In a join: older than what its key and side has closed.
+    /// By event time: older than what is closed of its key.
     Late,
-    /// In a join: its event time is too far ahead of its append time.
+    /// By event time: it is too far ahead of its append time.
     Ahead,
-    /// In a join: it has no event time.
+    /// By event time: it has none, or one that cannot be read.
     NullTime,
-    /// In a join: its key belongs in another partition.
+    /// By event time: its key belongs in another partition.
     WrongPartition,
-    /// In a join: there are too many keys.
+    /// By event time: there are too many keys.
     TooManyKeys,
+    /// Its window has as many rows as may be.
+    TooManyRows,
+    /// The open windows have as many bytes as may be.
+    TooManyBytes,
 }
 
 impl Reason {
     /// All of them, as they are tested for.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Unparseable,
         Reason::WrongType,
         Reason::SqlError,
@@ -47,6 +51,8 @@ impl Reason {
         Reason::NullTime,
         Reason::WrongPartition,
         Reason::TooManyKeys,
+        Reason::TooManyRows,
+        Reason::TooManyBytes,
     ];
 
     /// Its name in dead letters, metrics and JSON.
@@ -64,6 +70,8 @@ impl Reason {
             Reason::NullTime => "null_time",
             Reason::WrongPartition => "wrong_partition",
             Reason::TooManyKeys => "too_many_keys",
+            Reason::TooManyRows => "too_many_rows",
+            Reason::TooManyBytes => "too_many_bytes",
         }
     }
 }

@@ -18,6 +18,8 @@ pub fn vector(kind: JoinKind, within_ms: [i64; 2], lateness_ms: i64) -> Definiti
         topic: name.to_owned(),
         of: None,
         format: InputFormat::Json,
+        key: None,
+        time: None,
         columns: columns(&["station text", "ts int", "amplitude real"]),
     };
     let output = OutputDefinition {

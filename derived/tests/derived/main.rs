@@ -18,3 +18,6 @@ mod join_oracle;
 mod letters;
 mod speed;
 mod stage;
+mod times;
+mod window_oracle;
+mod windows;

@@ -35,6 +35,8 @@ pub fn usage(sql: &str) -> Definition {
         topic: "usage".to_owned(),
         of: None,
         format: InputFormat::Json,
+        key: None,
+        time: None,
         columns: columns(&["JobName text", "UsedGB real", "TotalGB real", "Type int"]),
     };
     let output = OutputDefinition {

@@ -7,6 +7,19 @@ use crate::job::JobSpec;
 use crate::job::file::statement::OF_WINDOWS;
 use crate::job::repartition::first_group;
 
+/// Keys by which the node of a statement is another one.
+const OF_STATEMENT: [&str; 9] = [
+    "sql",
+    "dimension",
+    "function",
+    "join",
+    "window",
+    "lateness",
+    "max_ahead",
+    "time",
+    "idle_timeout",
+];
+
 /// Nodes and edges, as they are made.
 #[derive(Default)]
 struct Graph {
@@ -62,7 +75,11 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         id
     });
     let detail = match &spec.statement {
-        Some(statement) => statement.sql.split_whitespace().collect::<Vec<_>>().join(" "),
+        Some(statement) => {
+            let window = statement.window().map(|_| format!("windows of {}: ", spec.window));
+            let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            window.unwrap_or_default() + &sql
+        }
         None => format!("windows of {}, lateness {}", spec.window, spec.lateness),
     };
     let detail: String = detail.chars().take(120).collect();
@@ -77,7 +94,7 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         from = internal;
     }
     let (title, keys): (&str, &[&str]) = match spec.statement {
-        Some(_) => ("SQL statement", &["sql", "dimension", "function", "join"]),
+        Some(_) => ("SQL statement", &OF_STATEMENT),
         None => ("Windows", &OF_WINDOWS),
     };
     graph.node(&operator, "operator", (title, &detail), &[keys, &["slots", "fork"]].concat());

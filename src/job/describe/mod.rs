@@ -7,7 +7,9 @@ mod graph;
 mod graph_difference;
 mod keys;
 mod resolved;
+mod resolved_value;
 mod schema;
+mod statement_values;
 mod template;
 
 pub use graph::graph;

@@ -121,19 +121,30 @@ impl JoinKeys {
         let key = self.key.as_ref().ok_or_else(|| {
             missing("key", "the column that is equal on both sides, as in \"station\"")
         })?;
-        let time = self
-            .time
-            .as_ref()
-            .ok_or_else(|| missing("time", "the column with the event time, ms since 1970 UTC"))?;
+        let of_inputs = [&left.time, &right.time].map(|it| it.as_ref().map(|it| it.column.clone()));
         let within = self.within.ok_or_else(|| {
             let what = "how much later the right side is, as in [\"-20ms\", \"20ms\"]";
             missing("within", what)
         })?;
         let names = [&*left.name, &right.name];
+        let time = match (&self.time, of_inputs) {
+            (None, [Some(left), Some(right)]) => [left, right],
+            (None, _) => {
+                let what =
+                    "the column with the event time, ms since 1970 UTC; or each input has time";
+                return Err(missing("time", what));
+            }
+            (Some(_), [Some(_), _] | [_, Some(_)]) => {
+                return Err(
+                    "join.time: the inputs say where their time is: leave it out".to_owned()
+                );
+            }
+            (Some(time), _) => time.of("time", names)?,
+        };
         Ok(JoinDefinition {
             kind: self.kind.unwrap_or(JoinKind::Inner),
             key: key.of("key", names)?,
-            time: time.of("time", names)?,
+            time,
             within_ms: within.map(TimeSpan::ms),
             lateness_ms: self.lateness.map_or(500, TimeSpan::ms),
             max_ahead_ms: self.max_ahead.map_or(5_000, TimeSpan::ms),

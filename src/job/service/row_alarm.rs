@@ -94,6 +94,8 @@ mod tests {
     #[test]
     fn the_columns_of_a_statement_are_those_of_its_output() {
         let input = InputDefinition {
+            key: None,
+            time: None,
             name: "rows".to_owned(),
             topic: "a".to_owned(),
             of: None,

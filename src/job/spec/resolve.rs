@@ -41,16 +41,17 @@ impl JobSpec {
         let mut spec = JobSpec { max_parallelism, once, ..JobSpec::of(options) };
         let mut strange = Vec::new();
         if let Some(mut definition) = file.statement.take() {
-            let is_join = definition.join.is_some();
             definition.input.topic.clone_from(&spec.topic);
             definition.output.topic.clone_from(&spec.result_topic);
+            definition.timing = statement::timing(&definition, &set, &spec);
+            strange
+                .extend(statement::strange(&set, &definition).map(|(key, why)| Fault { key, why }));
             spec.statement = Some(definition);
             spec.tables = std::mem::take(&mut file.tables);
             let location = spec.location();
             spec.tables.iter_mut().for_each(|table| table.source.read_from(&location));
             spec.functions = std::mem::take(&mut file.functions);
             spec.sink.clear();
-            strange.extend(statement::strange(&set, is_join).map(|(key, why)| Fault { key, why }));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         match file.service.slots_of_each(spec.slots, cores) {

@@ -87,8 +87,15 @@ pub fn check_inputs(spec: &JobSpec) -> Result<(), Usage> {
 /// What cannot be read, and more than fits.
 pub fn read_files(spec: &JobSpec, files: &[PathBuf]) -> anyhow::Result<Vec<Arrival>> {
     let is_windows = |it: &_| matches!(it, InputFormat::Windows);
-    match spec.statement.as_ref().is_some_and(|it| is_windows(&it.input.format)) {
-        true => read_windows(files),
-        false => read_lines(files),
+    let mut messages = match spec.statement.as_ref().is_some_and(|it| is_windows(&it.input.format))
+    {
+        true => read_windows(files)?,
+        false => read_lines(files)?,
+    };
+    if spec.statement.as_ref().is_some_and(|it| it.timing.is_some()) {
+        // How far event times are ahead is told by when lines are appended, which is now.
+        let now_ms = crate::time::now_ms();
+        messages.iter_mut().for_each(|message| message.at_ms = now_ms);
     }
+    Ok(messages)
 }

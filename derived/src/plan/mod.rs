@@ -1,19 +1,23 @@
 //! A compiled statement with its tables: rows in, output rows out, each with the row it was made of.
 
+mod places;
+mod tables;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seismic_sql::{
-    Batch, Engine, Error, Function, Kept, Reading, Row, Scan, ScanError, Settings, Table, Target,
-    expand, target,
+    Batch, Engine, Error, Function, Kept, Reading, Row, Settings, Table, expand, target,
 };
 
+use self::places::{check_output_name, places};
+use self::tables::{InputTable, KeptTable};
+use crate::definition::Definition;
 use crate::definition::column::Column;
 use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::definition::fault::DefinitionFault;
 use crate::definition::function::MacroDefinition;
-use crate::definition::{Definition, OutputDefinition};
 use crate::function::module::Module;
 use crate::function::slot::Slot;
 use crate::input::columns;
@@ -23,20 +27,12 @@ use crate::output::reason::Reason;
 /// Place of the input among the tables of the engine.
 const INPUT: usize = 0;
 
-/// What an input is taken for: many rows, so that it is read first and its order kept.
-const INPUT_ROWS: u64 = 10_000_000;
-
-/// What a table that things are looked up in is taken for, whatever it has: how a statement is run
-/// must not depend on that.
-const DIMENSION_ROWS: u64 = 10_000;
-
 /// A compiled statement.
 pub struct Plan {
     engine: Engine,
     /// The SELECT alone.
     select: String,
-    /// The rows that the next run reads.
-    rows: Arc<Mutex<Option<Batch>>>,
+    input: Input,
     /// The rows of each table that things are looked up in.
     dimensions: Vec<Arc<Mutex<Arc<Kept>>>>,
     /// Its own functions.
@@ -45,6 +41,14 @@ pub struct Plan {
     columns: Vec<(Column, usize)>,
     /// The column that is the key.
     key: Option<usize>,
+}
+
+/// The rows that the next run reads.
+enum Input {
+    /// Each is looked at alone.
+    Rows(Arc<Mutex<Option<Batch>>>),
+    /// They are a window.
+    Window(Arc<Mutex<Arc<Kept>>>),
 }
 
 /// What the statement gave for some rows.
@@ -67,6 +71,11 @@ pub struct Answer {
 }
 
 impl Answers {
+    /// All of them.
+    pub fn all(&self) -> &[Answer] {
+        &self.all
+    }
+
     /// Those of one input row, from the `from`-th answer on: the first that is not of it ends them.
     pub fn of_row(&self, row: usize, from: usize) -> &[Answer] {
         let rest = &self.all[from..];
@@ -115,19 +124,31 @@ impl Plan {
         let refused = |error: Error| DefinitionFault::new("sql", error.to_string());
         let head = target(&definition.sql).map_err(refused)?;
         check_output_name(&head, &definition.output)?;
-        let rows = Arc::new(Mutex::new(None));
         let (columns, name) = (columns(definition), definition.table().to_owned());
-        let input = InputTable { name, columns, rows: Arc::clone(&rows) };
-        // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
-        // whole process: it must decide nothing.
+        let (input, input_table): (_, Arc<dyn Table>) = match definition.window() {
+            None => {
+                let rows = Arc::new(Mutex::new(None));
+                let table = InputTable { name, columns, rows: Arc::clone(&rows) };
+                (Input::Rows(rows), Arc::new(table))
+            }
+            Some(_) => {
+                let table = KeptTable::of_window(name, columns);
+                (Input::Window(Arc::clone(&table.rows)), Arc::new(table))
+            }
+        };
         let functions: Vec<_> =
             definition.functions.iter().cloned().map(|it| Arc::new(Slot::new(it))).collect();
         let own = functions.iter().map(|it| Arc::clone(it) as Arc<dyn Function>).collect();
-        let settings = Settings { memory_bytes: u64::MAX, functions: own, ..Settings::default() };
-        let mut tables: Vec<Arc<dyn Table>> = vec![Arc::new(input)];
+        let mut settings = Settings { functions: own, ..Settings::default() };
+        if let Input::Rows(_) = input {
+            // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
+            // whole process: it must decide nothing.
+            settings.memory_bytes = u64::MAX;
+        }
+        let mut tables = vec![input_table];
         let mut dimensions = Vec::new();
         for table in &definition.dimensions {
-            let table = DimensionTable::new(table);
+            let table = KeptTable::of_dimension(table);
             dimensions.push(Arc::clone(&table.rows));
             tables.push(Arc::new(table));
         }
@@ -136,7 +157,10 @@ impl Plan {
         let refused_there = |error: Error| refused(select.error(error));
         let engine = Engine::with(tables, settings).map_err(refused)?;
         let answer = engine.prepare(&select.sql).map_err(refused_there)?.columns().to_vec();
-        engine.check_row_by_row(&select.sql, INPUT).map_err(refused_there)?;
+        match input {
+            Input::Rows(_) => engine.check_row_by_row(&select.sql, INPUT).map_err(refused_there)?,
+            Input::Window(_) => check_window(&engine, &select.sql, definition.table())?,
+        }
         for (place, table) in (INPUT + 1..).zip(&definition.dimensions) {
             let reading = engine.reading(&select.sql, place).map_err(refused_there)?;
             check_reading(table, reading)?;
@@ -145,7 +169,7 @@ impl Plan {
         let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
         let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
         let key = definition.output.key.as_ref().and_then(is_key);
-        Ok(Plan { engine, select: select.sql, rows, dimensions, functions, columns, key })
+        Ok(Plan { engine, select: select.sql, input, dimensions, functions, columns, key })
     }
 
     /// From here on things are looked up in these rows of the table at that place.
@@ -183,12 +207,42 @@ impl Plan {
     }
 
     fn try_run(&self, rows: Batch, first: usize, into: &mut Answers) -> Result<(), Error> {
-        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+        let Input::Rows(input) = &self.input else { return Ok(()) };
+        *input.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
         let mut query = self.engine.again(&self.select)?;
         let mut answer = query.run();
         while let Some(row) = answer.next()? {
             let place = first + usize::try_from(row.place(INPUT)).unwrap_or(usize::MAX);
             self.take(place, &row, into)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the statement over a window, and puts what it gives into `into`, which is empty.
+    ///
+    /// # Errors
+    /// When it fails, or cannot be run.
+    pub fn run_window(&self, rows: &Arc<Kept>, into: &mut Answers) -> Result<(), Error> {
+        let Input::Window(input) = &self.input else { return Ok(()) };
+        let put = |rows: Arc<Kept>| {
+            *input.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+        };
+        put(Arc::clone(rows));
+        let ran = self.run_over_all(into);
+        put(Arc::new(Kept::new(Batch::new(rows.rows().width()))));
+        ran
+    }
+
+    fn run_over_all(&self, into: &mut Answers) -> Result<(), Error> {
+        let mut query = self.engine.again(&self.select)?;
+        let mut answer = query.run();
+        while let Some(row) = answer.next()? {
+            if into.all.len() >= crate::limits::WINDOW_ANSWERS {
+                let most = crate::limits::WINDOW_ANSWERS;
+                let what = format!("it gives more than {most} rows for one window");
+                return Err(Error::Failed { what, rows: most as u64 });
+            }
+            self.take(0, &row, into)?;
         }
         Ok(())
     }
@@ -230,6 +284,16 @@ impl fmt::Debug for Plan {
     }
 }
 
+/// Whether a statement reads its window.
+fn check_window(engine: &Engine, sql: &str, name: &str) -> Result<(), DefinitionFault> {
+    let why = match engine.reading(sql, INPUT) {
+        Ok(Reading::Not) => format!("the statement does not read {name}, whose windows it is of"),
+        Ok(_) => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    Err(DefinitionFault::new("sql", why))
+}
+
 /// Whether a statement reads a table in a way that fits what becomes of rows that find nothing.
 fn check_reading(table: &DimensionDefinition, reading: Reading) -> Result<(), DefinitionFault> {
     let name = &table.name;
@@ -245,168 +309,4 @@ fn check_reading(table: &DimensionDefinition, reading: Reading) -> Result<(), De
         _ => return Ok(()),
     };
     Err(DefinitionFault::new("dimension", why))
-}
-
-fn check_output_name(head: &Target, output: &OutputDefinition) -> Result<(), DefinitionFault> {
-    let Some((name, place)) = &head.name else { return Ok(()) };
-    if name.eq_ignore_ascii_case(&output.name) {
-        return Ok(());
-    }
-    let near = seismic_sql::nearest(name, [output.name.as_str()]);
-    let near = match near {
-        Some(near) => format!("; did you mean {near}?"),
-        None => format!("; the output is {}", output.name),
-    };
-    Err(DefinitionFault::new("sql", format!("{place}: there is no output {name}{near}")))
-}
-
-/// Where in the answer each column of the output is. By name; behind INSERT INTO, by its place, as
-/// SQL has it.
-fn places(
-    head: &Target,
-    output: &OutputDefinition,
-    answer: &[String],
-) -> Result<Vec<usize>, DefinitionFault> {
-    let fault = |why: String| Err(DefinitionFault::new("sql", why));
-    let names = || output.columns.iter().map(|column| column.name.as_str());
-    let missing = |name: &str| match seismic_sql::nearest(name, names()) {
-        Some(near) => format!("; did you mean {near}?"),
-        None => format!("; the columns are {}", names().collect::<Vec<_>>().join(", ")),
-    };
-    let is_same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-    if head.name.is_some() {
-        let listed: Vec<&str> = match head.columns.is_empty() {
-            true => names().collect(),
-            false => head.columns.iter().map(|(name, _)| name.as_str()).collect(),
-        };
-        for (name, place) in &head.columns {
-            if !names().any(|known| is_same(known, name)) {
-                let what = format!("the output has no column {name}{}", missing(name));
-                return fault(format!("{place}: {what}"));
-            }
-        }
-        if listed.len() != answer.len() {
-            return fault(format!(
-                "the statement gives {} columns, and {} are inserted: {}",
-                answer.len(),
-                listed.len(),
-                listed.join(", ")
-            ));
-        }
-        // Values go by their places. Names that are all known and stand otherwise are a slip.
-        let is_known = |name: &String| listed.iter().any(|known| is_same(known, name));
-        let is_at_place = |(name, known): (&String, &&str)| is_same(name, known);
-        if answer.iter().all(is_known) && !answer.iter().zip(&listed).all(is_at_place) {
-            return fault(format!(
-                "INSERT INTO takes values by their places, and these stand otherwise: the statement \
-                 gives {}, and the output has {}; put them in the same order",
-                answer.join(", "),
-                listed.join(", ")
-            ));
-        }
-        let place = |name: &str| listed.iter().position(|known| is_same(known, name));
-        return names().map(|name| place(name).map_or_else(|| lacks(name), Ok)).collect();
-    }
-    for (i, name) in answer.iter().enumerate() {
-        if !names().any(|known| is_same(known, name)) {
-            return fault(format!("the output has no column {name}{}", missing(name)));
-        }
-        if answer[..i].iter().any(|other| is_same(other, name)) {
-            return fault(format!("the statement gives two columns {name}"));
-        }
-    }
-    let place = |name: &str| answer.iter().position(|found| is_same(found, name));
-    names().map(|name| place(name).map_or_else(|| lacks(name), Ok)).collect()
-}
-
-fn lacks(name: &str) -> Result<usize, DefinitionFault> {
-    let why = format!("the output has a column {name}, which the statement does not give");
-    Err(DefinitionFault::new("sql", why))
-}
-
-/// The input as a table: the rows that are there now.
-struct InputTable {
-    name: String,
-    columns: Vec<seismic_sql::Column>,
-    rows: Arc<Mutex<Option<Batch>>>,
-}
-
-impl Table for InputTable {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn columns(&self) -> &[seismic_sql::Column] {
-        &self.columns
-    }
-
-    fn rows(&self) -> u64 {
-        INPUT_ROWS
-    }
-
-    fn scans_max(&self) -> u64 {
-        1
-    }
-
-    fn scan(&self) -> Result<Box<dyn Scan>, ScanError> {
-        Ok(Box::new(InputScan { rows: Arc::clone(&self.rows) }))
-    }
-}
-
-/// A table that things are looked up in.
-struct DimensionTable {
-    name: String,
-    columns: Vec<seismic_sql::Column>,
-    rows: Arc<Mutex<Arc<Kept>>>,
-}
-
-impl DimensionTable {
-    /// Without rows.
-    fn new(table: &DimensionDefinition) -> Self {
-        let of =
-            |column: &Column| seismic_sql::Column::new(column.name.clone(), column.kind.of_sql());
-        let columns: Vec<_> = table.columns.iter().map(of).collect();
-        let rows = Arc::new(Kept::new(Batch::new(columns.len())));
-        DimensionTable { name: table.name.clone(), columns, rows: Arc::new(Mutex::new(rows)) }
-    }
-}
-
-impl Table for DimensionTable {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn columns(&self) -> &[seismic_sql::Column] {
-        &self.columns
-    }
-
-    fn rows(&self) -> u64 {
-        DIMENSION_ROWS
-    }
-
-    fn scans_max(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn kept(&self) -> Option<Arc<Kept>> {
-        Some(Arc::clone(&self.rows.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    fn scan(&self) -> Result<Box<dyn Scan>, ScanError> {
-        Err("its rows are in memory".into())
-    }
-}
-
-/// Gives them once.
-struct InputScan {
-    rows: Arc<Mutex<Option<Batch>>>,
-}
-
-impl Scan for InputScan {
-    fn next(&mut self, into: &mut Batch) -> Result<(), ScanError> {
-        if let Some(rows) = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            *into = rows;
-        }
-        Ok(())
-    }
 }

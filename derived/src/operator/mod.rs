@@ -5,23 +5,23 @@
 //! the one that fails is a dead letter with the engine's words; since it is row by row, the others
 //! give what they would have given.
 
+mod seam;
+
 use std::sync::Arc;
 
-use seismic_pipeline::{Entry, EntryError, Operator, RowIdentity, apply_common};
-use seismic_queue::{Batch, Block, Fingerprint, Message, Offset, Partition, PartitionCommit};
+use seismic_pipeline::RowIdentity;
+use seismic_queue::{Block, Fingerprint, Message, Partition};
 use seismic_sql::Error;
 
 use crate::definition::Definition;
-use crate::definition::dimension::DimensionDefinition;
-use crate::definition::function::FunctionDefinition;
-use crate::dimension::entry::TableEntry;
-use crate::input::RowDecoder;
+use crate::input::{RowDecoder, columns};
 use crate::limits;
 use crate::lookup::{Found, Lookup};
 use crate::output::reason::Reason;
 use crate::output::{DeadLetters, Record, json_row};
 use crate::plan::{Answers, Plan};
-use crate::state::State;
+use crate::state::{State, TimedState};
+use crate::timed::clocks::Clocks;
 
 /// Computes one partition.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct StatementOperator {
     partition: Partition,
     state: State,
     decoder: RowDecoder,
+    /// Which rows are late, where they have an event time.
+    clocks: Option<Clocks>,
     /// Rows of the records that wait.
     rows: seismic_sql::Batch,
     width: usize,
@@ -61,12 +63,19 @@ impl StatementOperator {
     /// When a version of a table is not there.
     pub fn new(
         (definition, plan, lookup): (Arc<Definition>, Plan, Lookup),
-        state: State,
-        (topic, partition): (&str, Partition),
+        (state, stored): (State, Option<&[u8]>),
+        (topic, place): (&str, (Partition, u32)),
         is_proof: bool,
     ) -> Result<Self, String> {
         let decoder = RowDecoder::new(&definition.input);
-        let width = decoder.columns().len();
+        let width = columns(&definition).len();
+        let partition = place.0;
+        let mut clocks = definition.timing.as_ref().map(|it| Clocks::new(&definition, it, place));
+        if let (Some(clocks), Some(stored)) = (&mut clocks, stored)
+            && !clocks.restore(stored)
+        {
+            return Err("the clocks of its keys are damaged".to_owned());
+        }
         let mut operator = StatementOperator {
             definition,
             plan,
@@ -74,6 +83,7 @@ impl StatementOperator {
             partition,
             state,
             decoder,
+            clocks,
             rows: seismic_sql::Batch::new(width),
             width,
             out: Block::default(),
@@ -87,17 +97,23 @@ impl StatementOperator {
         for (table, hash) in operator.state.tables.clone() {
             operator.take_version(&table, &hash)?;
         }
-        Ok(operator)
+        let before = operator.state.clone();
+        operator.note();
+        match operator.state == before {
+            true => Ok(operator),
+            false => Err("the clocks of its keys are not those that it counts".to_owned()),
+        }
     }
 
-    /// The version of a table that is in force.
-    pub fn version_of(&self, table: &DimensionDefinition) -> Option<&str> {
-        self.state.tables.get(&table.name).map(String::as_str)
+    /// Writes down how its clocks stand.
+    fn note(&mut self) {
+        let of = |clocks: &Clocks| TimedState { keys: clocks.keys(), ..TimedState::default() };
+        self.state.timed = self.clocks.as_ref().map(of);
     }
 
-    /// Whether the module of a function is in force.
-    pub fn has_module(&self, function: &FunctionDefinition) -> bool {
-        self.state.tables.contains_key(&function.stored_name())
+    /// Its state.
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     fn take_version(&mut self, table: &str, hash: &str) -> Result<(), String> {
@@ -133,11 +149,16 @@ impl StatementOperator {
         if !waiting.is_empty() {
             self.settle(&waiting);
         }
+        self.note();
     }
 
     /// Makes a row of a record, and looks it up where that decides what becomes of it.
     fn judge(&mut self, record: &Record<'_>) -> Verdict {
-        if let Err(fault) = self.decoder.push(record.bytes, &mut self.rows) {
+        let pushed = match &mut self.clocks {
+            None => self.decoder.push(record.bytes, &mut self.rows),
+            Some(clocks) => clocks.admit(record, &mut self.rows),
+        };
+        if let Err(fault) = pushed {
             return Some(fault);
         }
         let why = match self.lookup.find(&self.rows) {
@@ -218,6 +239,10 @@ impl StatementOperator {
     ) -> Result<(), Error> {
         let mut rows = seismic_sql::Batch::new(self.width);
         for record in records {
+            if let Some(clocks) = &mut self.clocks {
+                clocks.push_again(record, &mut rows);
+                continue;
+            }
             let pushed = self.decoder.push(record.bytes, &mut rows);
             debug_assert!(pushed.is_ok(), "it was a row before");
         }
@@ -302,122 +327,5 @@ pub fn words(error: &Error) -> Option<String> {
             Some(format!("column {column} is text that is not UTF-8"))
         }
         _ => None,
-    }
-}
-
-impl Operator for StatementOperator {
-    fn partition(&self) -> Partition {
-        self.partition
-    }
-
-    fn next(&self, _: usize) -> Offset {
-        Offset(self.state.next)
-    }
-
-    fn apply_batch(&mut self, _: usize, batch: &Batch) {
-        self.take(batch.messages());
-    }
-
-    fn apply_message(&mut self, _: usize, message: Message<'_>) {
-        self.take(std::iter::once(message));
-    }
-
-    fn pass(&mut self, _: usize, to: Offset) {
-        self.state.next = self.state.next.max(to.0);
-    }
-
-    fn gap(&mut self, _: usize, to: Offset) {
-        assert!(to.0 >= self.state.next, "offsets only move forward");
-        self.state.counts.lost_messages += to.0 - self.state.next;
-        self.state.next = to.0;
-    }
-
-    /// Nothing is ever open.
-    fn close_idle(&mut self, _: usize, _: Offset) -> bool {
-        false
-    }
-
-    fn drain(&mut self) -> bool {
-        false
-    }
-
-    fn apply_entry(&mut self, entry: &Entry) -> Result<(), EntryError> {
-        let Entry::Own(bytes) = entry else { return apply_common(entry, self) };
-        let TableEntry { table, sha256, .. } =
-            TableEntry::decode(bytes).map_err(EntryError::Damaged)?;
-        self.take_version(&table, &sha256).map_err(EntryError::Damaged)
-    }
-
-    fn snapshot(&self, into: &mut Vec<u8>) {
-        self.state.encode(&self.definition, None, into);
-    }
-
-    fn write_note(&self, into: &mut Vec<u8>) {
-        into.clear();
-        self.state.encode(&self.definition, self.delivered, into);
-    }
-
-    fn set_delivered(&mut self, last: Fingerprint) {
-        self.delivered = Some(last);
-    }
-
-    fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {
-        let ours = format!("{:?}", self.state);
-        if let Some(difference) = self.proof.as_ref().and_then(|proof| proof.difference.clone()) {
-            return Err((difference, "the statement was taken for row by row".to_owned()));
-        }
-        match State::decode(note) {
-            Ok(noted) if noted.state == self.state => Ok(()),
-            Ok(noted) => Err((ours, format!("{:?}", noted.state))),
-            Err(why) => Err((ours, why)),
-        }
-    }
-
-    fn is_balanced(&self) -> bool {
-        self.state.counts.is_balanced()
-    }
-
-    fn failure(&self) -> Option<String> {
-        self.failure.clone()
-    }
-
-    fn records_read(&self) -> u64 {
-        self.state.counts.read
-    }
-
-    fn rows(&self) -> Vec<u64> {
-        let counts = &self.state.counts;
-        vec![counts.rows, counts.dead_letters()]
-    }
-
-    fn keys(&self) -> u64 {
-        0
-    }
-
-    fn open(&self) -> u64 {
-        0
-    }
-
-    fn rescaled_to(&self) -> Option<u32> {
-        None
-    }
-
-    fn alarm(&self) -> Option<String> {
-        None
-    }
-
-    fn waiting_bytes(&self) -> usize {
-        self.out.bytes().len() + self.letters.block.bytes().len()
-    }
-
-    fn move_output(&mut self, commit: &mut PartitionCommit) {
-        commit.outputs.resize_with(2, Block::default);
-        std::mem::swap(&mut commit.outputs[0], &mut self.out);
-        std::mem::swap(&mut commit.outputs[1], &mut self.letters.block);
-    }
-
-    fn discard_output(&mut self) {
-        self.out.clear();
-        self.letters.block.clear();
     }
 }

@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::dimension::{self, measured, set_table};
-use super::statement::{append, rows};
+use super::super::dimension::{self, measured, set_table};
+use super::{append, rows};
 use crate::stage::Stage;
 
 const LINES: &str = r#"{"JobName":"web","UsedGB":90,"TotalGB":100,"Type":1}

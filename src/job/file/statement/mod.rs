@@ -14,16 +14,19 @@
 //! columns = { job_name = "text", used_ratio = "real" }
 //! ```
 
-use std::collections::BTreeSet;
+mod options;
+mod table_keys;
+
 use std::ops::Range;
 
 use seismic_derived::{
-    Column, Definition, DimensionDefinition, FunctionDefinition, InputDefinition, InputFormat,
+    Definition, DimensionDefinition, FunctionDefinition, InputDefinition, InputFormat,
     MacroDefinition, OutputDefinition,
 };
 use toml::de::{DeTable, DeValue};
 
-use super::columns::columns;
+pub use self::options::{OF_WINDOWS, is_shown, strange, timing, without_windows};
+use self::table_keys::{OF_INPUT, OF_OUTPUT, OF_SIDE, TableKeys};
 use super::dimension::DimensionKeys;
 use super::function::FunctionKeys;
 use super::join::JoinKeys;
@@ -31,36 +34,9 @@ use super::nearest::nearest;
 use super::value::text;
 use crate::dimension::TableSpec;
 use crate::dimension::function::FunctionSpec;
-use crate::job::options::JobOptions;
 
 /// The keys.
 pub const KEYS: [&str; 6] = ["sql", "input", "output", "dimension", "function", "join"];
-
-/// Keys of the tables, for both.
-const OF_INPUT: [&str; 5] = ["name", "topic", "of", "format", "columns"];
-const OF_OUTPUT: [&str; 4] = ["name", "topic", "key", "columns"];
-
-/// Options that say what windows are, and which records count in them: a job with a statement has
-/// none.
-pub const OF_WINDOWS: [&str; 17] = [
-    "window",
-    "lateness",
-    "allowed_lateness",
-    "idle_timeout",
-    "max_ahead",
-    "max_jump",
-    "time",
-    "dedupe",
-    "amplitude",
-    "region",
-    "earliest_event",
-    "latest_event",
-    "phases",
-    "rollup",
-    "max_sensors",
-    "spread",
-    "repartition",
-];
 
 /// What a file says of a statement.
 #[derive(Clone, Debug, Default)]
@@ -75,73 +51,10 @@ pub struct StatementKeys {
     functions: Vec<FunctionKeys>,
 }
 
-/// What `[input]` or `[output]` says.
-#[derive(Clone, Debug, Default)]
-struct TableKeys {
-    name: Option<String>,
-    topic: Option<String>,
-    of: Option<String>,
-    key: Option<String>,
-    format: Option<InputFormat>,
-    columns: Vec<Column>,
-}
-
 /// The key, if it is one of a statement.
 #[must_use]
 pub fn key(written: &str) -> Option<&'static str> {
     KEYS.into_iter().find(|key| *key == written)
-}
-
-/// Those of the options that a job with a statement cannot have, with the reason.
-pub fn strange<'a>(
-    set: &'a BTreeSet<&'static str>,
-    is_join: bool,
-) -> impl Iterator<Item = (&'static str, String)> + 'a {
-    let strange = set.iter().filter(move |key| !is_taken(key, is_join));
-    strange.map(|key| match *key {
-        "sink" => {
-            let why = "sinks take rows of windows; the rows of a job with sql are in its output topic, \
-                       where `seismic read` and other jobs find them: leave it out";
-            ("sink", why.to_owned())
-        }
-        key => (key, "it is of jobs that make windows, and this one has sql: leave it out".to_owned()),
-    })
-}
-
-/// Whether a value of a job is shown for one that has a statement.
-#[must_use]
-pub fn is_shown(key: &str, is_join: bool) -> bool {
-    is_taken(key, is_join) && !matches!(key, "topic" | "result_topic")
-}
-
-/// Whether a job with a statement has that option. Only in a join is anything idle.
-fn is_taken(key: &str, is_join: bool) -> bool {
-    !is_of_windows(key) || (is_join && key == "idle_timeout")
-}
-
-/// Whether an option means something to windows alone.
-fn is_of_windows(key: &str) -> bool {
-    key == "sink" || OF_WINDOWS.contains(&key)
-}
-
-/// Options of windows left out, as defaults of a server have them.
-#[must_use]
-pub fn without_windows(all: JobOptions) -> JobOptions {
-    JobOptions {
-        location: all.location,
-        from: all.from,
-        slots: all.slots,
-        slot: all.slot,
-        commit_interval: all.commit_interval,
-        checkpoint_interval: all.checkpoint_interval,
-        checkpoints_kept: all.checkpoints_kept,
-        max_records: all.max_records,
-        until_caught_up: all.until_caught_up,
-        drain: all.drain,
-        http: all.http,
-        quiet: all.quiet,
-        ..JobOptions::default()
-    }
 }
 
 impl StatementKeys {
@@ -224,7 +137,7 @@ impl StatementKeys {
             let mut table = TableKeys { name: Some(name.to_owned()), ..TableKeys::default() };
             for (key, value) in pairs {
                 let written = key.get_ref().as_ref();
-                if let Err(why) = table.set(&OF_INPUT[1..], written, value.get_ref()) {
+                if let Err(why) = table.set(&OF_SIDE, written, value.get_ref()) {
                     fault(line(key.span()), format!("input.{name}.{written}: {why}"));
                 }
             }
@@ -387,6 +300,8 @@ impl StatementKeys {
             of: table.of.clone(),
             format: table.format.unwrap_or(InputFormat::Json),
             columns: table.columns.clone(),
+            key: table.key.clone(),
+            time: table.time.clone(),
         };
         let output = OutputDefinition {
             name: named(&output.name, "output"),
@@ -406,33 +321,8 @@ impl StatementKeys {
 
 /// Whether a table `[input]` has inputs by their names.
 fn are_named(pairs: &DeTable<'_>) -> bool {
-    let is_input =
-        |name: &str, value: &DeValue<'_>| matches!(value, DeValue::Table(_)) && name != "columns";
+    let is_input = |name: &str, value: &DeValue<'_>| {
+        matches!(value, DeValue::Table(_)) && !["columns", "time"].contains(&name)
+    };
     pairs.iter().any(|(name, value)| is_input(name.get_ref().as_ref(), value.get_ref()))
-}
-
-impl TableKeys {
-    fn set(&mut self, known: &[&str], written: &str, value: &DeValue<'_>) -> Result<(), String> {
-        if !known.contains(&written) {
-            return Err(match nearest(written, known.iter().copied()) {
-                Some(name) => format!("there is no such key; did you mean {name:?}?"),
-                None => format!("there is no such key; the keys are {}", known.join(", ")),
-            });
-        }
-        match written {
-            "columns" => self.columns = columns(value)?,
-            "format" => {
-                self.format = Some(match text(value)?.as_str() {
-                    "json" => InputFormat::Json,
-                    "windows" => InputFormat::Windows,
-                    other => return Err(format!("{other:?} is none of \"json\", \"windows\"")),
-                });
-            }
-            "name" => self.name = Some(text(value)?),
-            "topic" => self.topic = Some(text(value)?),
-            "of" => self.of = Some(text(value)?),
-            _ => self.key = Some(text(value)?),
-        }
-        Ok(())
-    }
 }
