@@ -2,6 +2,7 @@
 //! is refused, and what each command shows.
 
 mod trial;
+pub mod window_kills;
 mod windows;
 
 use std::fs;

@@ -16,7 +16,7 @@ use crate::faults::dice::Dice;
 use crate::faults::line::Line;
 use crate::faults::trial::{Trial, assert_aborted};
 use crate::job::dimension::{found, measured, set_table, stage_at};
-use crate::job::statement::{append, rows};
+use crate::job::statement::{append, rows, window_kills};
 use crate::stage::{Running, Stage, let_it_work, wait_until};
 use crate::tables::examples;
 
@@ -252,4 +252,11 @@ fn the_examples_of_joins_run_on_kafka_as_their_page_says() {
 fn the_example_of_windows_runs_on_kafka_as_its_page_says() {
     let Some(kafka) = Kafka::one() else { return };
     examples::windows(Some(&kafka));
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_worker_of_windows_that_is_killed_again_and_again_loses_and_doubles_no_window() {
+    let Some(kafka) = Kafka::one() else { return };
+    window_kills::kills(Some(&kafka));
 }

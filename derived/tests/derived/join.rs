@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use seismic_derived::{Definition, HoldEntry, JoinKind, JoinLimits, StatementKind};
+use seismic_derived::{Definition, HoldEntry, JoinKind, JoinLimits, StatementKind, TimeDefinition};
 use seismic_pipeline::{CheckpointRef, Entry, Finish, Operator, OperatorKind, rewind};
 use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::memory::MemoryStore;
@@ -310,6 +310,34 @@ fn what_cannot_be_a_join_is_refused_with_words() {
     inputs[1].partitions = 2;
     let faults = kind.faults(&kind.job("g", inputs, "dead")).join("; ");
     assert!(faults.contains("what is joined is in partitions of one number"), "{faults}");
+}
+
+#[test]
+fn each_side_has_its_time_in_its_own_format() {
+    let mut definition = vector(JoinKind::Inner, [-10, 10], 100);
+    let time = |format: &str| {
+        let (column, format) = ("ts".to_owned(), format.parse().unwrap());
+        Some(TimeDefinition { column, format })
+    };
+    definition.input.columns[1].kind = "text".parse().unwrap();
+    definition.input.time = time("rfc3339");
+    definition.join.as_mut().unwrap().right.time = time("us");
+    let of = kind(definition.clone());
+    let mut operator = begun(&of);
+    let left = |at: &str| {
+        let line = format!("{{\"station\":\"S1\",\"ts\":\"{at}\",\"amplitude\":1}}");
+        ("S1".to_owned(), line)
+    };
+    let lines = ["1970-01-01T00:00:00.020Z", "1970-01-01T01:00:00.090+01:00", "soon"].map(left);
+    operator.apply_batch(0, &batch(Partition(0), 0, &lines));
+    sent(&mut *operator, 1, &[("S1", 29_999), ("S1", 30_999), ("S1", 31_000)]);
+    let (rows, letters) = taken(&mut *operator);
+    assert_eq!(ids(&rows), ["0/0/0/0/0/0", "0/0/0/1/0/0"]);
+    assert_eq!(letters, ["null_time vertical/2: ts = \"soon\" is no time as rfc3339"]);
+    definition.input.time.as_mut().unwrap().column = "station".to_owned();
+    let faults = StatementKind::new(definition).unwrap_err();
+    let found: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert!(found.join("; ").contains("vertical has its time in another column"), "{found:?}");
 }
 
 /// A job, and what was appended to each partition of each side.

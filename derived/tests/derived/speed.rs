@@ -10,6 +10,7 @@ use seismic_pipeline::OperatorKind;
 use seismic_queue::{Block, Offset, Partition, Topic};
 
 use crate::stage::{batch, line, usage};
+use crate::window_oracle::{self, PEAKS, readings};
 
 const ROWS: usize = 200_000;
 
@@ -66,5 +67,34 @@ fn speed_of_a_projection_and_of_a_loop_by_hand() {
             &format!("a loop by hand over serde_json's values, batches of {size}"),
             began.elapsed(),
         );
+    }
+}
+
+#[test]
+#[ignore = "it measures"]
+fn speed_of_windows_by_the_rows_that_each_has() {
+    let topic = Topic { name: "readings".to_owned(), id: "1".to_owned(), partitions: 1 };
+    let mut definition = readings(PEAKS, Some(100), 0);
+    definition.timing.as_mut().unwrap().max_ahead_ms = 86_400_000;
+    let kind = StatementKind::new(definition).unwrap();
+    for of_window in [10, 100, 10_000] {
+        let messages: Vec<_> = (0..ROWS)
+            .map(|i| {
+                let at = (i / of_window * 100) as i64;
+                let record = ("S1".to_owned(), at, (i % 97) as i64);
+                ("S1".to_owned(), window_oracle::line(&record))
+            })
+            .collect();
+        let batches: Vec<_> = (0..ROWS / 1_000)
+            .map(|i| batch(Partition(0), (i * 1_000) as u64, &messages[i * 1_000..][..1_000]))
+            .collect();
+        let mut operator = kind.start(std::slice::from_ref(&topic), Partition(0), &[Offset(0)]);
+        let began = Instant::now();
+        for batch in &batches {
+            operator.apply_batch(0, batch);
+            black_box(operator.waiting_bytes());
+            operator.discard_output();
+        }
+        rate(&format!("JSON in, windows of {of_window} rows, JSON out"), began.elapsed());
     }
 }

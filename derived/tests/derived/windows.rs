@@ -4,7 +4,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use seismic_derived::{Definition, StatementKind, TimeBasis};
+use seismic_derived::{
+    Definition, DimensionDefinition, MacroDefinition, Missing, StatementKind, TimeBasis,
+    Value as Cell,
+};
 use seismic_pipeline::{CheckpointRef, Finish, Operator, OperatorKind, fork, rewind};
 use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::memory::MemoryStore;
@@ -311,6 +314,72 @@ fn windows_of_append_time_and_without_a_key_have_all_rows_of_the_partition() {
         faults.contains("without a key a window would have the rows of one of them"),
         "{faults}"
     );
+}
+
+#[test]
+fn things_are_looked_up_when_a_window_is_closed_with_the_version_in_force_then() {
+    let sql = "select a.sensor, a.window_start, max(a.value) / t.threshold as peak, count(*) as n \
+               from rows as a join limits as t on t.of = a.sensor group by a.sensor, a.window_start";
+    let mut definition = readings(sql, Some(100), 0);
+    definition.dimensions = vec![DimensionDefinition {
+        name: "limits".to_owned(),
+        columns: columns(&["of text", "threshold real"]),
+        key: vec!["of".to_owned()],
+        on: vec!["sensor".to_owned()],
+        unique: true,
+        missing: Missing::DeadLetter,
+    }];
+    let stage = Stage::new(definition.clone(), Box::new(MemoryStore::new()));
+    let set = |threshold: f64| {
+        let row = vec![Cell::Text("S1".to_owned()), Cell::Real(threshold)];
+        stage.tables.read(&definition.dimensions[0], vec![row], 7).unwrap();
+    };
+    let send = |sensor: &str, at: i64, value: i64| {
+        stage.send(sensor, &line(&(sensor.to_owned(), at, value)));
+    };
+    set(2.0);
+    send("S1", 10, 8);
+    send("S2", 10, 8);
+    stage.run().unwrap();
+    assert!(stage.rows().is_empty());
+    set(4.0);
+    send("S1", 20, 6);
+    send("S1", 100, 2);
+    stage.run().unwrap();
+    set(1.0);
+    let mut stage = stage;
+    stage.settings.finish = Finish::Drain;
+    stage.run().unwrap();
+    let rows = stage.rows();
+    let found = without_ids(rows.iter().map(|(_, row)| &**row));
+    let row = |start: i64, peak: f64, n: i64| {
+        format!("{{\"n\":{n},\"peak\":{peak:?},\"sensor\":\"S1\",\"window_start\":{start}}}")
+    };
+    // A version is taken before a message, and behind the last one there was none.
+    assert_eq!(found, [row(100, 0.5, 1), row(0, 2.0, 2)]);
+    let letters = stage.letters();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let why = "missing_key 0/0: window [0, 100) of S2: no row of limits has of = S2 (sensor)";
+    assert!(letters[0].starts_with(why) || letters[0].contains("no row of limits"), "{letters:?}");
+    assert_eq!(stage.differences(), [""; 0]);
+}
+
+#[test]
+fn an_expression_of_ones_own_may_aggregate_in_a_window() {
+    let sql = "select sensor, window_start, rms(value) as peak, count(*) as n from rows \
+               group by sensor, window_start";
+    let rms = MacroDefinition {
+        name: "rms".to_owned(),
+        args: vec!["x".to_owned()],
+        sql: "sqrt(sum(x * x) / count(x))".to_owned(),
+    };
+    let kind = kind(readings(sql, Some(100), 0).with_macros(vec![rms]));
+    let mut operator = begun(&kind);
+    sent(&mut *operator, &[("S1", 1, 1), ("S1", 2, 7)]);
+    operator.drain();
+    let (rows, letters) = taken(&mut *operator);
+    assert!(letters.is_empty(), "{letters:?}");
+    assert!(rows[0].contains("\"peak\":5.0,\"n\":2"), "{rows:?}");
 }
 
 #[test]

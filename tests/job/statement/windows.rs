@@ -90,78 +90,6 @@ fn peaks_of_ten_seconds_are_those_of_a_plain_loop_and_silence_closes_the_last_on
     assert_ne!(journal.lines().nth(1), Some("0"), "silence is in the journal");
 }
 
-/// Counts and peaks of ten seconds of sensors, which are closed by their clocks alone.
-const COUNTS: &str = r#"group = "counts"
-dead_topic = "counts-dead"
-window = "10s"
-lateness = "3s"
-idle_timeout = "0ms"
-sql = """
-select sensor, window_start, count(*) as n, max(value) as peak from readings group by sensor, window_start
-"""
-
-[input]
-name = "readings"
-topic = "readings"
-columns = { sensor = "text", at = "int", value = "int" }
-key = "sensor"
-time = { column = "at", format = "s" }
-
-[output]
-topic = "counted"
-key = "sensor"
-columns = { sensor = "text", window_start = "int", n = "int", peak = "int" }
-"#;
-
-/// A row for each sensor and window, as text.
-fn counted(stage: &Stage) -> Vec<String> {
-    // There is nothing to read before it has begun.
-    let read = stage.run(&["read", "counted", "--group", "counts", "--format", "json"]);
-    let lines = read.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let one = |line: Value| {
-        let row = &line["value"];
-        let sensor = row["sensor"].as_str().unwrap();
-        format!("{sensor} {} {} {}", row["window_start"], row["n"], row["peak"])
-    };
-    let mut all: Vec<_> = lines.map(one).collect();
-    all.sort();
-    all
-}
-
-#[test]
-fn a_job_of_windows_that_is_killed_again_and_again_has_each_window_once() {
-    let stage = Stage::new();
-    fs::write(stage.path("counts.toml"), COUNTS).unwrap();
-    stage.ok(&["topic", "create", "readings", "--partitions", "2"]);
-    let mut expected: BTreeMap<(String, i64), (u64, i64)> = BTreeMap::new();
-    for round in 0..6 {
-        let mut lines = String::new();
-        for i in round * 200..(round + 1) * 200 {
-            let (sensor, at, value) = (format!("S{}", i % 7), 1_600_000_000 + i, i * 31 % 97);
-            // Out of order, and never late.
-            let at = if i % 5 == 0 { at - 2 } else { at };
-            let of = expected.entry((sensor.clone(), at / 10 * 10_000)).or_default();
-            *of = (of.0 + 1, of.1.max(value));
-            lines += &format!("{{\"sensor\":\"{sensor}\",\"at\":{at},\"value\":{value}}}\n");
-        }
-        fs::write(stage.path("lines.jsonl"), lines).unwrap();
-        stage.ok(&["topic", "append", "readings", "lines.jsonl", "--key", "sensor"]);
-        let before = counted(&stage).len();
-        let job = stage.spawn(&["run", "--job", "counts.toml", "--quiet"]);
-        wait_until("windows are closed", || counted(&stage).len() > before);
-        assert!(job.kill());
-    }
-    stage.ok(&["run", "--job", "counts.toml", "--drain", "--quiet"]);
-    let of = |((sensor, start), (n, peak)): (&(String, i64), &(u64, i64))| {
-        format!("{sensor} {start} {n} {peak}")
-    };
-    let mut expected: Vec<_> = expected.iter().map(of).collect();
-    expected.sort();
-    assert_eq!(counted(&stage), expected);
-    let proof = stage.ok(&["verify", "--complete", "--group", "counts"]);
-    assert!(proof.starts_with("verified: 1,200 records = 1,200 that gave rows"), "{proof}");
-}
-
 /// Alerts by class in windows of a minute, of one partition.
 const CLASSES: &str = r#"group = "classes"
 dead_topic = "classes-dead"
@@ -234,4 +162,40 @@ fn a_test_gives_the_windows_that_the_job_gives_and_a_file_of_it_makes_the_same_j
     spread.ok(&["topic", "create", "alerts", "--partitions", "2"]);
     let refused = spread.refused(&["run", "--job", "classes.toml", "--drain"], 2);
     assert!(refused.contains("write input.key"), "{refused}");
+}
+
+#[test]
+fn the_inputs_of_a_join_may_say_how_their_times_are_written() {
+    let stage = crate::job::join::stage();
+    let file = crate::job::join::VECTOR
+        .replacen("ts = \"int\"", "ts = \"text\"", 1)
+        .replacen("vertical_ts as v_ts", "utc(horizontal_ts) as v_ts", 1)
+        .replacen("v_ts = \"int\"", "v_ts = \"text\"", 1);
+    let of_both = file
+        .replace("time = \"ts\"\n", "")
+        .replacen(
+            "[input.vertical]\n",
+            "[input.vertical]\ntime = { column = \"ts\", format = \"rfc3339\" }\n",
+            1,
+        )
+        .replacen("[input.horizontal]\n", "[input.horizontal]\ntime = \"ts\"\n", 1);
+    fs::write(stage.path("both.toml"), &of_both).unwrap();
+    stage.ok(&["job", "check", "both.toml"]);
+    let shown = stage.ok(&["job", "show", "both.toml"]);
+    fs::write(stage.path("again.toml"), &shown).unwrap();
+    let hash = |file: &str| {
+        let check = stage.ok(&["job", "check", file]);
+        check.rsplit_once("(rules ").unwrap().1.to_owned()
+    };
+    assert_eq!(hash("again.toml"), hash("both.toml"), "{shown}");
+    for (from, to, why) in [
+        ("[join]\n", "[join]\ntime = \"ts\"\n", "the inputs say where their time is: leave it out"),
+        ("time = \"ts\"\n", "", "join.time is missing"),
+        ("rfc3339", "rfc3393", "did you mean \"rfc3339\"?"),
+        ("rfc3339", "ms", "ts is text, and a time as ms is int"),
+    ] {
+        fs::write(stage.path("f.toml"), of_both.replacen(from, to, 1)).unwrap();
+        let refused = stage.refused(&["job", "check", "f.toml"], 2);
+        assert!(refused.contains(why), "{to}: {refused}");
+    }
 }
