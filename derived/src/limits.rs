@@ -59,6 +59,9 @@ pub const WINDOW_BYTES: u64 = 64 << 20;
 /// Rows that a statement may give for a window.
 pub const WINDOW_ANSWERS: usize = 100_000;
 
+/// Bytes of them: they are in memory at once, until a commit has them.
+pub const WINDOW_ANSWER_BYTES: usize = 64 << 20;
+
 /// Rows that one row is joined with. More is a bound that is too wide for what comes.
 pub const JOIN_MATES: usize = 10_000;
 

@@ -21,6 +21,7 @@ use crate::definition::function::MacroDefinition;
 use crate::function::module::Module;
 use crate::function::slot::Slot;
 use crate::input::columns;
+use crate::limits;
 use crate::output::json_row::{push_cell, push_key};
 use crate::output::reason::Reason;
 
@@ -33,6 +34,7 @@ pub struct Plan {
     /// The SELECT alone.
     select: String,
     input: Input,
+    no_rows: Arc<Kept>,
     /// The rows of each table that things are looked up in.
     dimensions: Vec<Arc<Mutex<Arc<Kept>>>>,
     /// Its own functions.
@@ -125,6 +127,7 @@ impl Plan {
         let head = target(&definition.sql).map_err(refused)?;
         check_output_name(&head, &definition.output)?;
         let (columns, name) = (columns(definition), definition.table().to_owned());
+        let width = columns.len();
         let (input, input_table): (_, Arc<dyn Table>) = match definition.window() {
             None => {
                 let rows = Arc::new(Mutex::new(None));
@@ -169,7 +172,9 @@ impl Plan {
         let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
         let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
         let key = definition.output.key.as_ref().and_then(is_key);
-        Ok(Plan { engine, select: select.sql, input, dimensions, functions, columns, key })
+        let no_rows = Arc::new(Kept::new(Batch::new(width)));
+        let select = select.sql;
+        Ok(Plan { engine, select, input, no_rows, dimensions, functions, columns, key })
     }
 
     /// From here on things are looked up in these rows of the table at that place.
@@ -229,7 +234,8 @@ impl Plan {
         };
         put(Arc::clone(rows));
         let ran = self.run_over_all(into);
-        put(Arc::new(Kept::new(Batch::new(rows.rows().width()))));
+        // Its memory is free before the next window is filled.
+        put(Arc::clone(&self.no_rows));
         ran
     }
 
@@ -237,12 +243,13 @@ impl Plan {
         let mut query = self.engine.again(&self.select)?;
         let mut answer = query.run();
         while let Some(row) = answer.next()? {
-            if into.all.len() >= crate::limits::WINDOW_ANSWERS {
-                let most = crate::limits::WINDOW_ANSWERS;
-                let what = format!("it gives more than {most} rows for one window");
-                return Err(Error::Failed { what, rows: most as u64 });
-            }
             self.take(0, &row, into)?;
+            let rows = into.all.len();
+            if rows > limits::WINDOW_ANSWERS || into.texts.len() > limits::WINDOW_ANSWER_BYTES {
+                let (most, mib) = (limits::WINDOW_ANSWERS, limits::WINDOW_ANSWER_BYTES >> 20);
+                let what = format!("it gives more than {most} rows or {mib} MiB for one window");
+                return Err(Error::Failed { what, rows: rows as u64 });
+            }
         }
         Ok(())
     }
@@ -263,8 +270,8 @@ impl Plan {
         {
             fault = push_key(column, row.cell(*place)?, texts).err();
         }
-        if json.len() > crate::limits::ROW_BYTES && fault.is_none() {
-            let why = format!("the row is longer than {} KiB", crate::limits::ROW_BYTES >> 10);
+        if json.len() > limits::ROW_BYTES && fault.is_none() {
+            let why = format!("the row is longer than {} KiB", limits::ROW_BYTES >> 10);
             fault = Some((Reason::WrongOutput, why));
         }
         let key = json.end..texts.len();

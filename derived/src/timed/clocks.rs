@@ -5,7 +5,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use seismic_queue::Partition;
 use seismic_sql::{Batch, Cell};
@@ -37,14 +36,14 @@ pub fn of_key<'a, C: Default>(
     keys: &'a mut BTreeMap<Box<str>, C>,
     key: &str,
 ) -> Result<&'a mut C, Fault> {
-    if !keys.contains_key(key) && keys.len() >= limits::CLOCKS {
-        let why = format!("it is of the {}th key of this partition", limits::CLOCKS + 1);
-        return Err((Reason::TooManyKeys, why));
+    if !keys.contains_key(key) {
+        if keys.len() >= limits::CLOCKS {
+            let why = format!("it is of the {}th key of this partition", limits::CLOCKS + 1);
+            return Err((Reason::TooManyKeys, why));
+        }
+        keys.insert(key.into(), C::default());
     }
-    Ok(match keys.entry(key.into()) {
-        Entry::Occupied(of_key) => of_key.into_mut(),
-        Entry::Vacant(place) => place.insert(C::default()),
-    })
+    Ok(keys.get_mut(key).expect("it is there"))
 }
 
 /// The input of a definition with a clock.

@@ -269,6 +269,23 @@ fn a_statement_that_fails_makes_a_dead_letter_of_each_row_of_its_window() {
 }
 
 #[test]
+fn a_statement_that_gives_too_much_of_a_window_makes_dead_letters_of_its_rows() {
+    let sql = "with recursive c(x) as (select 1 union all select x + 1 from c where x < 100001) \
+               select sensor, window_start, 1.0 as peak, x as n from rows, c where value > 1 or x = 1";
+    let kind = kind(readings(sql, Some(100), 0));
+    let mut operator = begun(&kind);
+    sent(&mut *operator, &[("S1", 1, 1), ("S1", 100, 6)]);
+    operator.drain();
+    assert_eq!(operator.failure(), None);
+    let (rows, letters) = taken(&mut *operator);
+    assert_eq!((rows.len(), letters.len()), (1, 1));
+    let why =
+        "sql_error 1: window [100, 200) of S1: it gives more than 100000 rows or 64 MiB for one";
+    assert!(letters[0].starts_with(why), "{letters:?}");
+    assert!(operator.is_balanced());
+}
+
+#[test]
 fn rows_without_a_time_or_in_another_partition_are_dead_letters_with_the_reason() {
     let kind = kind(readings(PEAKS, Some(100), 20));
     let mut operator = kind.start(&topics(64), Partition(0), &[Offset(0)]);

@@ -139,6 +139,11 @@ fn a_test_gives_the_windows_that_the_job_gives_and_a_file_of_it_makes_the_same_j
     }
     stage.ok(&["topic", "create", "alerts", "--partitions", "1"]);
     stage.ok(&["topic", "append", "alerts", "alerts.jsonl"]);
+    stage.ok(&["run", "--job", "classes.toml", "--until-caught-up"]);
+    let proof = stage.ok(&["verify", "--complete", "--group", "classes"]);
+    assert!(proof.contains("gave none + 2 in open windows + 2 dead letters"), "{proof}");
+    let status = stage.json(&["status", "--json", "--group", "classes"]);
+    assert_eq!((&status["open"], &status["open_windows"]), (&2.into(), &1.into()), "{status}");
     stage.ok(&["run", "--job", "classes.toml", "--drain"]);
     let all = rows(&stage, "classes", "alerts-by-class");
     assert_eq!(all.len(), 4);

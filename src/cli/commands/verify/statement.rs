@@ -26,6 +26,12 @@ impl StatementProved<'_> {
         sum
     }
 
+    /// Whether the statement looks at windows.
+    fn is_of_windows(&self) -> bool {
+        let notes = self.report.partitions.iter().map(|proved| State::decode(&proved.note));
+        notes.flatten().any(|stored| stored.definition.window().is_some())
+    }
+
     /// Rows of the output at that place that were compared.
     fn rows(&self, place: usize) -> u64 {
         let of = |proved: &Proved| proved.rows.get(place).copied().unwrap_or(0);
@@ -69,6 +75,7 @@ impl StatementProved<'_> {
         let verified = if report.is_complete() { "verified" } else { "verified in part" };
         let waiting = match counts.waiting {
             0 => String::new(),
+            waiting if self.is_of_windows() => format!("{} in open windows + ", count(waiting)),
             waiting => format!("{} that wait for others + ", count(waiting)),
         };
         let of_pairs = match counts.dead_pairs {
