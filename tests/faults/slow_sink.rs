@@ -88,10 +88,11 @@ fn commits_that_do_not_come_through_pause_the_source_and_close_nothing() {
         consumer
     });
     consumer.stop(Signal::TERM).ok();
-    let rows = trial.stage.read(ROWS);
-    let idle = rows.iter().filter(|row| row["value"]["closed_by"] == "idle").count();
-    assert_eq!(idle, 0, "all sensors spoke all the time");
-    trial.prove(load);
+    let published = serde_json::from_str(&load.stop(Signal::TERM).ok().stdout).unwrap();
+    let idle = "select count(*) n from input where closed_by = 'idle'";
+    let idle = trial.stage.json(&["sql", idle, "--topic", ROWS, "--format", "json"]);
+    assert_eq!(idle["n"], 0, "all sensors spoke all the time");
+    trial.prove_records(Some(&published));
 }
 
 fn bound_memory(trial: &mut Trial, consumer: &Running) {
