@@ -1,6 +1,6 @@
 //! Metrics of the scaling of jobs. A job that is not scaled has none of them.
 
-use super::{Metric, Samples, Values};
+use super::metric::{Metric, Samples, Values};
 use crate::http::model::{JobEntry, ScalingNumbers};
 
 /// Every metric of scaling.
