@@ -44,6 +44,7 @@ pub use definition::function::{ENGINE as FUNCTION_ENGINE, FunctionDefinition, Ma
 pub use definition::join::{JoinDefinition, JoinKind};
 pub use definition::timing::{TimeBasis, TimingDefinition, WindowDefinition};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
+pub use dimension::difference::TableDifference;
 pub use dimension::entry::TableEntry;
 pub use dimension::rows::{TableRow, Value};
 pub use dimension::tables::{Read, TableError, Tables};

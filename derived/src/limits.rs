@@ -118,3 +118,6 @@ pub const FUNCTION_DEPTH: usize = 500;
 
 /// Entries of the tables of a module, by which it calls what it has chosen.
 pub const FUNCTION_TABLE_ENTRIES: usize = 10_000;
+
+/// Keys that are named when a table's source is compared with a version: enough to see what happened.
+pub const DIFFERENCES_TOLD: usize = 20;

@@ -159,6 +159,50 @@ fn a_restart_with_a_changed_file_replays_with_the_old_version() {
 }
 
 #[test]
+fn a_proof_says_how_the_source_of_a_table_differs_today_and_is_none_the_less_one() {
+    let stage = stage();
+    append(&stage, &[measured("a", 1.0, 1)]);
+    run(&stage);
+    let against = ["verify", "--job", "usage.toml", "--against-source"];
+    let proof = stage.ok(&against);
+    let same = "table Threshold: file:thresholds.csv has the 2 rows of version ";
+    assert!(proof.starts_with("verified: ") && proof.contains(same), "{proof}");
+    set_table(&stage, "Type,Value\n1,0.25\n3,0.75\n");
+    let proof = stage.ok(&against);
+    assert!(proof.starts_with("verified: "), "{proof}");
+    let differs = ", stored last, in 3 keys: 1 new, 1 gone, 1 with other rows\n  \
+                   Type = 1 had Value 0.8, and has Value 0.25\n  \
+                   Type = 2 had Value 0.5, and is gone\n  \
+                   Type = 3 is new: Value 0.75\n";
+    assert!(proof.ends_with(differs), "{proof}");
+    let shown = stage.json(&[&against[..], &["--json"]].concat());
+    let table = &shown["tables"][0];
+    assert_eq!(shown["verified"], true, "{shown}");
+    assert_eq!(
+        [
+            &table["rows_then"],
+            &table["rows_now"],
+            &table["added"],
+            &table["gone"],
+            &table["changed"]
+        ],
+        [2, 2, 1, 1, 1],
+        "{shown}"
+    );
+    // Nothing of that is kept: the next proof has the same to say.
+    assert!(stage.ok(&against).ends_with(differs));
+    set_table(&stage, "Type,Value\n1,much\n");
+    let refused = stage.refused(&against, 1);
+    assert!(
+        refused.contains("table Threshold cannot be read from file:thresholds.csv: "),
+        "{refused}"
+    );
+    assert!(refused.contains("leave out --against-source"), "{refused}");
+    let refused = stage.refused(&["verify", "--group", "usage", "--against-source"], 2);
+    assert!(refused.contains("--job <FILE>"), "{refused}");
+}
+
+#[test]
 fn a_running_job_takes_a_changed_table_and_keeps_the_old_one_while_it_cannot_be_read() {
     let stage = stage();
     let address = "127.0.0.1:0";

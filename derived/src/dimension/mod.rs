@@ -11,6 +11,7 @@
 //! things up as the job did, whatever the source says by then.
 
 pub mod check;
+pub mod difference;
 pub mod entry;
 pub mod key;
 mod modules;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use seismic_queue::{JobStore, Offset, Partition};
+use seismic_queue::{JobStore, Offset, Partition, TableVersion};
 
 use super::entry::TableEntry;
 use super::rows::TableRow;
@@ -143,9 +143,7 @@ impl Tables {
     /// # Errors
     /// [`TableError`]; `None` when none was ever stored.
     pub fn resume(&self, table: &DimensionDefinition) -> Result<Option<Read>, TableError> {
-        let stored = self.store.tables()?;
-        let of_table = stored.iter().rev().find(|version| version.table == table.name);
-        let Some(stored) = of_table else { return Ok(None) };
+        let Some(stored) = self.newest_stored(table)? else { return Ok(None) };
         let version = self.version(table, &stored.hash).map_err(TableError::Rows)?;
         if !stored.copy.is_empty()
             && let Some(content) = self.store.table(&table.name, &stored.hash)?
@@ -153,9 +151,26 @@ impl Tables {
             // Another worker may forget that copy before a commit here names it.
             self.store.put_table(&table.name, &stored.hash, &content)?;
         }
-        let (hash, rows) = (stored.hash.clone(), version.rows() as u64);
+        let (hash, rows) = (stored.hash, version.rows() as u64);
         self.publish(table, version, 0);
         Ok(Some(Read { hash, rows, is_new: true }))
+    }
+
+    /// The version that was stored last; `None` when none ever was. Nothing changes by that.
+    pub(super) fn stored_last(
+        &self,
+        table: &DimensionDefinition,
+    ) -> Result<Option<Arc<Version>>, TableError> {
+        let Some(stored) = self.newest_stored(table)? else { return Ok(None) };
+        self.version(table, &stored.hash).map(Some).map_err(TableError::Rows)
+    }
+
+    fn newest_stored(
+        &self,
+        table: &DimensionDefinition,
+    ) -> seismic_queue::Result<Option<TableVersion>> {
+        let stored = self.store.tables()?;
+        Ok(stored.into_iter().rev().find(|version| version.table == table.name))
     }
 
     fn publish(&self, table: &DimensionDefinition, version: Arc<Version>, read_ms: i64) {

@@ -27,7 +27,7 @@ pub(super) enum Values {
 
 /// Values of one job, each with the labels that it has beside the job's name.
 #[derive(Default)]
-pub(super) struct Samples(Vec<(Labels, f64)>);
+pub(super) struct Samples(pub(super) Vec<(Labels, f64)>);
 
 impl Samples {
     pub(super) fn one(&mut self, value: f64) {

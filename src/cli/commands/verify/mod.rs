@@ -1,5 +1,6 @@
 //! `seismic verify`: recomputes the results of a job and reports every difference.
 
+mod against_source;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,10 @@ pub struct Args {
     /// rocketmq:TOPIC; repeatable
     #[arg(long = "sink", value_name = "SINK", value_parser = SinkValue)]
     sinks: Vec<SinkSpec>,
+    /// Also say how the sources of the job file's tables differ from the versions that were stored last.
+    /// Results stay those of the versions of then, so a difference is no failure
+    #[arg(long, requires = "job", conflicts_with = "backup")]
+    against_source: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -63,6 +68,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let store: Arc<dyn JobStore> = location.open_store()?.into();
     let view = store.view()?;
     let kind = kinds::of(&view)?;
+    let compared = match args.against_source {
+        true => against_source::compare(&args.target.file.read()?, &location, &store)?,
+        false => Vec::new(),
+    };
     let opened = InputQueue::open(&location, &view)?;
     let queue = opened.queue();
     let first = StoredFirstStep::of(&location, &view)?;
@@ -89,10 +98,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             ))
             .into());
         }
-        let proved = statement::StatementProved { report: &report, view: &view };
+        let proved = statement::StatementProved { report: &report, view: &view, compared };
         match args.json {
             true => print_line(proved.as_json())?,
-            false => print(proved.in_words(began.elapsed()))?,
+            false => {
+                let of_tables = proved.compared.iter().map(against_source::ComparedTable::in_words);
+                print(proved.in_words(began.elapsed()) + &of_tables.collect::<String>())?;
+            }
         }
         return Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs });
     }

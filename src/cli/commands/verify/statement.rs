@@ -7,12 +7,15 @@ use seismic_pipeline::verify::{LostRange, Proved, Report};
 use seismic_queue::View;
 use serde_json::json;
 
+use super::against_source::ComparedTable;
 use crate::cli::format::{count, rate};
 
 /// A proof, for those who read it.
 pub(super) struct StatementProved<'a> {
     pub report: &'a Report,
     pub view: &'a View,
+    /// Its tables, where they were compared with their sources.
+    pub compared: Vec<ComparedTable>,
 }
 
 impl StatementProved<'_> {
@@ -106,7 +109,7 @@ impl StatementProved<'_> {
 
     pub(super) fn as_json(&self) -> serde_json::Value {
         let (report, counts) = (self.report, self.counts());
-        json!({
+        let mut all = json!({
             "verified": report.is_fine(),
             "complete": report.is_complete(),
             "read": counts.read,
@@ -119,6 +122,10 @@ impl StatementProved<'_> {
             "checkpoints": self.checkpoints(),
             "total_differences": report.total,
             "differences": report.differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
+        });
+        if !self.compared.is_empty() {
+            all["tables"] = self.compared.iter().map(ComparedTable::as_json).collect();
+        }
+        all
     }
 }
