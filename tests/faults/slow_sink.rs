@@ -87,8 +87,10 @@ fn commits_that_do_not_come_through_pause_the_source_and_close_nothing() {
         drop(store);
         consumer
     });
-    consumer.stop(Signal::TERM).ok();
-    let published = serde_json::from_str(&load.stop(Signal::TERM).ok().stdout).unwrap();
+    // What waited for the commit is read and committed to its end first.
+    consumer.stop_within(Signal::TERM, Duration::from_secs(60)).ok();
+    let published = load.stop_within(Signal::TERM, Duration::from_secs(60)).ok().stdout;
+    let published = serde_json::from_str(&published).unwrap();
     let idle = "select count(*) n from input where closed_by = 'idle'";
     let idle = trial.stage.json(&["sql", idle, "--topic", ROWS, "--format", "json"]);
     assert_eq!(idle["n"], 0, "all sensors spoke all the time");
