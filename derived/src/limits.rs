@@ -53,8 +53,11 @@ pub const WINDOW_MS: i64 = 10;
 /// of them takes some 100 ms.
 pub const WINDOW_ROWS: u64 = 100_000;
 
-/// Bytes of rows in open windows of a partition. They are in each checkpoint.
+/// Bytes of open windows of a partition with their rows. They are in each checkpoint.
 pub const WINDOW_BYTES: u64 = 64 << 20;
+
+/// What an open window takes beside its rows: nodes of a tree, and room for more rows.
+pub const OPEN_WINDOW_BYTES: u64 = 200;
 
 /// Rows that a statement may give for a window.
 pub const WINDOW_ANSWERS: usize = 100_000;

@@ -43,7 +43,7 @@ pub struct WindowDefinition {
     pub length_ms: i64,
     /// Rows that a window of a key may have.
     pub rows_max: u64,
-    /// Bytes that rows in open windows of a partition may take.
+    /// Bytes that open windows of a partition may take with their rows.
     pub bytes_max: u64,
 }
 

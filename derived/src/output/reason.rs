@@ -33,7 +33,7 @@ pub enum Reason {
     TooManyKeys,
     /// Its window has as many rows as may be.
     TooManyRows,
-    /// The open windows have as many bytes as may be.
+    /// The open windows take as many bytes as may be.
     TooManyBytes,
 }
 

@@ -14,6 +14,7 @@ use crate::bytes;
 use crate::cells;
 use crate::clock::Clock;
 use crate::definition::timing::WindowDefinition;
+use crate::limits;
 use crate::output::reason::{Fault, Reason};
 use crate::timed::clocks::{Shown, of_key};
 
@@ -67,6 +68,11 @@ pub struct Closed<'a> {
 pub type Emit<'a> = &'a mut dyn FnMut(Closed<'_>);
 
 impl Window {
+    /// Memory that it takes.
+    fn bytes(&self) -> u64 {
+        self.bytes.len() as u64 + limits::OPEN_WINDOW_BYTES
+    }
+
     fn push(&mut self, row: WindowRow<'_>) {
         self.rows += 1;
         self.bytes.extend_from_slice(&row.place.0.to_le_bytes());
@@ -131,18 +137,20 @@ impl OpenWindows {
         if of.clock.move_to(time_ms, *lateness_ms) {
             self.close_passed(key, emit);
         }
-        let more = bytes_of(row.cells);
+        let of = self.keys.get(key).map(|of| &of.open);
+        let is_new = of.is_none_or(|open| !open.contains_key(&start_ms));
+        let of_window = if is_new { limits::OPEN_WINDOW_BYTES } else { 0 };
+        let more = bytes_of(row.cells) + of_window;
         if self.bytes + more > self.definition.bytes_max {
             let most = self.definition.bytes_max;
             let why = format!(
-                "rows in open windows of this partition take {most} bytes, as many as may: shorten \
-                 window and lateness, or give the topic more partitions"
+                "open windows of this partition take {most} bytes, as many as may: shorten lateness, \
+                 lengthen or shorten window, or give the topic more partitions"
             );
             return Err((Reason::TooManyBytes, why));
         }
         let open = self.keys.get_mut(key).map(|of| &mut of.open);
         let open = open.expect("its clock was moved");
-        let is_new = !open.contains_key(&start_ms);
         let window = open.entry(start_ms).or_default();
         if window.rows >= self.definition.rows_max {
             let (key, most) = (Shown(key), self.definition.rows_max);
@@ -195,7 +203,7 @@ impl OpenWindows {
             let window = first.remove();
             self.windows -= 1;
             self.rows -= window.rows;
-            self.bytes -= window.bytes.len() as u64;
+            self.bytes -= window.bytes();
             emit(Closed { key, start_ms, end_ms, window });
         }
     }
@@ -242,7 +250,7 @@ impl OpenWindows {
                 }
                 self.windows += 1;
                 self.rows += rows;
-                self.bytes += window.bytes.len() as u64;
+                self.bytes += window.bytes();
                 if of.open.insert(start_ms, window).is_some() {
                     return None;
                 }
