@@ -101,3 +101,9 @@ fn failure(place: &str, doing: &'static str, error: &ureq::Error) -> Error {
 pub(super) fn is_timeout(error: &Error) -> bool {
     matches!(error, Error::Database { what, .. } if what.contains("answers nothing within"))
 }
+
+/// An answer that is not what the server should say: someone between may have cut it.
+pub(super) fn unread(place: &str, doing: &'static str) -> Error {
+    let what = "the server's answer is none that it should give".to_owned();
+    Error::Database { place: place.to_owned(), doing, what, kind: Kind::Retry }
+}

@@ -1,6 +1,8 @@
 //! Sinks whose servers speak HTTP: what they share, and a folder for each.
 
 #[cfg(feature = "opensearch")]
+mod address;
+#[cfg(feature = "opensearch")]
 mod answer;
 mod client;
 #[cfg(feature = "influx")]

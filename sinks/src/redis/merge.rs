@@ -7,7 +7,7 @@
 
 use seismic_proto::{Column, Schema};
 
-use super::template::Template;
+use crate::rows::template::Template;
 
 /// The key where none is chosen: that of a row without its pane.
 pub(super) const KEY: &str =

@@ -15,6 +15,7 @@ mod compare;
 mod examine;
 mod failure;
 mod merge;
+mod names;
 mod operation;
 mod options;
 mod position;
@@ -22,7 +23,6 @@ mod resp;
 mod script;
 mod session;
 mod target;
-mod template;
 
 use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
 

@@ -2,7 +2,8 @@
 
 use seismic_proto::{Row, Schema, ValueRef};
 
-use super::template::{Key, POSITIONS};
+use super::names::POSITIONS;
+use crate::rows::template::Key;
 use crate::rows::text as row_text;
 
 /// What is done for each row.
@@ -186,7 +187,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::conformance::row;
-    use crate::redis::template::Template;
+    use crate::rows::template::Template;
 
     #[test]
     fn a_row_whose_key_would_be_a_position_is_refused() {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use seismic_proto::Schema;
 
+use super::names::POSITIONS;
 use super::operation::{Operation, Plan};
-use super::template::{POSITIONS, Template};
 use super::{merge, options};
+use crate::rows::template::Template;
 use crate::{Error, Result, SinkSpec};
 
 /// Where the password is taken from when no file is named.

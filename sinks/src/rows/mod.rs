@@ -6,6 +6,8 @@ mod json;
 #[cfg(any(feature = "kafka", feature = "opensearch"))]
 pub(crate) mod object;
 mod skipped;
+#[cfg(feature = "redis")]
+pub(crate) mod template;
 pub(crate) mod text;
 
 use seismic_proto::{Row, Schema};

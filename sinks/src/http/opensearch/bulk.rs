@@ -172,7 +172,7 @@ impl Batch {
             let said: BulkAnswer = serde_json::from_slice(&answer.body)
                 .ok()
                 .filter(|said: &BulkAnswer| said.items.len() == piece.len())
-                .ok_or_else(|| failure::unread(place, DOING))?;
+                .ok_or_else(|| answer::unread(place, DOING))?;
             self.learn(place, &piece, said, pace)?;
         }
     }
@@ -188,7 +188,7 @@ impl Batch {
         let (mut refused, mut failed) = (None, None);
         for (&number, item) in piece.iter().zip(said.items) {
             let Some(Item { status, error }) = item.into_values().next() else {
-                return Err(failure::unread(place, DOING));
+                return Err(answer::unread(place, DOING));
             };
             if (200..300).contains(&status) && error.is_none() {
                 self.documents[number].is_there = true;
@@ -213,7 +213,7 @@ impl Batch {
                 Err(Error::Database { place: place.to_owned(), doing: DOING, what, kind })
             }
             (None, Some((number, what))) => Err(self.refused(place, number, what)),
-            (None, None) if said.errors => Err(failure::unread(place, DOING)),
+            (None, None) if said.errors => Err(answer::unread(place, DOING)),
             (None, None) => {
                 pace.grow();
                 Ok(())
@@ -236,7 +236,7 @@ pub(super) fn delete(server: &Server, place: &str, lines: &str) -> Result<()> {
         return Err(failure::of_answer(place, doing, &answer));
     }
     let said: BulkAnswer =
-        serde_json::from_slice(&answer.body).map_err(|_| failure::unread(place, doing))?;
+        serde_json::from_slice(&answer.body).map_err(|_| answer::unread(place, doing))?;
     for Item { status, error } in said.items.into_iter().flat_map(BTreeMap::into_values) {
         if status != 404 && !(200..300).contains(&status) {
             let trouble = error.unwrap_or_default();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::failure;
 use super::target::Target;
-use crate::http::answer::{Request, Server};
+use crate::http::answer::{self, Request, Server};
 use crate::{Error, Result, limits};
 
 const DOING: &str = "looking at an index";
@@ -33,7 +33,7 @@ pub(super) fn settings(
         _ => return Err(failure::of_answer(&target.name, DOING, &answer)),
     }
     let said: BTreeMap<String, Value> =
-        serde_json::from_slice(&answer.body).map_err(|_| failure::unread(&target.name, DOING))?;
+        serde_json::from_slice(&answer.body).map_err(|_| answer::unread(&target.name, DOING))?;
     let value = |of: &Value| of["settings"][setting].as_str().map(str::to_owned);
     Ok(said.iter().filter_map(|(index, of)| Some((index.clone(), value(of)?))).collect())
 }

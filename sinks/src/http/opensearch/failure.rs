@@ -89,12 +89,6 @@ pub(super) fn of_answer(place: &str, doing: &'static str, answer: &Answer) -> Er
     Error::Database { place: place.to_owned(), doing, what, kind }
 }
 
-/// An answer that is not what the server should say: someone between may have cut it.
-pub(super) fn unread(place: &str, doing: &'static str) -> Error {
-    let what = "the server's answer is none that it should give".to_owned();
-    Error::Database { place: place.to_owned(), doing, what, kind: Kind::Retry }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::failure;
 use super::names::POSITIONS;
 use super::target::Target;
-use crate::http::answer::{Answer, Request, Server};
+use crate::http::answer::{self, Answer, Request, Server};
 use crate::position::document::PositionDocument;
 use crate::position::mark::SinkMark;
 use crate::position::stored::{Position, StoredPosition};
@@ -100,7 +100,7 @@ pub(super) fn put(
     match answer.status {
         200 | 201 => serde_json::from_slice(&answer.body)
             .map(Some)
-            .map_err(|_| failure::unread(&target.name, WRITING)),
+            .map_err(|_| answer::unread(&target.name, WRITING)),
         409 => Ok(None),
         404 => Err(missing(target, &answer)
             .unwrap_or_else(|| failure::of_answer(&target.name, WRITING, &answer))),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::failure;
 use super::target::Target;
-use crate::http::answer::{Request, Server};
+use crate::http::answer::{self, Request, Server};
 use crate::rows::columns::{OFFSET, PARTITION};
 use crate::{Result, limits};
 
@@ -122,10 +122,10 @@ fn search(
         _ => return Err(failure::of_answer(&target.name, doing, &answer)),
     }
     let answered: Answered =
-        serde_json::from_slice(&answer.body).map_err(|_| failure::unread(&target.name, doing))?;
+        serde_json::from_slice(&answer.body).map_err(|_| answer::unread(&target.name, doing))?;
     // What a shard does not answer would be missing.
     match answered.shards.failed {
         0 => Ok(answered.hits.hits),
-        _ => Err(failure::unread(&target.name, doing)),
+        _ => Err(answer::unread(&target.name, doing)),
     }
 }

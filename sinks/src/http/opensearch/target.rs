@@ -1,16 +1,16 @@
 //! The server, indices and credentials, from the target and options of a sink.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-use std::{env, fs};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::index_pattern::IndexPattern;
+use crate::http::address;
 use crate::http::answer::Server;
 use crate::rows::columns::Choice;
-use crate::{Error, Result, SinkSpec};
+use crate::{Result, SinkSpec};
 
 /// Where the password is taken from when no file is named.
 pub(super) const PASSWORD_VARIABLE: &str = "SEISMIC_SINK_OPENSEARCH_PASSWORD";
@@ -45,13 +45,14 @@ impl Target {
     /// Reads a spec; every fault at once. Secrets are not read yet.
     pub(super) fn read(spec: &SinkSpec) -> std::result::Result<Target, Vec<String>> {
         let mut faults = Vec::new();
-        let address = address(spec.target()).map_err(|fault| faults.push(fault)).ok();
+        let address = address::read(spec.target(), FORM, PASSWORD_VARIABLE);
+        let address = address.map_err(|fault| faults.push(fault)).ok();
         let pattern = IndexPattern::read(spec.text("index"));
         let pattern = pattern.map_err(|fault| faults.push(fault)).ok();
         let choice = Choice::read(spec.text("columns"));
         let choice = choice.map_err(|fault| faults.push(fault)).ok();
-        let [password_file, api_key_file, authority] =
-            ["password_file", "api_key_file", "ssl_ca"].map(|name| some_path(spec.text(name)));
+        let [password_file, api_key_file, authority] = ["password_file", "api_key_file", "ssl_ca"]
+            .map(|name| address::some_path(spec.text(name)));
         let has_user = address.as_ref().is_some_and(|(_, user)| user.is_some());
         if address.is_some() && password_file.is_some() && !has_user {
             faults.push(format!("password_file needs a user in the address; write {FORM}"));
@@ -106,65 +107,12 @@ impl Target {
     /// The header of whoever logs in.
     fn authorization(&self) -> Result<Option<String>> {
         if let Some(user) = &self.user {
-            let password = secret(self.password_file.as_deref(), PASSWORD_VARIABLE)?;
-            let words = format!("{user}:{}", password.unwrap_or_default());
-            return Ok(Some(format!("Basic {}", STANDARD.encode(words))));
+            let password = address::secret(self.password_file.as_deref(), PASSWORD_VARIABLE)?;
+            return Ok(Some(address::basic(user, password)));
         }
-        let key = secret(self.api_key_file.as_deref(), API_KEY_VARIABLE)?;
+        let key = address::secret(self.api_key_file.as_deref(), API_KEY_VARIABLE)?;
         // Servers give it out in both forms, and take the second.
         let encoded = |key: String| if key.contains(':') { STANDARD.encode(key) } else { key };
         Ok(key.filter(|key| !key.is_empty()).map(|key| format!("ApiKey {}", encoded(key))))
     }
-}
-
-/// A secret of a file, or of the variable of that name.
-fn secret(file: Option<&Path>, variable: &str) -> Result<Option<String>> {
-    let secret = match file {
-        Some(at) => Some(fs::read_to_string(at).map_err(Error::io(at, "reading the secret"))?),
-        None => env::var(variable).ok(),
-    };
-    // Editors end a file with a line break.
-    Ok(secret.map(|it| it.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-fn some_path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| PathBuf::from(text))
-}
-
-/// Where a server is, without its user, and the user; or what is wrong with it.
-fn address(target: &str) -> std::result::Result<(String, Option<String>), String> {
-    let refuse = |what: &str| Err(format!("{what}; write {FORM}"));
-    let (scheme, rest) = target.split_once("://").unwrap_or_default();
-    if !["http", "https"].contains(&scheme) {
-        return refuse("its target is no address");
-    }
-    let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // A password may have a slash.
-    if rest.contains('@') && !place.contains('@') || place.matches('@').count() > 1 {
-        return Err(has_password());
-    }
-    let (user, host) = match place.split_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, place),
-    };
-    if user.is_some_and(|user| user.contains(':')) {
-        return Err(has_password());
-    }
-    if host.is_empty() || host.starts_with(':') {
-        return refuse("its address names no host");
-    }
-    if rest.contains(['?', '#', ' ']) {
-        return refuse("its address has more than host, port and path");
-    }
-    let path = path.trim_end_matches('/');
-    let base = format!("{scheme}://{host}{}{path}", if path.is_empty() { "" } else { "/" });
-    Ok((base, user.filter(|user| !user.is_empty()).map(str::to_owned)))
-}
-
-fn has_password() -> String {
-    format!(
-        "its address has a password, which lists of processes, the shell's history and backups would \
-         show: write the password into a file and name that, as in password_file=FILE, or set the \
-         variable {PASSWORD_VARIABLE}"
-    )
 }

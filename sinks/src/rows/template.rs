@@ -4,12 +4,9 @@ use seismic_proto::{Row, Schema};
 
 use crate::rows::text as row_text;
 
-/// What the keys of positions begin with, and no key of a row.
-pub(super) const POSITIONS: &str = "seismic:sink:";
-
 /// A key as the option `key` says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template(Vec<TemplatePart>);
+pub(crate) struct Template(Vec<TemplatePart>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TemplatePart {
@@ -19,7 +16,7 @@ enum TemplatePart {
 
 /// A key for rows of one schema.
 #[derive(Clone, Debug)]
-pub(super) struct Key(Vec<KeyPart>);
+pub(crate) struct Key(Vec<KeyPart>);
 
 #[derive(Clone, Debug)]
 enum KeyPart {
@@ -31,7 +28,7 @@ enum KeyPart {
 impl Template {
     /// Reads `FIELD,FIELD` (joined by `connector`), or a text with `{FIELD}`, in which a brace is
     /// written twice.
-    pub(super) fn read(text: &str, connector: &str) -> Result<Template, String> {
+    pub(crate) fn read(text: &str, connector: &str) -> Result<Template, String> {
         if text.trim().is_empty() {
             return Err("key is empty; name fields, or write a text with {FIELD}".to_owned());
         }
@@ -74,7 +71,7 @@ impl Template {
     }
 
     /// The key for rows of this schema.
-    pub(super) fn of(&self, schema: &Schema) -> Result<Key, String> {
+    pub(crate) fn of(&self, schema: &Schema) -> Result<Key, String> {
         let part = |part: &TemplatePart| {
             Ok(match part {
                 TemplatePart::Text(text) => KeyPart::Text(text.clone()),
@@ -87,7 +84,7 @@ impl Template {
     }
 
     /// What all its keys begin with, before the first field.
-    pub(super) fn beginning(&self) -> &str {
+    pub(crate) fn beginning(&self) -> &str {
         match self.0.first() {
             Some(TemplatePart::Text(text)) => text,
             _ => "",
@@ -95,7 +92,7 @@ impl Template {
     }
 
     /// Names of the fields in it.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             TemplatePart::Field(field) => Some(&**field),
             TemplatePart::Text(_) => None,
@@ -105,7 +102,7 @@ impl Template {
 
 impl Key {
     /// The key of a row; the name of a field without a value otherwise.
-    pub(super) fn of(&self, schema: &Schema, row: &Row) -> Result<Vec<u8>, String> {
+    pub(crate) fn of(&self, schema: &Schema, row: &Row) -> Result<Vec<u8>, String> {
         let mut key = Vec::new();
         for part in &self.0 {
             match part {
