@@ -55,7 +55,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
     cargo test --workspace --test tests -- --show-output faults:: exit_codes:: backup:: job::repartition:: \
-        tables::kills:: window_kills::
+        tables::kills:: window_kills:: sinks::hbase::
     cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq:: scaling::kafka_kills::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output

@@ -304,6 +304,8 @@ mod tests {
             let server = "influx:http://h/write?db=d&precision=ms,measurement=coast";
             assert_eq!(of(server), named("coast"));
         }
+        #[cfg(feature = "hbase")]
+        assert_eq!(of("hbase:http://h,namespace=coast,table=rows"), named("coast:rows"));
         #[cfg(feature = "opensearch")]
         {
             assert_eq!(of("opensearch:http://h,index=coast"), named("coast"));

@@ -85,6 +85,29 @@ pub const OPENSEARCH: [&str; 4] = [
     OPENSEARCH_AFTER_POSITION,
 ];
 
+/// Rows are about to be put into HBase.
+pub const HBASE_BEFORE_PUT: &str = "hbase-before-put";
+/// They were sent, and the sink does not know yet what became of them.
+pub const HBASE_AFTER_PUT: &str = "hbase-after-put";
+/// A counter is about to be raised.
+pub const HBASE_BEFORE_COUNT: &str = "hbase-before-count";
+/// It is raised, and the sink does not know it yet.
+pub const HBASE_AFTER_COUNT: &str = "hbase-after-count";
+/// Rows are there, or counted, and the position is not moved.
+pub const HBASE_BEFORE_POSITION: &str = "hbase-before-position";
+/// It is moved, and the sink does not know it yet.
+pub const HBASE_AFTER_POSITION: &str = "hbase-after-position";
+
+/// The places of the HBase sink.
+pub const HBASE: [&str; 6] = [
+    HBASE_BEFORE_PUT,
+    HBASE_AFTER_PUT,
+    HBASE_BEFORE_COUNT,
+    HBASE_AFTER_COUNT,
+    HBASE_BEFORE_POSITION,
+    HBASE_AFTER_POSITION,
+];
+
 /// A transaction of Kafka is about to be begun.
 pub const KAFKA_BEFORE_TRANSACTION: &str = "kafka-sink-before-transaction";
 /// The rows are sent in it.

@@ -16,6 +16,7 @@
 // What databases share has no user where none of them is built.
 #![cfg_attr(
     not(all(
+        feature = "hbase",
         feature = "influx",
         feature = "kafka",
         feature = "mysql",
@@ -36,7 +37,7 @@ mod entry;
 mod error;
 pub mod failpoints;
 mod files;
-#[cfg(any(feature = "influx", feature = "opensearch"))]
+#[cfg(any(feature = "hbase", feature = "influx", feature = "opensearch"))]
 mod http;
 pub mod limits;
 mod options;
@@ -73,6 +74,8 @@ pub use run::{
 pub use sink::Sink;
 pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 
+#[cfg(feature = "hbase")]
+pub use http::hbase;
 #[cfg(feature = "influx")]
 pub use http::influx;
 #[cfg(feature = "opensearch")]

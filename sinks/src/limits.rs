@@ -91,13 +91,16 @@ pub const SKIPPED_ROWS: usize = 1_000;
 /// See [`SKIPPED_ROWS`].
 pub const SKIP_REASON_BYTES: usize = 96;
 
-/// Keys of a Redis sink that a comparison holds in memory, each with its last row: some hundred
+/// Keys of a Redis or HBase sink that a comparison holds in memory, each with its last row: some hundred
 /// bytes, and what [`COMPARED_BYTES`] bounds.
 pub const KEYS_COMPARED: usize = 1_000_000;
 
 /// Names and values of these keys that a comparison holds in memory, in bytes: lists and sets grow
 /// with every row.
 pub const COMPARED_BYTES: usize = 1 << 30;
+
+/// Counters that an HBase sink remembers, each some hundred bytes: others are read before they are raised.
+pub const COUNTERS_KNOWN: usize = 100_000;
 
 /// Sensors of a map: some hundred MB of memory and a file that no map shows.
 pub const MAP_SENSORS: usize = 100_000;

@@ -6,6 +6,8 @@ use crate::entry::{Context, Entry, SinkSpec};
 #[cfg(feature = "parquet")]
 use crate::files::parquet;
 use crate::files::{csv, geojson};
+#[cfg(feature = "hbase")]
+use crate::http::hbase;
 #[cfg(feature = "influx")]
 use crate::http::influx;
 #[cfg(feature = "opensearch")]
@@ -27,6 +29,8 @@ const SINKS: &[&Entry] = &[
     &console::ENTRY,
     &csv::ENTRY,
     &geojson::ENTRY,
+    #[cfg(feature = "hbase")]
+    &hbase::ENTRY,
     #[cfg(feature = "influx")]
     &influx::ENTRY,
     #[cfg(feature = "kafka")]
@@ -47,6 +51,8 @@ const SINKS: &[&Entry] = &[
 
 /// Sinks that this program was built without: what a spec begins with, and the cargo feature.
 const LEFT_OUT: &[(&str, &str)] = &[
+    #[cfg(not(feature = "hbase"))]
+    ("hbase", "hbase"),
     #[cfg(not(feature = "influx"))]
     ("influx", "influx"),
     #[cfg(not(feature = "kafka"))]

@@ -136,6 +136,7 @@ impl SinkSpec {
 
     /// The error of a spec with these faults.
     #[cfg(any(
+        feature = "hbase",
         feature = "kafka",
         feature = "mysql",
         feature = "opensearch",

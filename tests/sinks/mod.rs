@@ -1,5 +1,7 @@
 //! Sinks through the program.
 
+#[cfg(feature = "hbase")]
+mod hbase;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "mysql")]

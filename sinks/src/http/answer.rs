@@ -77,6 +77,8 @@ impl Server {
     }
 
     fn with_login<T>(&self, request: ureq::RequestBuilder<T>) -> ureq::RequestBuilder<T> {
+        // Some would answer in XML.
+        let request = request.header("Accept", "application/json");
         match &self.authorization {
             Some(value) => request.header("Authorization", value),
             None => request,

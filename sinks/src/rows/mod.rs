@@ -6,7 +6,7 @@ mod json;
 #[cfg(any(feature = "kafka", feature = "opensearch"))]
 pub(crate) mod object;
 mod skipped;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "hbase", feature = "redis"))]
 pub(crate) mod template;
 pub(crate) mod text;
 

@@ -1,7 +1,9 @@
 //! Keys made of a row's fields: `sensor_id,pane` with a connector, or a text with `{FIELD}` in it.
 
 use seismic_proto::{Row, Schema};
+use seismic_queue::{Offset, Partition};
 
+use crate::rows::columns::{OFFSET, PARTITION};
 use crate::rows::text as row_text;
 
 /// A key as the option `key` says it.
@@ -23,6 +25,9 @@ enum KeyPart {
     Text(String),
     /// A column, by its place.
     Field(usize),
+    /// Where the row is in the result topic.
+    Partition,
+    Offset,
 }
 
 impl Template {
@@ -70,20 +75,25 @@ impl Template {
         Ok(Template(parts))
     }
 
-    /// The key for rows of this schema.
-    pub(crate) fn of(&self, schema: &Schema) -> Result<Key, String> {
-        let part = |part: &TemplatePart| {
-            Ok(match part {
-                TemplatePart::Text(text) => KeyPart::Text(text.clone()),
-                TemplatePart::Field(field) => {
-                    KeyPart::Field(row_text::place(schema, "key", field)?)
-                }
-            })
+    /// The key for rows of this schema, in which their place in the result topic may be, too.
+    #[cfg(feature = "hbase")]
+    pub(crate) fn placed(&self, schema: &Schema) -> Result<Key, String> {
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Field(field) if field == PARTITION => Ok(KeyPart::Partition),
+            TemplatePart::Field(field) if field == OFFSET => Ok(KeyPart::Offset),
+            part => part.of(schema),
         };
         self.0.iter().map(part).collect::<Result<_, _>>().map(Key)
     }
 
+    /// The key for rows of this schema.
+    #[cfg(any(test, feature = "redis"))]
+    pub(crate) fn of(&self, schema: &Schema) -> Result<Key, String> {
+        self.0.iter().map(|part| part.of(schema)).collect::<Result<_, _>>().map(Key)
+    }
+
     /// What all its keys begin with, before the first field.
+    #[cfg(feature = "redis")]
     pub(crate) fn beginning(&self) -> &str {
         match self.0.first() {
             Some(TemplatePart::Text(text)) => text,
@@ -100,13 +110,35 @@ impl Template {
     }
 }
 
+impl TemplatePart {
+    fn of(&self, schema: &Schema) -> Result<KeyPart, String> {
+        Ok(match self {
+            TemplatePart::Text(text) => KeyPart::Text(text.clone()),
+            TemplatePart::Field(field) => KeyPart::Field(row_text::place(schema, "key", field)?),
+        })
+    }
+}
+
 impl Key {
     /// The key of a row; the name of a field without a value otherwise.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn of(&self, schema: &Schema, row: &Row) -> Result<Vec<u8>, String> {
+        self.of_placed(schema, row, (Partition(0), Offset(0)))
+    }
+
+    /// The key of a row that is there in the result topic; the name of a field without a value otherwise.
+    pub(crate) fn of_placed(
+        &self,
+        schema: &Schema,
+        row: &Row,
+        (partition, offset): (Partition, Offset),
+    ) -> Result<Vec<u8>, String> {
         let mut key = Vec::new();
         for part in &self.0 {
             match part {
                 KeyPart::Text(text) => key.extend_from_slice(text.as_bytes()),
+                KeyPart::Partition => key.extend_from_slice(partition.to_string().as_bytes()),
+                KeyPart::Offset => key.extend_from_slice(offset.to_string().as_bytes()),
                 KeyPart::Field(place) => {
                     let column = &schema.columns()[*place];
                     let value = row_text::text(column, row.get(*place));

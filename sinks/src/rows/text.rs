@@ -58,7 +58,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "hbase", feature = "redis"))]
 /// Whether a column's values are whole numbers.
 pub(crate) fn is_whole(kind: ColumnType) -> bool {
     matches!(kind, ColumnType::Int32 | ColumnType::UInt32 | ColumnType::Int64)

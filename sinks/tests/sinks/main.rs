@@ -9,6 +9,8 @@ mod csv_folder;
 mod csv_place;
 mod geojson;
 mod geojson_place;
+#[cfg(feature = "hbase")]
+mod hbase;
 mod hostile;
 mod hostile_commit_files;
 #[cfg(feature = "influx")]

@@ -11,6 +11,7 @@
 
 mod certificates;
 mod class_path;
+mod hbase;
 mod java;
 mod kafka;
 mod mariadb;
@@ -27,6 +28,7 @@ mod secured;
 mod server;
 
 pub use certificates::Certificates;
+pub use hbase::HBase;
 pub use java::at_full_speed;
 pub use kafka::Kafka;
 pub use mariadb::MariaDb;

@@ -135,7 +135,7 @@ pub fn ask_http(address: &str, method: &str, path: &str, body: &str) -> io::Resu
     let mut stream = TcpStream::connect(address)?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: {content}\r\nContent-Length: {}\r\n\r\n",
+         Accept: application/json\r\nContent-Type: {content}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes())?;

@@ -1,6 +1,6 @@
 //! Permits for Java servers, and where their files are.
 //!
-//! One process runs Java servers at a time on a machine, one kind of them (Kafka, RocketMQ or OpenSearch), and
+//! One process runs Java servers at a time on a machine, one kind of them (Kafka, RocketMQ, OpenSearch or HBase), and
 //! a few of that kind at once: what tests prove is the program and not how much memory and how many
 //! cores the machine has.
 
@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Kafka,
     RocketMq,
     OpenSearch,
+    HBase,
 }
 
 /// The servers of this process.

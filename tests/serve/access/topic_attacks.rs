@@ -46,6 +46,8 @@ fn what_sinks_write_elsewhere_is_limited_as_topics_are() {
         ("redis://127.0.0.1:1/0,key={sensor_id}:coast-1", "sink redis", ""),
         ("redis://127.0.0.1:1/0,key=sensor_id", "sink redis", ""),
         ("redis://127.0.0.1:1/0", "sink redis", "seismic:"),
+        #[cfg(feature = "hbase")]
+        ("hbase:http://127.0.0.1:1,namespace=north,table=rows", "sink hbase", "north:rows"),
         ("opensearch:http://127.0.0.1:1,index=north", "sink opensearch", "north"),
         ("elasticsearch:http://127.0.0.1:1,index=north-%Y", "sink opensearch", "north-"),
     ] {

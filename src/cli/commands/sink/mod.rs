@@ -36,7 +36,8 @@ pub struct Args {
     target: Target,
     /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE,
     /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE, opensearch:http://HOST:PORT,
-    /// kafka://HOST:PORT or, on the queue's own cluster, rocketmq:TOPIC
+    /// hbase:http://HOST:PORT, kafka://HOST:PORT, parquet:DIR, geojson:FILE, influx:FILE or, on the
+    /// queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK", value_parser = SinkValue, required = true)]
     sink: Option<SinkSpec>,
     /// Print what makes the tables, indices or topics that the sink expects, and do nothing else
