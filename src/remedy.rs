@@ -6,8 +6,8 @@ use seismic_pipeline::Notice;
 use seismic_queue::{HeldTopic, Remedy};
 
 /// How a sink gets another place, whatever its kind.
-const ELSEWHERE: &str =
-    "have the sink write elsewhere: another folder, file, table (table=TABLE) or name (name=NAME)";
+const ELSEWHERE: &str = "have the sink write elsewhere: another folder, file, table (table=TABLE), topic (topic=TOPIC), \
+     index (index=NAME) or name (name=NAME)";
 
 /// What to do, in one sentence without its full stop.
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each remedy")]
@@ -149,9 +149,9 @@ pub fn in_words(remedy: &Remedy) -> String {
              itself"
         }
         Remedy::AlterTable => {
-            "alter the table (`seismic sink --ddl SINK` prints what is expected), choose columns \
-             with the sink's \
-             option columns=…, or use another one with table=TABLE"
+            "alter the table or index (`seismic sink --ddl SINK` prints what is expected), choose \
+             columns with the sink's option columns=…, or use another one, with table=TABLE, \
+             topic=TOPIC or index=NAME"
         }
         Remedy::MendRow => {
             "alter the target so that it takes the row, or pass over the row with `seismic sink \
