@@ -48,5 +48,6 @@ pub use store::{
     Checkpoint, CheckpointInfo, CheckpointNames, CheckpointRequest, Chunk, Commit, Committer,
     FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, LastRow, Lease, LostOffset,
     Manifest, OutputSpec, OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof,
-    Recovered, Rewind, SharedLease, SinkPosition, SinkState, TableVersion, TableVersions, View,
+    Recovered, Rewind, ScalingLease, ScalingNote, SharedLease, SinkPosition, SinkState,
+    TableVersion, TableVersions, View,
 };

@@ -109,6 +109,8 @@ pub struct ScalingNumbers {
     pub cost_ms: Option<u64>,
     /// Whether this server may change anything.
     pub acts: bool,
+    /// Whether this server holds the lease of the job; `None`: none is needed.
+    pub holds_lease: Option<bool>,
 }
 
 /// Alarms of a job, counted.

@@ -9,7 +9,8 @@ use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Commit, CommitError, Committer, Error,
     FencingToken, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Offset, Partition,
-    Queue, Recovered, Result, Rewind, SharedLease, SinkState, TableVersion, TableVersions, View,
+    Queue, Recovered, Result, Rewind, ScalingLease, SharedLease, SinkState, TableVersion,
+    TableVersions, View,
 };
 
 /// What becomes of a commit.
@@ -94,6 +95,10 @@ impl JobStore for FaultyStore {
 
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
         self.inner.members()
+    }
+
+    fn scaling_lease(&self) -> Result<Option<Box<dyn ScalingLease>>> {
+        self.inner.scaling_lease()
     }
 
     fn topics(&self) -> &dyn Queue {

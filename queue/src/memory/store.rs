@@ -13,8 +13,8 @@ use super::topics::Topics;
 use crate::backend::validate;
 use crate::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, SinkState, TableVersion,
-    TableVersions, View,
+    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, ScalingLease, SinkState,
+    TableVersion, TableVersions, View,
 };
 
 /// A store in memory.
@@ -144,6 +144,10 @@ impl JobStore for MemoryStore {
 
     /// One process has all of it.
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        Ok(None)
+    }
+
+    fn scaling_lease(&self) -> Result<Option<Box<dyn ScalingLease>>> {
         Ok(None)
     }
 

@@ -18,6 +18,7 @@ mod lost_offset;
 mod outputs;
 mod recovered;
 mod rewind;
+mod scaling_lease;
 mod sink_state;
 mod table_versions;
 mod view;
@@ -37,6 +38,7 @@ pub use lost_offset::LostOffset;
 pub use outputs::{KeyedBlock, KeyedCut, OutputSpec, OutputView, PartitionBy};
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
+pub use scaling_lease::{ScalingLease, ScalingNote};
 pub use sink_state::SinkState;
 pub use table_versions::{TableVersion, TableVersions};
 pub use view::{PartitionView, SinkPosition, View};
@@ -90,6 +92,13 @@ pub trait JobStore: CheckpointNames + SinkState + TableVersions + Send + Sync {
     /// The slots that work on the job now, where several workers share it; `None`: one owner has
     /// all of it.
     fn members(&self) -> Result<Option<Vec<GroupMember>>>;
+
+    /// The right to decide how many workers the job has, which is not taken by this; `None`: one owner
+    /// has all of it, and decides that, too.
+    ///
+    /// # Errors
+    /// [`Error::StoreMissing`](crate::Error::StoreMissing) when no job ever ran here.
+    fn scaling_lease(&self) -> Result<Option<Box<dyn ScalingLease>>>;
 
     /// The topics of the store, for reading. Only committers append to them.
     fn topics(&self) -> &dyn Queue;

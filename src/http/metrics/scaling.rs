@@ -27,6 +27,17 @@ pub(super) const METRICS: &[Metric] = &[
         }),
     },
     Metric {
+        name: "seismic_scaling_lease",
+        help: "1 while this server holds the scaling lease of the job; 0 while another one has it, or nobody",
+        values: Values::Gauge(|job, samples| {
+            of(job, samples, |it, samples| {
+                if let Some(is_held) = it.holds_lease {
+                    samples.one(f64::from(u8::from(is_held)));
+                }
+            });
+        }),
+    },
+    Metric {
         name: "seismic_scaling_decisions",
         help: "Decisions about the number of workers, by what followed: nothing (unchanged), a change \
                (begun), or a change that was not begun (not_begun)",
@@ -108,6 +119,9 @@ mod tests {
         job.scaling = Some(ScalingNumbers::default());
         assert_eq!(count(&job), 12);
         job.scaling = Some(ScalingNumbers { cost_ms: Some(5), ..ScalingNumbers::default() });
+        assert_eq!(count(&job), 13);
+        job.scaling =
+            Some(ScalingNumbers { holds_lease: Some(false), ..ScalingNumbers::default() });
         assert_eq!(count(&job), 13);
     }
 }

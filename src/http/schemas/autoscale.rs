@@ -22,6 +22,7 @@ pub(super) fn autoscale() -> Value {
         ("wanted_slots", either(list(count()), null())),
         ("last", either(scaling_decision(), null())),
         ("change", either(change(), null())),
+        ("lease", either(lease(), null())),
         ("elsewhere", list(elsewhere())),
         ("acting", optional("string")),
         ("acted", either(acted(), null())),
@@ -31,6 +32,11 @@ pub(super) fn autoscale() -> Value {
         ("explain", optional("string")),
         ("samples", list(sample())),
     ])
+}
+
+/// Who of several servers changes anything.
+fn lease() -> Value {
+    object(&[("is_held", flag()), ("holder", optional("string")), ("why_not", optional("string"))])
 }
 
 /// A decision, and what became of it.

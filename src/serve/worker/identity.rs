@@ -38,7 +38,10 @@ impl Identity {
 }
 
 /// 128 random bits of the system, as hexadecimal digits.
-fn secret() -> io::Result<String> {
+///
+/// # Errors
+/// Those of the system.
+pub fn secret() -> io::Result<String> {
     let mut bits = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bits)?;
     Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())

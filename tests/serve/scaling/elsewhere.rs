@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
+use super::kafka::may_change;
 use crate::serve::{ServeStage, http_get, url_of};
 use crate::stage::{Running, STOP, Stage, wait_until};
 
@@ -107,7 +108,7 @@ impl Nodes {
             })
         };
         wait_until(&format!("{workers} workers hold all partitions"), || {
-            running() == (workers, PARTITIONS) && self.scaling()["change"].is_null()
+            running() == (workers, PARTITIONS) && may_change(&self.scaling())
         });
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use seismic_brokers::Kafka;
 
-use super::kafka::{Scaled, job};
+use super::kafka::{Scaled, job, may_change};
 use crate::faults::line::Line;
 use crate::serve::processes;
 use crate::stage::{STOP, let_it_work, wait_until};
@@ -38,7 +38,7 @@ impl Scaled {
             let shown = self.scaling();
             let wanted = shown["wanted_slots"].as_array().map_or(0, Vec::len);
             workers = wanted;
-            shown["change"].is_null() && self.running() == (wanted, 2 * wanted as u64, 12)
+            may_change(&shown) && self.running() == (wanted, 2 * wanted as u64, 12)
         });
         workers
     }

@@ -3,6 +3,7 @@
 mod elsewhere;
 mod kafka;
 mod kafka_kills;
+mod lease;
 mod live;
 mod pods;
 

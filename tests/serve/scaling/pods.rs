@@ -13,6 +13,7 @@ use seismic_brokers::Kafka;
 use serde_json::{Value, json};
 
 use super::elsewhere::free_ports;
+use super::kafka::may_change;
 use crate::serve::{ServeStage, http_get, url_of};
 use crate::stage::{STOP, Stage, wait_until};
 
@@ -188,7 +189,7 @@ fn kubernetes_has_as_many_pods_as_are_wanted_and_they_are_workers_of_the_job() {
             })
         };
         wait_until(&format!("{workers} workers hold all partitions"), || {
-            running() == (workers, PARTITIONS) && scaling()["change"].is_null()
+            running() == (workers, PARTITIONS) && may_change(&scaling())
         });
     };
     wait_for(3);

@@ -19,7 +19,7 @@
 //! partitions is not made. The first commit of a fork has no token: see [`JobStart`].
 
 mod begin;
-mod bounded;
+pub(crate) mod bounded;
 mod tables;
 mod transaction;
 

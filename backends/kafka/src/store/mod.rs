@@ -5,7 +5,7 @@ mod checkpoint_log;
 mod checkpoint_names;
 mod checkpoint_record;
 mod checkpoint_requests;
-mod committer;
+pub(crate) mod committer;
 mod delivery;
 mod job_context;
 mod job_records;
@@ -38,13 +38,14 @@ use crate::ClusterAddress;
 use crate::client::admin::{Admin, KEPT, KEYED, OUTPUT};
 use crate::client::cluster::Cluster;
 use crate::group::offsets::GroupOffsets;
+use crate::group::scaling_lease::KafkaScalingLease;
 use crate::group::sink_offsets::SinkOffsets;
 use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Offset,
-    Partition, Queue, Remedy, Result, Span, Topic, View,
+    Partition, Queue, Remedy, Result, ScalingLease, Span, Topic, View,
 };
 
 /// A store in a cluster.
@@ -329,6 +330,12 @@ impl JobStore for KafkaStore {
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
         let (_, context) = self.context()?;
         self.cluster.members(&self.group, &context.job.input().name).map(Some)
+    }
+
+    fn scaling_lease(&self) -> Result<Option<Box<dyn ScalingLease>>> {
+        let KnownJob { job, .. } = self.job()?;
+        let lease = KafkaScalingLease::new(&self.cluster, &self.group, job.input())?;
+        Ok(Some(Box::new(lease)))
     }
 
     fn topics(&self) -> &dyn Queue {

@@ -35,7 +35,7 @@ use seismic_queue::failpoints::{STORE_VIEW, pass};
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
     JournalEntry, Lease, LostOffset, Offset, OutputSpec, Partition, PartitionView, Queue, Result,
-    SinkState, TableVersion, TableVersions, View,
+    ScalingLease, SinkState, TableVersion, TableVersions, View,
 };
 
 /// A store in one SQLite file.
@@ -188,6 +188,10 @@ impl JobStore for SqliteStore {
 
     /// One process has all of it.
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        Ok(None)
+    }
+
+    fn scaling_lease(&self) -> Result<Option<Box<dyn ScalingLease>>> {
         Ok(None)
     }
 

@@ -52,6 +52,11 @@ fn in_words(shown: &Value) -> String {
     if let Some(why) = shown["one_process"].as_str() {
         let _ = writeln!(text, "{why}, and slots change while it works");
     }
+    if let Some(why) = shown["lease"]["why_not"].as_str() {
+        let _ = writeln!(text, "{why}");
+    } else if shown["lease"]["is_held"] == true {
+        let _ = writeln!(text, "this server holds the scaling lease");
+    }
     let entry = &shown["last"]["entry"];
     let missing = match entry["missing"].as_u64() {
         Some(missing) if missing > 0 => format!(", {missing} missing"),

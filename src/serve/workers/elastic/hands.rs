@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use super::elsewhere::{Answer, Ran, Silence, Work};
+use super::lease::answered::Answered;
 use super::savepoints;
 use crate::job::location::Location;
 use crate::remedy::in_one_line;
@@ -18,6 +19,8 @@ pub enum Heard {
     Partitions(Option<u32>),
     /// What became of the savepoint of that name.
     Saved(String, Result<(), String>),
+    /// What came of a step of the lease.
+    Lease(Answered),
     /// What came of work for workers elsewhere.
     Acted(Work, Ran),
     /// What workers elsewhere have said, each at its place.

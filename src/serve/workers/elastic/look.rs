@@ -102,8 +102,10 @@ impl Supervisor {
     fn tend_scaling_of(&mut self, name: &str) -> anyhow::Result<()> {
         // It is taken out meanwhile, so that the server can be asked and changed.
         let Some(mut scaler) = self.scalers_mut().jobs.remove(name) else { return Ok(()) };
-        let done =
-            self.tend_elsewhere(name, &mut scaler).and_then(|()| self.tend_one(name, &mut scaler));
+        let done = self
+            .tend_lease(name, &mut scaler)
+            .and_then(|()| self.tend_elsewhere(name, &mut scaler))
+            .and_then(|()| self.tend_one(name, &mut scaler));
         let is_here = |place: &usize| !scaler.stored.told.workers.contains_key(place);
         let done = done.map(|replaced| replaced.filter(is_here));
         self.scalers_mut().jobs.insert(name.to_owned(), scaler);
@@ -144,7 +146,7 @@ impl Supervisor {
     }
 
     /// Whether the job runs, and as far as it is up to the server, at its full speed.
-    fn is_to_be_scaled(&self, name: &str) -> bool {
+    pub(super) fn is_to_be_scaled(&self, name: &str) -> bool {
         let workers = self.workers_of(name);
         let is_wanted = |job: &ServedJob| job.life.saved().intent == Intent::Run;
         self.job(name).is_some_and(is_wanted) && !level(&workers).reads_nothing()
@@ -254,6 +256,9 @@ impl Supervisor {
         if let Some(change) = &scaler.stored.change {
             return Ok(Some(format!("the change to {} is under way", change.to())));
         }
+        if let Some(why) = self.lease_refuses(name, scaler) {
+            return Ok(Some(why));
+        }
         let before = self.running_slots(name, scaler);
         let to = places::possible(decision.to, settings.limits.slots);
         let after = self.fitted(name, &before, to, &settings.limits);
@@ -306,7 +311,16 @@ impl Supervisor {
         settings: &Settings,
     ) -> anyhow::Result<Option<usize>> {
         let Some(mut change) = scaler.stored.change.clone() else { return Ok(None) };
-        let now_ms = now_ms();
+        let (now_ms, refused) = (now_ms(), self.lease_refuses(name, scaler).is_some());
+        if let Some(lease) = &mut scaler.lease
+            && std::mem::replace(&mut lease.has_interrupted, refused)
+            && !refused
+        {
+            change.taken_over(now_ms);
+        }
+        if refused {
+            return Ok(None);
+        }
         let saved = self.savepoint_of(name, scaler, &change);
         let others = (&scaler.stored.told, &scaler.elsewhere);
         let world = seen::world(&self.workers_of(name), others, scaler.partitions);

@@ -18,6 +18,7 @@ pub mod elsewhere;
 pub mod entry;
 pub mod files;
 pub mod hands;
+pub mod lease;
 pub mod live;
 pub mod look;
 pub mod places;

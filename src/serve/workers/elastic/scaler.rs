@@ -13,6 +13,7 @@ use super::elsewhere::{Elsewhere, Told};
 use super::entry::Entry;
 use super::files::Files;
 use super::hands::Heard;
+use super::lease::Lease;
 use super::places;
 use super::seen::Meter;
 use crate::job::JobSpec;
@@ -36,6 +37,8 @@ pub struct Stored {
     pub told: Told,
     /// What has been decided and done so far.
     pub counts: Counts,
+    /// Id of this server among those that scale the job, through its deaths; empty until it asks for that.
+    pub server: String,
 }
 
 /// Counts since the job is scaled.
@@ -83,6 +86,8 @@ pub struct Scaler {
     pub files_fail: bool,
     /// Workers elsewhere.
     pub elsewhere: Elsewhere,
+    /// The lease of a job that runs here and that several workers can share.
+    pub lease: Option<Lease>,
 }
 
 /// A decision as it was taken.
@@ -126,6 +131,11 @@ impl Scalers {
             match heard {
                 // Where nobody answers now, it has as many as it had.
                 Heard::Partitions(found) => scaler.partitions = found.or(scaler.partitions),
+                Heard::Lease(answered) => {
+                    if let Some(lease) = &mut scaler.lease {
+                        lease.heard(answered);
+                    }
+                }
                 Heard::Acted(work, ran) => scaler.elsewhere.has_done(&work, ran),
                 Heard::Answers(answers) => scaler.elsewhere.has_heard(answers),
                 Heard::Saved(name, outcome) => {

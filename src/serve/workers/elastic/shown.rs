@@ -1,10 +1,13 @@
 //! The scaling of a job as the API shows it.
 
+use std::time::Instant;
+
 use seismic_elastic::{Settings, Shape, lines};
 use serde_json::{Value, json};
 
 use super::elsewhere::{Ran, ToldWorker};
 use super::entry::line_of;
+use super::lease::{Lease, Standing};
 use super::places::shape_of;
 use super::scaler::{Scaler, Taken, one_process, settings_of, why_not};
 use crate::http::model::ScalingNumbers;
@@ -33,6 +36,10 @@ impl Supervisor {
             cool_down_ms: stored.state.cool_down_ms(),
             cost_ms: stored.state.measured_cost_ms(),
             acts,
+            holds_lease: scaler
+                .lease
+                .as_ref()
+                .map(|it| it.standing(Instant::now()) == Standing::Held),
         })
     }
 }
@@ -89,6 +96,7 @@ pub fn status(
         "wanted_slots": wanted,
         "last": scaler.last.as_ref().map(taken),
         "change": change,
+        "lease": scaler.lease.as_ref().map(|it| lease(name, it)),
         "elsewhere": elsewhere(scaler),
         "acting": scaler.elsewhere.doing().map(ToString::to_string),
         "acted": scaler.elsewhere.last().map(acted),
@@ -98,6 +106,20 @@ pub fn status(
         "explain": scaler.last.as_ref().map(|last| explained(last, scaler, &settings)),
         "samples": samples.collect::<Vec<_>>(),
     }))
+}
+
+/// Who of several servers changes anything.
+fn lease(name: &str, lease: &Lease) -> Value {
+    let standing = lease.standing(Instant::now());
+    let holder = match &standing {
+        Standing::Others(holder) => Some(holder),
+        Standing::Held | Standing::Waits(_) => None,
+    };
+    json!({
+        "is_held": standing == Standing::Held,
+        "holder": holder,
+        "why_not": standing.why_not(name),
+    })
 }
 
 /// Workers on other machines.

@@ -19,7 +19,7 @@ use rdkafka::producer::{BaseProducer, ProducerContext};
 /// # Errors
 /// Those of the call; [`Code::OperationTimedOut`] beyond `limit`; [`Code::Fail`] where there can be no
 /// further thread.
-pub(super) fn within<C: ProducerContext + 'static>(
+pub(crate) fn within<C: ProducerContext + 'static>(
     client: &Arc<BaseProducer<C>>,
     limit: Duration,
     call: impl FnOnce(&BaseProducer<C>) -> KafkaResult<()> + Send + 'static,

@@ -54,7 +54,9 @@ impl Supervisor {
             self.take_in_work(name, scaler, (&work, ran), (&elastic, &slots))?;
         }
         let may_begin = !scaler.stored.told.workers.is_empty() || has_begun || slots.is_empty();
-        let is_wanted = may_begin && scaler.elsewhere.may_act();
+        // Where the job is to end here, so are the workers that this server has started.
+        let is_ours = slots.is_empty() || self.lease_refuses(name, scaler).is_none();
+        let is_wanted = may_begin && is_ours && scaler.elsewhere.may_act();
         if is_wanted && let Some(work) = next(name, scaler, &elastic, &slots) {
             scaler.elsewhere.doing = Some(work.clone());
             self.begin_work(name, &elastic, work, &slots);
