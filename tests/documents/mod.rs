@@ -1,5 +1,6 @@
 //! The documents are correct: options, commands, links and paths.
 
+mod ignored;
 mod links;
 mod reference;
 

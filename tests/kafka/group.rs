@@ -31,7 +31,7 @@ fn from_one_worker_to_three_and_back_to_one_under_load() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn members_that_come_and_go_every_second_or_two_do_not_stop_the_others() {
     let what = "members that come and go every 1 to 3 s, half of them killed";
     let Some(mut trial) = Trial::of(8, what) else { return };

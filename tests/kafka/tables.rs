@@ -151,7 +151,7 @@ fn workers_read_a_table_each_for_itself_and_what_each_took_is_journaled() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_worker_that_dies_at_each_place_between_a_reading_and_its_commit_has_each_row_once() {
     let Some(scene) = Scene::new() else { return };
     let stage = &scene.stage;

@@ -40,7 +40,8 @@ fn refusal(server: &Scaled) -> String {
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
-fn one_of_two_servers_scales_a_job_and_the_other_one_takes_over_when_it_is_gone_or_stands_still() {
+fn one_of_two_servers_scales_a_job_on_kafka_and_the_other_one_takes_over_when_it_is_gone_or_stands_still()
+ {
     let Some(kafka) = Kafka::one() else { return };
     let queue = format!("kafka://{}", kafka.address());
     let mut one = Scaled::of_partitions(&job(&queue, "one"), &queue, 4);
