@@ -1,24 +1,24 @@
-//! Who has the name of a slot, where that is in doubt.
+//! Whether another process has taken the name of a slot (`group.instance.id`).
 //!
-//! The group gives a name to whoever asks for it without a member id, and refuses whoever had it: the
-//! process that came last goes on, and the other one ends. Which of them this one is, neither a refused
-//! commit proves nor a client that is fenced:
+//! The coordinator gives the name to whoever joins with it and no member id, and fences the member that had
+//! it before: the newer process goes on, and the older one ends. Neither a refused commit nor a fenced client
+//! proves that this process is the older one:
 //!
-//! * A **commit** may have been under way while the slot's own client joined again, after a session without
-//!   an answer, say. It shows the place that the slot had before. So it only makes that place worthless
-//!   ([`Membership::outlive`]): the slot drops what it has, commits nothing, opens no client of its
-//!   transactional id, which would fence the other process, and waits for what the group says. Within a
-//!   session that is *fenced*, or *lost* and a new place, or the slot is taken for another process's.
-//! * A **client** gives up its member id when its session is over, and librdkafka (2.12.1) then goes on with
-//!   heartbeats, without an id, until its callback was heard; a slot that waits for a broker that is away does
-//!   not hear it. A broker that comes back with the members that it had answers that the name is another
-//!   one's. So the group is asked who has it: where that is still the member id that this slot had, or nobody,
-//!   no other process has ever asked for it, and another client joins. Where it is any other id, this
-//!   process ends, and does not come back.
+//! * A **commit** may have been in flight while the slot's own client rejoined, for example after a session
+//!   without an answer. It carries the slot's previous member id, so a refusal only makes that membership
+//!   worthless ([`Membership::outlive`]). The slot drops its partitions, commits nothing, opens no producer
+//!   with its transactional id (which would fence the other process), and waits. Within a session the
+//!   consumer is fenced, or loses its partitions and is assigned new ones; otherwise the slot counts as taken.
+//! * A **client** gives up its member id when its session expires. librdkafka (2.12.1) then goes on sending
+//!   heartbeats without one until its rebalance callback has run, which it has not while the slot waits for
+//!   an unreachable broker. A broker that returns with its old members answers `FENCED_INSTANCE_ID`. So the
+//!   slot looks up the group's members: if the name still belongs to the slot's own previous member id, or to
+//!   nobody, no other process has joined with it, and the slot joins again with a new client. If it belongs to
+//!   any other member id, this process ends and does not come back.
 //!
-//! So no process takes a slot from one that is seen to have it, and two cannot take it from each other
-//! for ever: whoever is fenced without a place of its own, or finds another id, ends. Where another process
-//! asks for the name between the question and the joining, it is fenced, finds another id, and ends.
+//! So no process takes a slot from a member that it can see, and two cannot take it from each other for ever:
+//! a slot that is fenced without a membership, or that finds another member id, ends. If another process joins
+//! between the lookup and the rejoin, that process is fenced, finds another member id, and ends.
 
 use std::time::Instant;
 

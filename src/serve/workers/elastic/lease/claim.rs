@@ -122,7 +122,7 @@ impl Claim {
         self.fenced
     }
 
-    /// Who has it, as far as that is known.
+    /// The other process that holds the lease, if one is known.
     #[must_use]
     pub fn other(&self) -> Option<&str> {
         let (note, _) = self.seen.as_ref()?;
@@ -134,7 +134,7 @@ impl Claim {
 mod tests {
     use super::*;
 
-    /// What brokers know: who has taken it last, and the note.
+    /// What brokers know: the newest holder, and the note.
     #[derive(Default)]
     struct Broker {
         owner: usize,

@@ -23,7 +23,7 @@ use self::claim::{Claim, Step};
 use crate::job::location::Location;
 use crate::serve::workers::elastic::hands::Ear;
 
-/// How often it is renewed, or looked who has it: three times while a note counts.
+/// Interval at which the lease is renewed, or its holder looked up: a third of the time that a note is valid.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// How soon it is asked for again where the store could not say anything: a job may be about to begin.
@@ -58,7 +58,7 @@ pub enum Standing {
     Held,
     /// Another one has it: what that one calls itself.
     Others(String),
-    /// It is not known who has it, or this server has it and waits until nobody else acts: why.
+    /// The holder is unknown, or this server holds it and waits until no previous holder can act: why.
     Waits(String),
 }
 

@@ -13,7 +13,7 @@ use crate::serve::workers::elastic::scaler::{Scaler, is_shared};
 const ALERT: &str = "scaling_lease";
 
 impl Supervisor {
-    /// Holds the lease of a job that runs here, or looks who has it. One that does not run leaves it to
+    /// Renews the lease of a job that runs here, or looks up its holder. One that does not run leaves it to
     /// others.
     pub(in crate::serve::workers::elastic) fn tend_lease(
         &mut self,
