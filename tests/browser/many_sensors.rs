@@ -1,9 +1,9 @@
 //! The page with as many sensors as there may be: how long its main thread is busy at a time, how soon a
 //! search is answered, and what memory it takes.
 //!
-//! Tests of every day count what a busy machine does not change: cores of the main thread, elements, requests
-//! and bytes, and the fastest of several searches. The ignored ones hold the goals on the clock, and print what
-//! they measured; they want a quiet machine.
+//! Tests of every day count what a busy machine does not change: cores of the main thread, elements, requests,
+//! bytes and memory. The ignored ones hold the goals on the clock, and print what they measured; they want a
+//! quiet machine.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -171,8 +171,18 @@ fn search(watched: &mut Watched, id: &str) -> f64 {
     watched.browser.value("window.took").as_f64().unwrap()
 }
 
-/// Ms of searches, the fastest first, and what the page has in memory after them.
-fn searches() -> (Vec<f64>, Memory) {
+/// Searches among as many sensors as there may be.
+#[derive(Debug)]
+struct Searches {
+    /// What each took on the clock, ms, the fastest first.
+    took: Vec<f64>,
+    /// What the page has in memory after them.
+    memory: Memory,
+    /// What the longest task of its main thread took of a core, ms.
+    task: f64,
+}
+
+fn searches() -> Searches {
     // A partition is looked at in its newest 10,000 messages: 6,250 sensors in each.
     let mut watched = Watched::start(100_000, "16");
     watched.until_shown(100_000);
@@ -183,9 +193,11 @@ fn searches() -> (Vec<f64>, Memory) {
     took.sort_by(f64::total_cmp);
     watched.let_flow(2);
     let memory = watched.browser.memory();
+    let task = watched.browser.longest_tasks(0.0).core;
     println!(
-        "100,000 sensors, {RATE} records/s: from a key to what it finds, ms: {took:.0?}; memory of the page, MB: \
-         {} of scripts, {} of its process alone, {} with its share of the browser's",
+        "100,000 sensors, {RATE} records/s: from a key to what it finds, ms: {took:.0?}; the longest task of the main \
+         thread, ms of a core: {task:.1}; memory of the page, MB: {} of scripts, {} of its process alone, {} with its \
+         share of the browser's",
         memory.heap / 1_000_000,
         memory.private / 1_000_000,
         memory.share / 1_000_000
@@ -198,15 +210,15 @@ fn searches() -> (Vec<f64>, Memory) {
     assert!((18..=keys + 9).contains(&sizes.len()), "{} questions", sizes.len());
     assert!(sizes.iter().all(|&bytes| bytes <= SEARCH_BYTES), "{sizes:?}");
     watched.end();
-    (took, memory)
+    Searches { took, memory, task }
 }
 
 #[test]
-fn a_search_among_100_000_sensors_is_answered_at_once_and_the_page_stays_small() {
+fn a_search_among_100_000_sensors_is_one_small_answer_that_costs_the_page_little() {
     if is_there() {
-        let (took, memory) = searches();
-        assert!(took[0] <= SEARCH_MS, "ms of each: {took:?}");
-        assert!(memory.heap < MEMORY && memory.private < MEMORY, "{memory:?}");
+        let all = searches();
+        assert!(all.task <= TASK_MS, "{all:?}");
+        assert!(all.memory.heap < MEMORY && all.memory.private < MEMORY, "{all:?}");
     }
 }
 
@@ -214,8 +226,8 @@ fn a_search_among_100_000_sensors_is_answered_at_once_and_the_page_stays_small()
 #[ignore = "compares times: by hand, on a machine where nothing else runs"]
 fn every_search_among_100_000_sensors_is_answered_within_200_ms() {
     if is_there() {
-        let (took, memory) = searches();
-        assert!(took.iter().all(|&ms| ms <= SEARCH_MS), "ms of each: {took:?}");
-        assert!(memory.heap < MEMORY && memory.share < MEMORY, "{memory:?}");
+        let all = searches();
+        assert!(all.took.iter().all(|&ms| ms <= SEARCH_MS), "{all:?}");
+        assert!(all.memory.heap < MEMORY && all.memory.share < MEMORY, "{all:?}");
     }
 }
