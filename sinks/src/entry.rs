@@ -117,6 +117,8 @@ pub struct Context {
     pub store_id: String,
     /// Name of the result topic, for messages.
     pub topic: String,
+    /// Place of that topic among the outputs of the job.
+    pub output: usize,
     /// Columns of its rows.
     pub schema: Cow<'static, Schema>,
     /// Where the job reads: sinks of the same cluster write there.
@@ -133,6 +135,7 @@ impl Context {
         Context {
             store_id: store_id.to_owned(),
             topic: topic.to_owned(),
+            output: 0,
             schema: Cow::Borrowed(Schema::windows()),
             queue: None,
             store: None,
@@ -226,6 +229,20 @@ impl SinkSpec {
         match self.number("flush_ms") {
             0 => Duration::MAX,
             ms => milliseconds(ms),
+        }
+    }
+
+    /// How long rows are kept that it has written, should its server lose them; 0: not at all.
+    #[must_use]
+    pub fn hold_behind(&self) -> Duration {
+        milliseconds(self.number("hold_behind"))
+    }
+
+    /// The remedy where its server may lose what it wrote last: another one, or what is kept.
+    pub(crate) fn or_keep(&self, other: &str) -> String {
+        match self.hold_behind().as_millis() {
+            0 => format!("{other}, or keep the rows with hold_behind=1h"),
+            ms => format!("{other}; hold_behind keeps the rows of the last {} s", ms / 1_000),
         }
     }
 

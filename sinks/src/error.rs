@@ -129,6 +129,8 @@ pub enum Error {
     RowsRefused { place: String, what: String },
     #[error("{why}")]
     Condition { why: String },
+    #[error("job {group:?} has no source {wanted:?} for sink {sink}; it has {there}")]
+    NoSource { sink: String, wanted: String, group: String, there: String },
     #[error("sink {sink} was being opened when a stop was ordered")]
     Stopped { sink: String },
     #[error(
@@ -215,6 +217,7 @@ impl Error {
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
             | Error::Condition { .. }
+            | Error::NoSource { .. }
             | Error::NothingToCompare { .. }
             | Error::OtherStore { .. }
             | Error::OtherQueue { .. }

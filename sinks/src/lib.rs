@@ -50,6 +50,7 @@ mod registry;
 mod rows;
 mod run;
 mod sink;
+mod source;
 mod spec;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;

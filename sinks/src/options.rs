@@ -45,6 +45,9 @@ pub enum OptionKind {
     Text(&'static str),
 }
 
+/// How long rows are kept that a sink has written already.
+const HOLD_BEHIND: OptionKind = OptionKind::Duration { min_ms: 0, max_ms: 604_800_000 };
+
 /// Options that every sink takes.
 pub const COMMON: &[SinkOption] = &[
     SinkOption {
@@ -66,7 +69,26 @@ pub const COMMON: &[SinkOption] = &[
         doc: "the rows that it is given: one comparison (= != < <= > >=, is null, is not null) or several; \
               empty: all",
     },
+    SinkOption {
+        name: "source",
+        kind: OptionKind::Text("rows | rollup:SPAN | topic:NAME"),
+        default: "rows",
+        doc: "which rows: those of the result topic, of the roll-up with spans of that length, or of one of \
+              these topics by its name",
+    },
+    hold_behind("0"),
 ];
+
+/// Rows that the topic keeps though they are written, by default those of this time.
+pub(crate) const fn hold_behind(default: &'static str) -> SinkOption {
+    SinkOption {
+        name: "hold_behind",
+        kind: HOLD_BEHIND,
+        default,
+        doc: "how long the topic keeps rows that are written, should its server lose what it wrote last; 0: \
+              not at all",
+    }
+}
 
 /// Of sinks on servers: rows of one batch.
 pub(crate) const BATCH_ROWS: SinkOption = SinkOption {

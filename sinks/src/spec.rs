@@ -13,7 +13,7 @@ use std::str::FromStr;
 use crate::entry::SinkSpec;
 use crate::options::nearest;
 use crate::rows::filter;
-use crate::{Error, Result, registry};
+use crate::{Error, Result, registry, source};
 
 impl SinkSpec {
     /// The sink of that scheme. Without a target it takes its default.
@@ -78,7 +78,12 @@ impl SinkSpec {
             }
             read => read.err(),
         };
-        self.options.iter().filter_map(fault).chain(of_condition).collect()
+        self.options
+            .iter()
+            .filter_map(fault)
+            .chain(of_condition)
+            .chain(source::fault(self))
+            .collect()
     }
 }
 

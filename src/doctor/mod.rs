@@ -22,6 +22,7 @@ pub fn examine(subject: &Subject) -> Report {
     for spec in &subject.sinks {
         let mut findings = (spec.entry().examine)(spec);
         findings.extend(store::sink_ahead(&subject.location, spec));
+        findings.extend(store::kept_for_sink(&subject.location, spec));
         sections.push(Section { of: format!("sink {}", spec.shown()), findings });
     }
     sections.extend(subject.tables.iter().map(tables::examine));

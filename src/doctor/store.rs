@@ -8,7 +8,7 @@ use seismic_queue::{
     Error, Finding, Fingerprint, JobStore, LastRow, Partition, PartitionView, Queue, Remedy, Span,
     Topic, Url, View,
 };
-use seismic_sinks::{SinkAhead, SinkSpec};
+use seismic_sinks::{Context, SinkAhead, SinkSpec};
 
 use super::queue::Input;
 use super::report::{Section, failed};
@@ -64,6 +64,31 @@ pub(super) fn sink_ahead(location: &Location, spec: &SinkSpec) -> Option<Finding
             Some(Finding::problem(error.to_string(), remedy))
         }
     }
+}
+
+/// That brokers keep less for a sink than it asks for: they know nothing of it.
+pub(super) fn kept_for_sink(location: &Location, spec: &SinkSpec) -> Option<Finding> {
+    let wanted_ms = u64::try_from(spec.hold_behind().as_millis()).unwrap_or(u64::MAX);
+    if wanted_ms == 0 || !location.store_url().capabilities().has_stores_in_cluster {
+        return None;
+    }
+    let store = location.open_store().ok()?;
+    let view = store.view().ok()?;
+    let context = Context::new(&view.id, view.job.main_topic()).of_source(spec, &view).ok()?;
+    let topic = store.topics().topic(&context.topic).ok()?;
+    let kept_ms = store.topics().policy(&topic).ok()?.max_age_ms?;
+    (kept_ms < wanted_ms).then(|| {
+        let name = &topic.name;
+        Finding::warning(
+            format!(
+                "the brokers keep rows of {name} for {} s, and hold_behind of the sink is {} s: they may \
+                 delete what its server loses",
+                kept_ms / 1_000,
+                wanted_ms / 1_000
+            ),
+            format!("set retention.ms of {name} to {wanted_ms} or more"),
+        )
+    })
 }
 
 fn of_ahead(ahead: &SinkAhead) -> Finding {

@@ -147,7 +147,8 @@ pub fn compare(
         let sink = spec.shown();
         return Err(Usage(format!("sink {sink} stores nothing that can be compared")).into());
     };
-    let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
+    let context = Context::of(store)?.of_source(spec, &store.view()?)?;
+    let context = Context { queue: Some(queue.clone()), ..context };
     let comparison = Comparison::new(store, &context.topic, &context.schema)?;
     let mut comparison = comparison.given_to(spec.condition(), &spec.name())?;
     let same = compare(spec, &context, &mut comparison)?;

@@ -23,7 +23,13 @@ pub fn text(status: &JobStatus) -> String {
     for sink in &status.sinks {
         text += &match &sink.ahead {
             Some(ahead) => format!("sink {ahead}\n"),
-            None => format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag)),
+            None => {
+                let kept = match sink.kept {
+                    0 => String::new(),
+                    kept => format!("; {} rows before its position are kept", count(kept)),
+                };
+                format!("sink {}: {} rows behind{kept}\n", sink.sink, count(sink.lag))
+            }
         };
     }
     text.extend(status.tables.iter().map(table));

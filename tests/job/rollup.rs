@@ -1,10 +1,11 @@
 //! `run --rollup`: topics of longer spans, across kills and restarts.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use serde_json::Value;
 
-use crate::stage::{ROWS, Stage};
+use crate::stage::{ROWS, Stage, csv_files};
 use crate::truth::{int, text};
 
 const JOB: [&str; 6] = ["run", "--quiet", "--rollup", "10s", "--rollup", "2s"];
@@ -76,4 +77,56 @@ fn a_topic_is_called_as_its_span_was_typed_when_the_job_began() {
         assert!(!stage.read(topic).is_empty(), "{topic}");
     }
     stage.verify(&[]);
+}
+
+#[test]
+fn a_sink_shows_the_rows_of_a_roll_up_and_verify_compares_them_with_its_topic() {
+    let stage = Stage::with_records(&["--anomaly-percent", "10"]);
+    let sinks = [
+        "csv:windows",
+        "csv:spans,source=rollup:2s",
+        "parquet:named,source=topic:seismic-agg-topic-10s",
+    ];
+    let sinks: Vec<_> =
+        sinks.iter().filter(|sink| has_parquet() || !sink.contains("parquet")).collect();
+    let given: Vec<&str> = sinks.iter().flat_map(|sink| ["--sink", **sink]).collect();
+    stage.ok(&[&JOB[..], &["--drain"], &given].concat());
+    let shown = |folder: &str| -> usize {
+        let lines = |file| fs::read_to_string(file).unwrap().lines().count() - 1;
+        csv_files(&stage.path(folder)).into_iter().map(lines).sum()
+    };
+    assert_eq!(shown("spans"), stage.read("seismic-agg-topic-2s").len());
+    assert_eq!(shown("windows"), stage.read(ROWS).len());
+    stage.ok(&[&["verify"], &given[..]].concat());
+    // Its position is one of the roll-up, which is caught up, and holds that topic alone.
+    let status = stage.status();
+    assert!(status["sinks"].as_array().unwrap().iter().all(|sink| sink["lag"] == 0), "{status}");
+    let holds = |topic| stage.ok(&["retention", topic, "--in", "store"]);
+    assert!(holds("seismic-agg-topic-2s").contains("spans holds partition"));
+    assert!(!holds(ROWS).contains("spans holds partition"));
+    // The folder is the roll-up's, and a row that changes there is found.
+    stage.refused(&["sink", "csv:spans", "--until-caught-up"], 2);
+    stage.refused(&["sink", "csv:spans,source=rollup:10s", "--until-caught-up"], 2);
+    let file = csv_files(&stage.path("spans")).remove(0);
+    let changed = fs::read_to_string(&file).unwrap().replacen("S0", "S9", 1);
+    fs::write(&file, changed).unwrap();
+    assert_eq!(stage.run(&["verify", "--sink", sinks[1]]).code, Some(3));
+}
+
+fn has_parquet() -> bool {
+    cfg!(feature = "parquet")
+}
+
+#[test]
+fn a_source_that_the_job_does_not_have_is_refused_with_those_that_it_has() {
+    let stage = Stage::with_records(&[]);
+    stage.ok(&[&JOB[..], &["--drain"]].concat());
+    for source in ["rollup:5s", "topic:seismic-dead-topic"] {
+        let sink = format!("csv:spans,source={source}");
+        let refused = stage.refused(&["sink", &sink, "--until-caught-up"], 2);
+        let there = "it has rows (seismic-agg-topic), rollup:2s (seismic-agg-topic-2s), rollup:10s";
+        assert!(refused.contains(there), "{refused}");
+    }
+    let refused = stage.refused(&["sink", "csv:spans,source=triggers"], 2);
+    assert!(refused.contains("no job has triggers"), "{refused}");
 }

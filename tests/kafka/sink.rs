@@ -66,6 +66,26 @@ fn a_sink_that_stands_still_stalls_no_worker_and_catches_up() {
     trial.prove_with(&["rows"]);
 }
 
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_sink_of_a_roll_up_has_its_position_in_that_topic_and_doctor_warns_of_brokers_that_keep_less() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    stage.generate(&["--records", "2000", "--seed", "1"]);
+    let sink = "csv:spans,source=rollup:2s,hold_behind=1h";
+    let sinks = ["--sink", "csv:windows", "--sink", sink];
+    stage.ok(&[&["run", "--drain", "--quiet", "--rollup", "2s"], &sinks[..]].concat());
+    stage.ok(&[&["verify"], &sinks[..]].concat());
+    let status = stage.status();
+    let known = status["sinks"].as_array().unwrap();
+    assert!(known.len() == 2 && known.iter().all(|sink| sink["lag"] == 0), "{status}");
+    let topic = "seismic-agg-topic-2s";
+    stage.ok(&["retention", topic, "--in", "store", "--max-age", "10m"]);
+    let examined = stage.run(&["doctor", "--sink", sink]);
+    let warned = "the brokers keep rows of seismic-agg-topic-2s for 600 s, and hold_behind of the sink is 3600 s";
+    assert!(examined.stdout.contains(warned), "{}", examined.stdout);
+}
+
 /// Waits until whoever writes to the folder has marked rows, and then written more.
 fn wait_for_lines(trial: &Trial) {
     let folder = trial.stage.path("rows");

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "hbase")]
 mod hbase;
+mod hold_behind;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "mysql")]

@@ -141,8 +141,22 @@ impl CheckpointNames for FaultyStore {
 }
 
 impl SinkState for FaultyStore {
-    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.inner.put_sink_position(sink, at)
+    fn put_sink_position(
+        &self,
+        sink: &str,
+        output: usize,
+        at: &[(Partition, Offset)],
+    ) -> Result<()> {
+        self.inner.put_sink_position(sink, output, at)
+    }
+
+    fn keep_for_sink(
+        &self,
+        sink: &str,
+        output: usize,
+        from: &[(Partition, Offset)],
+    ) -> Result<bool> {
+        self.inner.keep_for_sink(sink, output, from)
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {

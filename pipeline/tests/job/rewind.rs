@@ -116,7 +116,7 @@ fn what_cannot_be_rewound_is_refused_and_stays_as_it_was() {
 
     let partition = seismic_queue::Partition(0);
     let end = ends(&stage)[0];
-    stage.store.put_sink_position("csv:/x", &[(partition, end)]).unwrap();
+    stage.store.put_sink_position("csv:/x", 0, &[(partition, end)]).unwrap();
     let error = go_back(&stage, "half").unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::ReleaseSink { sink: "csv:/x".into() }), "{error}");
     assert_eq!(seen(), before);

@@ -174,6 +174,7 @@ macro_rules! each_check {
                 a_hold_is_replaced_by_what_its_holder_says_next
                 reading_below_the_first_offset_is_refused
                 sinks_hold_the_result_topic
+                rows_that_a_sink_has_are_kept_for_as_long_as_it_says
                 a_sink_finds_the_state_that_it_stored_last
                 a_sink_state_that_is_too_large_is_refused_and_changes_nothing;
             tables:

@@ -8,7 +8,7 @@ pub fn a_store_nobody_owned_is_missing(backend: &dyn Backend) {
     let missing = |error| matches!(error, Error::StoreMissing { .. });
     assert!(store.view().is_err_and(missing));
     assert!(store.checkpoint(P0, 1).is_err_and(missing));
-    assert!(store.put_sink_position("csv", &[]).is_err_and(missing));
+    assert!(store.put_sink_position("csv", 0, &[]).is_err_and(missing));
     drop(owned(backend));
     assert!(store.view().unwrap().partitions[0].progress.is_none());
 }

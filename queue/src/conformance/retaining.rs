@@ -95,8 +95,8 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
         commit(&mut *committer, vec![step(P0, number), step(P1, number)]).unwrap();
     }
     let store = backend.store();
-    store.put_sink_position("csv", &[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
-    store.put_sink_position("csv", &[(P1, Offset(3))]).unwrap();
+    store.put_sink_position("csv", 0, &[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
+    store.put_sink_position("csv", 0, &[(P1, Offset(3))]).unwrap();
     let sinks = store.view().unwrap().sinks;
     let at: Vec<_> = sinks.iter().map(|at| (&*at.sink, at.partition, at.next)).collect();
     assert_eq!(at, [("csv", P0, Offset(1)), ("csv", P1, Offset(3))]);
@@ -107,6 +107,30 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
     assert_eq!(retained[0], Retained { partition: P0, deleted: 1, held_by });
     assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
     assert_eq!(store.view().unwrap().partitions[0].outputs[0].span.first, Offset(1));
+}
+
+pub fn rows_that_a_sink_has_are_kept_for_as_long_as_it_says(backend: &dyn Backend) {
+    let (_lease, mut committer) = owned(backend);
+    for number in 1..=3 {
+        commit(&mut *committer, vec![step(P0, number)]).unwrap();
+    }
+    let store = backend.store();
+    let missing = store.put_sink_position("map", 7, &[(P0, Offset(0))]);
+    assert!(missing.is_err(), "there is no such output");
+    store.put_sink_position("csv", 0, &[(P0, Offset(3))]).unwrap();
+    store.put_sink_position("map", 1, &[(P0, Offset(0))]).unwrap();
+    if !store.keep_for_sink("csv", 0, &[(P0, Offset(1))]).unwrap() {
+        return;
+    }
+    let sinks = store.view().unwrap().sinks;
+    let at: Vec<_> = sinks.iter().map(|at| (&*at.sink, at.output, at.next, at.kept_from)).collect();
+    assert_eq!(at, [("csv", 0, Offset(3), Offset(1)), ("map", 1, Offset(0), Offset(0))]);
+    let (topics, rows) = (store.topics(), store.topics().topic("result").unwrap());
+    topics.set_policy(&rows, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
+    assert_eq!(topics.retain(&rows, false).unwrap()[0].deleted, 1);
+    store.keep_for_sink("csv", 0, &[]).unwrap();
+    assert_eq!(topics.retain(&rows, false).unwrap()[0].deleted, 2);
+    assert_eq!(store.view().unwrap().sinks.len(), 2, "the position stays");
 }
 
 pub fn a_sink_finds_the_state_that_it_stored_last(backend: &dyn Backend) {

@@ -165,12 +165,12 @@ pub fn a_rewind_is_refused_as_a_whole(backend: &dyn Backend) {
     assert!(matches!(old, Error::OutOfOrder { expected: 5, .. }), "{old}");
     assert_eq!(format!("{:?}", store.view().unwrap()), before, "nothing was done");
 
-    store.put_sink_position("csv:x", &[(P1, Offset(7))]).unwrap();
+    store.put_sink_position("csv:x", 0, &[(P1, Offset(7))]).unwrap();
     let beyond = refused(&*lease, back(P1));
     assert!(matches!(&beyond, Error::SinkBeyond { left: Offset(6), .. }), "{beyond}");
     assert!(beyond.to_string().contains("csv:x"), "{beyond}");
     assert_eq!(rows(&*store, P0).len(), 12);
-    store.put_sink_position("csv:x", &[(P1, Offset(6))]).unwrap();
+    store.put_sink_position("csv:x", 0, &[(P1, Offset(6))]).unwrap();
     lease.rewind(&[back(P0), back(P1)]).unwrap();
     backend.break_lock();
     let _newer = owned(backend);

@@ -60,10 +60,10 @@ pub fn a_rewind_is_refused_while_a_sink_is_beyond_a_keyed_row(backend: &dyn Back
     let (lease, mut committer) = owned(backend);
     three_commits(&mut *committer);
     let store = backend.store();
-    store.put_sink_position("csv:x", &[(Partition(1), Offset(3))]).unwrap();
+    store.put_sink_position("csv:x", 0, &[(Partition(1), Offset(3))]).unwrap();
     let refused = lease.rewind(&[back(P0, 3)]);
     assert!(matches!(refused, Err(Error::SinkBeyond { left: Offset(2), .. })), "{refused:?}");
     assert_eq!(values(&*store, 1).len(), 8, "nothing was done");
-    store.put_sink_position("csv:x", &[(Partition(1), Offset(2))]).unwrap();
+    store.put_sink_position("csv:x", 0, &[(Partition(1), Offset(2))]).unwrap();
     lease.rewind(&[back(P0, 3)]).unwrap();
 }

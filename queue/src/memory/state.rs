@@ -66,9 +66,13 @@ impl StoreState {
         Ok(())
     }
 
-    /// The topic that sinks read.
-    pub(super) fn main(&self) -> &Topic {
-        self.outputs.first().expect("a job has an output")
+    /// The topic of the output at that place, which sinks read.
+    pub(super) fn output(&self, at: &str, output: usize) -> Result<&Topic> {
+        let missing = || {
+            let topic = format!("output {output}");
+            Error::TopicMissing { at: at.to_owned(), topic }
+        };
+        self.outputs.get(output).ok_or_else(missing)
     }
 
     /// The job that the next commit is of.
@@ -101,13 +105,11 @@ impl StoreState {
 
     /// All of it as it is now.
     pub(super) fn view(&self, at: &str, topics: &mut Topics) -> Result<View> {
-        let holds = topics.topic(at, self.main())?.holds();
-        let sink = |Hold { holder, partition, offset }| SinkPosition {
-            sink: holder,
-            partition,
-            next: offset,
-        };
-        let sinks = holds.map(sink).filter(|position| !position.is_old_state()).collect();
+        let mut sinks = Vec::new();
+        for (output, topic) in self.outputs.iter().enumerate() {
+            let holds: Vec<Hold> = topics.topic(at, topic)?.holds().collect();
+            sinks.extend(SinkPosition::of_holds(output, &holds));
+        }
         let mut partitions = Vec::with_capacity(self.partitions.len());
         for (partition, state) in self.job.input().all().zip(&self.partitions) {
             let mut outputs = Vec::with_capacity(self.outputs.len());
@@ -232,13 +234,15 @@ impl StoreState {
                     None => Offset(0),
                 });
             }
-            let main = topics.topic(at, self.main())?;
-            if let (Some(&left), false) = (lefts.first(), self.job.outputs[0].is_keyed()) {
-                check_sinks(at, main, partition, left)?;
+            for ((topic, &left), output) in self.outputs.iter().zip(&lefts).zip(&self.job.outputs) {
+                if !output.is_keyed() {
+                    check_sinks(at, topics.topic(at, topic)?, partition, left)?;
+                }
             }
-            for cut in back.keyed.iter().filter(|cut| cut.output == 0 && cut.rows > 0) {
-                let left = main.at(cut.partition).first_of_last(partition, cut.rows);
-                check_sinks(at, main, cut.partition, left)?;
+            for cut in back.keyed.iter().filter(|cut| cut.rows > 0) {
+                let topic = topics.topic(at, &self.outputs[cut.output])?;
+                let left = topic.at(cut.partition).first_of_last(partition, cut.rows);
+                check_sinks(at, topic, cut.partition, left)?;
             }
             cuts.push(lefts);
         }

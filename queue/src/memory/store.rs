@@ -13,8 +13,8 @@ use super::topics::Topics;
 use crate::backend::validate;
 use crate::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, ScalingLease, SinkState,
-    TableVersion, TableVersions, View,
+    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, ScalingLease, SinkPosition,
+    SinkState, TableVersion, TableVersions, View,
 };
 
 /// A store in memory.
@@ -200,14 +200,36 @@ impl CheckpointNames for MemoryStore {
 }
 
 impl SinkState for MemoryStore {
-    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+    fn put_sink_position(
+        &self,
+        sink: &str,
+        output: usize,
+        at: &[(Partition, Offset)],
+    ) -> Result<()> {
         self.handle().in_store(|name, topics, store| {
-            at.iter()
-                .try_for_each(|&(partition, _)| validate::partition(store.main(), partition))?;
-            let holds = &mut topics.topic(name, store.main())?.holds;
+            let topic = store.output(name, output)?;
+            at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
+            let holds = &mut topics.topic(name, topic)?.holds;
             holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
             Ok(())
         })
+    }
+
+    fn keep_for_sink(
+        &self,
+        sink: &str,
+        output: usize,
+        from: &[(Partition, Offset)],
+    ) -> Result<bool> {
+        let holder = SinkPosition::holder_of_kept(sink);
+        if from.is_empty() {
+            return self.handle().in_store(|name, topics, store| {
+                let topic = store.output(name, output)?;
+                topics.topic(name, topic)?.holds.retain(|(_, by), _| *by != holder);
+                Ok(true)
+            });
+        }
+        self.put_sink_position(&holder, output, from).map(|()| true)
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {

@@ -14,7 +14,7 @@ pub struct Job {
     /// `p` of each of them.
     pub inputs: Vec<Topic>,
     /// What the job writes, in the order of [`PartitionCommit::outputs`](super::PartitionCommit).
-    /// At least one; sinks read the first.
+    /// At least one; sinks read the first unless they are told another.
     pub outputs: Vec<OutputSpec>,
 }
 
@@ -87,7 +87,7 @@ impl Job {
         self.topics_of(role).next().map(String::as_str)
     }
 
-    /// The topic that sinks read: that of the first output.
+    /// The topic that sinks read if nothing else is said: that of the first output.
     ///
     /// # Panics
     /// Without outputs, which no store accepts.

@@ -2,7 +2,7 @@
 //!
 //! A store holds the topics of the job's outputs, the progress, journal and checkpoints of every
 //! partition, the versions of tables that it looks things up in, and the positions of its sinks, which
-//! read the first output. Everything a [`Commit`]
+//! read its outputs. Everything a [`Commit`]
 //! carries becomes visible and durable atomically or not at all: this is the basis of exactly-once.
 //! `note` and `state` are opaque here; the pipeline defines them.
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{CheckpointInfo, CheckpointRequest, Job, OutputView, Progress};
-use crate::{Offset, Partition};
+use crate::{Hold, Offset, Partition, Span};
 
 /// A store as one commit left it.
 #[derive(Debug)]
@@ -22,6 +22,29 @@ pub struct View {
     pub sinks: Vec<SinkPosition>,
     /// Checkpoints asked for that not every partition has taken yet.
     pub checkpoint_requests: Vec<CheckpointRequest>,
+}
+
+impl View {
+    /// The partitions of the output at that place of the job, in order.
+    ///
+    /// # Panics
+    /// When the job has no such output.
+    #[must_use]
+    pub fn output(&self, place: usize) -> Vec<&OutputView> {
+        match self.job.outputs[place].is_keyed() {
+            true => self.keyed[place].iter().collect(),
+            false => self.partitions.iter().map(|part| &part.outputs[place]).collect(),
+        }
+    }
+
+    /// The offsets that are there of each of these partitions.
+    ///
+    /// # Panics
+    /// When the job has no such output.
+    #[must_use]
+    pub fn spans_of(&self, place: usize) -> Vec<Span> {
+        self.output(place).iter().map(|partition| partition.span).collect()
+    }
 }
 
 /// One partition in a [`View`].
@@ -51,13 +74,53 @@ impl PartitionView {
 pub struct SinkPosition {
     /// Name of the sink.
     pub sink: String,
-    /// Partition of the job's first output.
+    /// Place of the output that it reads in the job.
+    pub output: usize,
+    /// Partition of that output.
     pub partition: Partition,
     /// Next row.
     pub next: Offset,
+    /// First row that is kept for it: that one, or an earlier one that its server may lose.
+    pub kept_from: Offset,
 }
 
+/// Behind the name of a sink: what is kept for it beyond its position has a hold of its own.
+const KEPT: &str = " (hold_behind)";
+
 impl SinkPosition {
+    /// The holder of what is kept for a sink beyond its position.
+    #[must_use]
+    pub fn holder_of_kept(sink: &str) -> String {
+        format!("{sink}{KEPT}")
+    }
+
+    /// Whether a hold is of what is kept for a sink beyond its position.
+    #[must_use]
+    pub fn is_kept(hold: &Hold) -> bool {
+        hold.holder.ends_with(KEPT)
+    }
+
+    /// The positions that the holds of one output are.
+    #[must_use]
+    pub fn of_holds(output: usize, holds: &[Hold]) -> Vec<SinkPosition> {
+        let kept = |of: &Hold| {
+            let is_it = |hold: &&Hold| {
+                hold.partition == of.partition
+                    && hold.holder.strip_suffix(KEPT) == Some(of.holder.as_str())
+            };
+            holds.iter().find(is_it).map_or(of.offset, |hold| hold.offset.min(of.offset))
+        };
+        let position = |hold: &Hold| SinkPosition {
+            sink: hold.holder.clone(),
+            output,
+            partition: hold.partition,
+            next: hold.offset,
+            kept_from: kept(hold),
+        };
+        let of_sinks = holds.iter().filter(|hold| !SinkPosition::is_kept(hold)).map(position);
+        of_sinks.filter(|position| !position.is_old_state()).collect()
+    }
+
     /// Whether this is none of a sink's positions but what a sink of an older version stored as
     /// one, for want of [`SinkState::put_sink_state`](crate::SinkState::put_sink_state): its name
     /// has a `#` and it lies beyond any row. Views leave it out; the sink takes it over when it

@@ -16,7 +16,9 @@ pub(crate) mod sides;
 use std::time::Duration;
 
 use seismic_proto::{Row, Schema};
-use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span, Topic, View};
+use seismic_queue::{
+    Batch, Event, JobStore, Offset, OutputSpec, Partition, Reader, Span, Topic, View,
+};
 
 use crate::rows::Choice;
 use crate::rows::filter::Filter;
@@ -28,8 +30,12 @@ pub struct Comparison<'a> {
     schema: &'a Schema,
     /// The store as one commit left it.
     pub view: View,
-    /// The result topic.
+    /// The topic that the sink shows.
     pub topic: Topic,
+    /// What is there of each of its partitions.
+    pub(crate) held: Vec<Span>,
+    /// What rewinds took out of each.
+    cuts: Vec<Vec<Span>>,
     /// The first differences, at most [`limits::DIFFERENCES_SHOWN`].
     pub differences: Vec<RowDifference>,
     /// How many there are.
@@ -74,10 +80,14 @@ impl<'a> Comparison<'a> {
     /// As [`JobStore::view`].
     pub fn new(store: &'a dyn JobStore, topic: &str, schema: &'a Schema) -> Result<Self> {
         let view = store.view()?;
+        let is_it = |output: &OutputSpec| output.topic == topic;
+        let output = view.job.outputs.iter().position(is_it).unwrap_or(0);
+        let held = view.spans_of(output);
+        let cuts = view.output(output).into_iter().map(|of| of.cuts.clone()).collect();
         let topic = store.topics().topic(topic)?;
         let differences = Vec::new();
         let choice = Choice::default();
-        Ok(Comparison { store, schema, view, topic, differences, total: 0, choice })
+        Ok(Comparison { store, schema, view, topic, held, cuts, differences, total: 0, choice })
     }
 
     /// With the rows alone that the sink of that condition and name is given.
@@ -99,10 +109,9 @@ impl<'a> Comparison<'a> {
             }
             return Ok(count);
         }
-        let cuts = &self.view.partitions[partition.0 as usize].outputs[0].cuts;
         let within = |cut: &Span| cut.end.min(until).0.saturating_sub(cut.first.max(first).0);
         let offsets = until.0.saturating_sub(first.0);
-        Ok(offsets.saturating_sub(cuts.iter().map(within).sum()))
+        Ok(offsets.saturating_sub(self.cuts[partition.0 as usize].iter().map(within).sum()))
     }
 
     /// The topic's rows of a partition, from `first` up to `until`.

@@ -58,7 +58,7 @@ impl<'a> Sides<'a> {
     ) -> Result<Self> {
         let mut sides = Vec::new();
         for (partition, position) in into.topic.all().zip(&stored.positions) {
-            let held = into.view.partitions[partition.0 as usize].outputs[0].span;
+            let held = into.held[partition.0 as usize];
             let rows = || into.rows(partition, held.first, position.next);
             let rows = match merges_panes {
                 true => MergedTopic::merged(rows()?, [rows()?, rows()?], refused)?,

@@ -39,13 +39,14 @@ pub fn ahead(
     queue: &Url,
 ) -> Result<Option<SinkAhead>> {
     let Some(mark) = spec.entry().mark else { return Ok(None) };
-    let Some(SinkMark { store_id, next }) = mark(spec, queue)? else { return Ok(None) };
+    let Some(SinkMark { store_id, topic, next }) = mark(spec, queue)? else { return Ok(None) };
     if store_id != view.id {
         return Ok(None);
     }
     let compare = |view: &View| {
-        let rows: Vec<Span> = view.partitions.iter().map(|part| part.outputs[0].span).collect();
-        of_positions(&spec.shown(), view.job.main_topic(), &next, &rows)
+        let topic = topic.as_deref().unwrap_or(view.job.main_topic());
+        let output = view.job.outputs.iter().position(|output| output.topic == topic)?;
+        of_positions(&spec.shown(), topic, &next, &view.spans_of(output))
     };
     match compare(view) {
         None => Ok(None),

@@ -7,8 +7,11 @@ use seismic_queue::View;
 pub struct SinkLag {
     /// Name of the sink.
     pub sink: String,
-    /// Offsets of the result topic from its position to the end, over all partitions.
+    /// Offsets of the topic that it shows from its position to the end, over all partitions.
     pub rows: u64,
+    /// Offsets before its position that are kept all the same, should its server lose what it wrote
+    /// last.
+    pub kept: u64,
 }
 
 /// Every sink that keeps a position, with its lag, in the order in which the store has them.
@@ -16,12 +19,13 @@ pub struct SinkLag {
 pub fn lags(view: &View) -> Vec<SinkLag> {
     let mut lags: Vec<SinkLag> = Vec::new();
     for position in &view.sinks {
-        let partition = view.partitions.get(position.partition.0 as usize);
-        let end = partition.map_or(0, |partition| partition.outputs[0].span.end.0);
+        let ends = view.output(position.output);
+        let end = ends.get(position.partition.0 as usize).map_or(0, |of| of.span.end.0);
         let behind = end.saturating_sub(position.next.0);
+        let kept = position.next.0.saturating_sub(position.kept_from.0);
         match lags.iter_mut().find(|lag| lag.sink == position.sink) {
-            Some(lag) => lag.rows += behind,
-            None => lags.push(SinkLag { sink: position.sink.clone(), rows: behind }),
+            Some(lag) => (lag.rows, lag.kept) = (lag.rows + behind, lag.kept + kept),
+            None => lags.push(SinkLag { sink: position.sink.clone(), rows: behind, kept }),
         }
     }
     lags

@@ -9,7 +9,9 @@ use seismic_queue::{Offset, Partition};
 pub struct SinkMark {
     /// Id of the store whose rows it has.
     pub store_id: String,
-    /// Next row of each partition of the result topic.
+    /// The topic whose rows it has; `None`: the result topic.
+    pub topic: Option<String>,
+    /// Next row of each partition of that topic.
     pub next: Vec<Offset>,
 }
 

@@ -70,7 +70,7 @@ impl StoredPosition {
 }
 
 impl From<StoredPosition> for SinkMark {
-    fn from(StoredPosition { store, positions, .. }: StoredPosition) -> SinkMark {
-        SinkMark { store_id: store, next: next_of(&positions) }
+    fn from(StoredPosition { store, topic, positions }: StoredPosition) -> SinkMark {
+        SinkMark { store_id: store, topic: Some(topic), next: next_of(&positions) }
     }
 }

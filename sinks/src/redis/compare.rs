@@ -72,7 +72,7 @@ pub(super) fn compare(
     let mut keys = Keys::default();
     let plan = target.plan(&context.schema)?;
     for (partition, position) in into.topic.all().zip(&stored.position.positions) {
-        let held = into.view.partitions[partition.0 as usize].outputs[0].span;
+        let held = into.held[partition.0 as usize];
         if plan.adds_up() && held.first > Offset(0) {
             return Err(nothing(
                 "rows that its keys add up were deleted from the topic".to_owned(),

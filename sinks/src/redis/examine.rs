@@ -63,10 +63,10 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
         findings.push(Finding::warning(
             "its replicas follow asynchronously: a failover takes the newest rows and their position back \
              together, and the sink writes them again only while the result topic has them",
-            "keep the result topic for longer than replicas lag, with its retention",
+            spec.or_keep("name the server that is the master then"),
         ));
     }
-    of_persistence(&mut session, findings)?;
+    of_persistence(&mut session, spec, findings)?;
     of_keys(&target, findings);
     if let Some(stored) = position::read(&mut session, &target)? {
         findings.push(stored.position.finding());
@@ -75,13 +75,17 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 /// Settings that weaken the promise.
-fn of_persistence(session: &mut Session, findings: &mut Vec<Finding>) -> Result<()> {
+fn of_persistence(
+    session: &mut Session,
+    spec: &SinkSpec,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let persistence = session.info("persistence")?;
     if persistence.contains("aof_enabled:0") {
         findings.push(Finding::warning(
             "appendonly is no: a crash of the server takes rows and position back to its last snapshot, and \
              the sink writes them again only while the result topic has them",
-            "set appendonly yes",
+            spec.or_keep("set appendonly yes"),
         ));
     }
     let mut setting = |name: &str| -> Result<Option<String>> {

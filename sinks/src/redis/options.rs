@@ -73,4 +73,5 @@ pub(super) const OPTIONS: &[SinkOption] = &[
               runs",
     },
     options::FLUSH_MS,
+    options::hold_behind("1h"),
 ];

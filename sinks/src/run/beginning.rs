@@ -2,7 +2,7 @@
 //! or guesses.
 
 use seismic_queue::{Error as QueueError, Fingerprint, JobStore, Offset, Partition, Reader, Span};
-use seismic_queue::{Topic, View};
+use seismic_queue::{OutputView, Topic};
 
 use crate::position::ahead;
 use crate::{Error, Result, Sink, SkippedRows};
@@ -17,10 +17,10 @@ pub(super) struct Begun {
     pub(super) skipped: SkippedRows,
 }
 
-/// Lets a sink recover, and compares what it says with the store.
-pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> {
+/// Lets a sink of the output at that place recover, and compares what it says with the store.
+pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink, output: usize) -> Result<Begun> {
     let view = store.view()?;
-    let topic = store.topics().topic(view.job.main_topic())?;
+    let topic = store.topics().topic(&view.job.outputs[output].topic)?;
     let spans = store.topics().spans(&topic)?;
     let mut start = sink.recover(&spans)?;
     // Another process may have written for this sink meanwhile, rows that were not there before.
@@ -34,7 +34,7 @@ pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> 
     }
     let mut skipped = SkippedRows::of(store, sink.name())?;
     if sink.keeps_position() {
-        for (partition, first) in take_back(sink, &mut start, &view)? {
+        for (partition, first) in take_back(sink, &mut start, &view.output(output))? {
             skipped.take_back(store, sink.name(), partition, first)?;
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> 
     let reader = store.topics().reader(&topic, &named(&start))?;
     if sink.keeps_position() {
         // Before anything is shown: retention must not take rows that a new sink begins with.
-        store.put_sink_position(sink.name(), &named(&start))?;
+        store.put_sink_position(sink.name(), output, &named(&start))?;
     }
     tracing::info!(sink = sink.name(), at = in_words(&start), "sink starts");
     Ok(Begun { topic: topic.name, start, reader, skipped })
@@ -54,12 +54,12 @@ pub(super) fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> 
 fn take_back(
     sink: &mut dyn Sink,
     start: &mut [Offset],
-    view: &View,
+    outputs: &[&OutputView],
 ) -> Result<Vec<(Partition, Offset)>> {
     let mut taken = Vec::new();
-    for ((partition, at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
+    for ((partition, at), part) in (0..).map(Partition).zip(start).zip(outputs) {
         let is_within = |cut: &&Span| cut.first < *at && *at <= cut.end;
-        let Some(cut) = part.outputs[0].cuts.iter().find(is_within) else { continue };
+        let Some(cut) = part.cuts.iter().find(is_within) else { continue };
         if !sink.take_back(partition, cut.first)? {
             let sink = sink.name().to_owned();
             return Err(Error::TakenBack { sink, partition, at: *at });

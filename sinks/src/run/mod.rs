@@ -2,6 +2,7 @@
 
 pub(crate) mod bare;
 mod beginning;
+mod kept;
 mod metrics;
 mod opening;
 mod runner;

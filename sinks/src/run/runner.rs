@@ -11,6 +11,7 @@ use seismic_proto::Schema;
 use seismic_queue::{Batch, Event, JobStore, Kind, Offset, Partition, Reader, Retries, Span};
 
 use super::beginning::{Begun, begin, named};
+use super::kept::Kept;
 use super::metrics::SinkMetrics;
 use super::stop::{Order, SinkStop};
 use crate::position::mark::SinkAhead;
@@ -21,11 +22,13 @@ use crate::{Context, Error, Result, Sink, SinkSpec, SkippedRows, limits, registr
 /// Whether rows of a partition are shown.
 type Shown = Box<dyn Fn(Partition) -> bool + Send>;
 
-/// Carries the rows of a store's result topic to a sink.
+/// Carries the rows of one of a store's topics to a sink.
 pub struct SinkRunner {
     store: Arc<dyn JobStore>,
-    /// Name of the result topic.
+    /// Name of the topic that the sink shows.
     topic: String,
+    /// Its place among the outputs of the job.
+    output: usize,
     sink: Box<dyn Sink>,
     reader: Box<dyn Reader>,
     decoder: RowDecoder,
@@ -42,6 +45,8 @@ pub struct SinkRunner {
     synced: Vec<Offset>,
     /// The position that the store has.
     stored: Vec<Offset>,
+    /// Rows before it that are kept; `None`: none.
+    kept: Option<Kept>,
     /// When the oldest row that is not synced was written.
     dirty_since: Option<Instant>,
     /// Rows that are written and not synced.
@@ -61,11 +66,17 @@ impl SinkRunner {
     /// # Errors
     /// As [`registry::open`] and [`SinkRunner::new`].
     pub fn open(spec: &SinkSpec, context: &Context, store: &Arc<dyn JobStore>) -> Result<Self> {
+        let context = &context.of_source(spec, &store.view()?)?;
         let filter = Filter::of(spec.condition(), &context.schema)?;
         let sink = registry::open(spec, context)?;
-        let mut runner = SinkRunner::new(Arc::clone(store), sink)?.schema(&context.schema);
+        let runner = SinkRunner::of_output(Arc::clone(store), sink, context.output)?;
+        let mut runner = runner.schema(&context.schema);
         runner.decoder.choice().filter = filter;
         runner.passes_over_refused = spec.passes_over_refused();
+        if runner.sink.keeps_position() {
+            let of = (runner.sink.name(), runner.output);
+            runner.kept = Kept::begin(&**store, of, spec.hold_behind(), &runner.synced)?;
+        }
         Ok(runner.flush(spec.batch_rows(), spec.flush_every()))
     }
 
@@ -76,8 +87,13 @@ impl SinkRunner {
     /// [`OffsetGone`](seismic_queue::Error::OffsetGone) when the sink still needs rows that the
     /// store has deleted, [`Error::Ahead`] when it has rows that the store does not know: it never
     /// skips or guesses. Otherwise as [`Sink::recover`].
-    pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
-        let Begun { topic, start, reader, skipped } = begin(&*store, &mut *sink)?;
+    pub fn new(store: Arc<dyn JobStore>, sink: Box<dyn Sink>) -> Result<Self> {
+        SinkRunner::of_output(store, sink, 0)
+    }
+
+    /// As [`SinkRunner::new`], for the output at that place of the job.
+    fn of_output(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>, output: usize) -> Result<Self> {
+        let Begun { topic, start, reader, skipped } = begin(&*store, &mut *sink, output)?;
         let metrics = Arc::new(SinkMetrics::of(sink.name()));
         metrics.at(&start);
         let mut decoder = RowDecoder::new(&topic, Schema::windows());
@@ -88,6 +104,7 @@ impl SinkRunner {
             reader,
             decoder,
             topic,
+            output,
             passes_over_refused: false,
             spare: Vec::new(),
             pending: None,
@@ -96,6 +113,7 @@ impl SinkRunner {
             reached: start.clone(),
             synced: start.clone(),
             stored: start,
+            kept: None,
             dirty_since: None,
             dirty_rows: 0,
             batch_rows: usize::MAX,
@@ -180,6 +198,7 @@ impl SinkRunner {
         if self.until_sync() == Some(Duration::ZERO) || self.stored != self.synced {
             self.sync()?;
         }
+        self.keep()?;
         Ok(rows)
     }
 
@@ -197,11 +216,21 @@ impl SinkRunner {
         }
         if self.stored != self.synced {
             if self.sink.keeps_position() {
-                self.store.put_sink_position(self.sink.name(), &named(&self.synced))?;
+                let at = named(&self.synced);
+                self.store.put_sink_position(self.sink.name(), self.output, &at)?;
             }
             self.stored.clone_from(&self.synced);
         }
         Ok(())
+    }
+
+    /// Lets retention have what is kept for long enough.
+    fn keep(&mut self) -> Result<()> {
+        let of = (self.sink.name(), self.output);
+        match &mut self.kept {
+            Some(kept) => kept.pass(&*self.store, of, &self.stored),
+            None => Ok(()),
+        }
     }
 
     /// Runs until `stop` orders otherwise, and writes nothing while it is held. What may pass is
@@ -299,7 +328,8 @@ impl SinkRunner {
         // With those that a person has it skip meanwhile.
         let mut skipped = SkippedRows::of(&*self.store, &name)?;
         skipped.add(&*self.store, &name, place, reason)?;
-        let Begun { start, reader, skipped, .. } = begin(&*self.store, &mut *self.sink)?;
+        let Begun { start, reader, skipped, .. } =
+            begin(&*self.store, &mut *self.sink, self.output)?;
         self.decoder.choice().skipped = skipped;
         (self.reader, self.pending, self.pending_from) = (reader, None, 0);
         for positions in [&mut self.written, &mut self.reached, &mut self.synced, &mut self.stored]

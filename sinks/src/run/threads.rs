@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use seismic_queue::{JobStore, Kind, Span};
+use seismic_queue::{JobStore, Kind};
 
 use super::metrics::SinkMetrics;
 use super::stop::Order;
-use crate::{Error, Result, SinkHold, SinkRunner, SinkSpec, SinkStop, limits};
+use crate::{Error, Result, SinkHold, SinkRunner, SinkSpec, SinkStop, limits, source};
 
 /// Longest time between two looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -106,9 +106,12 @@ impl SinkThreads {
     /// As [`JobStore::view`].
     pub fn finish_committed(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
         // As committed: a log may extend beyond the last row.
-        let ends: Vec<Span> =
-            store.view()?.partitions.iter().map(|part| part.outputs[0].span).collect();
-        self.running.iter().for_each(|sink| sink.stop.after(ends.clone()));
+        let view = store.view()?;
+        for sink in &self.running {
+            // One whose source the job does not have was not opened.
+            let output = source::output_of(&sink.spec, &view.job).unwrap_or(0);
+            sink.stop.after(view.spans_of(output));
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! `seismic retention`: shows or sets how much of a topic is kept, and shows its holds. A new
 //! policy is applied at once, and from then on by every running job.
 
-use seismic_queue::{Hold, Policy, Queue, Topic};
+use seismic_queue::{Hold, Policy, Queue, SinkPosition, Topic};
 
 use crate::cli::confirm;
 use crate::cli::exit::Outcome;
@@ -71,6 +71,8 @@ fn apply(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Result<
     let topic = queue.topic(&args.topic)?;
     if let Some(holder) = &args.release {
         queue.hold(&topic, holder, &[])?;
+        // With what is kept for a sink beyond its position.
+        queue.hold(&topic, &SinkPosition::holder_of_kept(holder), &[])?;
     }
     let asked = args.policy();
     let deletes_all = asked.max_age_ms == Some(0) || asked.max_bytes == Some(0);

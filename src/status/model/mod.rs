@@ -104,6 +104,9 @@ pub struct SinkStatus {
     pub sink: String,
     /// Rows that it has not written yet.
     pub lag: u64,
+    /// Rows that it has written and that are kept all the same (`hold_behind`).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub kept: u64,
     /// That it has rows which the store does not have, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<String>,
@@ -180,8 +183,13 @@ impl JobStatus {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(rows: &u64) -> bool {
+    *rows == 0
+}
+
 /// Name and lag of every sink that keeps a position.
 fn sinks(view: &View) -> Vec<SinkStatus> {
-    let status = |SinkLag { sink, rows }| SinkStatus { sink, lag: rows, ahead: None };
+    let status = |SinkLag { sink, rows, kept }| SinkStatus { sink, lag: rows, kept, ahead: None };
     seismic_sinks::lags(view).into_iter().map(status).collect()
 }

@@ -50,7 +50,27 @@ impl GroupOffsets {
         let found = self.cluster.insist_on(ASKING, needs, || {
             self.ask(topic, partitions, std::mem::replace(&mut wait, limits::WAIT))
         })?;
-        Ok(in_order(&found, partitions))
+        Ok(in_order(&found, &topic.name, partitions))
+    }
+
+    /// What is committed of each partition of these topics, in their order.
+    pub(crate) fn committed_of(&self, topics: &[Topic]) -> Result<Vec<Vec<Committed>>> {
+        let needs = topics.iter().flat_map(|topic| self.needs("Describe", topic)).collect();
+        let mut asked = TopicPartitionList::new();
+        for topic in topics {
+            topic.all().for_each(|partition| {
+                asked.add_partition(&topic.name, number(partition));
+            });
+        }
+        let mut wait = limits::END_WAIT;
+        let found = self.cluster.insist_on(ASKING, needs, || {
+            self.ask_list(asked.clone(), std::mem::replace(&mut wait, limits::WAIT))
+        })?;
+        let of_topic = |topic: &Topic| {
+            let partitions: Vec<Partition> = topic.all().collect();
+            in_order(&found, &topic.name, &partitions)
+        };
+        Ok(topics.iter().map(of_topic).collect())
     }
 
     /// As [`GroupOffsets::committed`], asked once: for a caller that asks again soon.
@@ -60,7 +80,7 @@ impl GroupOffsets {
         partitions: &[Partition],
     ) -> Result<Vec<Committed>> {
         let found = self.ask(topic, partitions, limits::BROKER_WAIT);
-        Ok(in_order(&found.map_err(self.cluster.failed(ASKING))?, partitions))
+        Ok(in_order(&found.map_err(self.cluster.failed(ASKING))?, &topic.name, partitions))
     }
 
     fn ask(
@@ -73,6 +93,14 @@ impl GroupOffsets {
         for &partition in partitions {
             asked.add_partition(&topic.name, number(partition));
         }
+        self.ask_list(asked, wait)
+    }
+
+    fn ask_list(
+        &self,
+        asked: TopicPartitionList,
+        wait: Duration,
+    ) -> std::result::Result<TopicPartitionList, KafkaError> {
         let client = self.client.get();
         let found = client.consumer.committed_offsets(asked, wait);
         let found = found.inspect_err(|error| self.client.failed(&client, error))?;
@@ -113,11 +141,14 @@ impl GroupOffsets {
     }
 }
 
-/// What was found of these partitions, in their order.
-fn in_order(found: &TopicPartitionList, partitions: &[Partition]) -> Vec<Committed> {
+/// What was found of these partitions of a topic, in their order.
+fn in_order(found: &TopicPartitionList, topic: &str, partitions: &[Partition]) -> Vec<Committed> {
     let elements = found.elements();
     let committed = |&partition: &Partition| {
-        let i = elements.iter().position(|it| it.partition() == number(partition))?;
+        let is_it = |it: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+            it.topic() == topic && it.partition() == number(partition)
+        };
+        let i = elements.iter().position(is_it)?;
         match elements[i].offset() {
             rdkafka::Offset::Offset(offset) => {
                 let text = String::from_utf8_lossy(&native::metadata(found, i)).into_owned();

@@ -62,7 +62,7 @@ pub struct KafkaStore {
     /// What was seen of the checkpoint topic when someone looked at the job last.
     last: Mutex<Option<Arc<LastView>>>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
-    noting: Mutex<BTreeMap<String, SinkOffsets>>,
+    noting: Mutex<BTreeMap<(String, usize), SinkOffsets>>,
     /// Versions of tables that its commits have to write.
     staged: Arc<StagedTables>,
     /// What is known of those that were written.

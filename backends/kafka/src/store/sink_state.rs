@@ -18,19 +18,20 @@ impl KafkaStore {
         format!("{SINK}.{}.{sink}", self.group)
     }
 
-    /// Positions of the sinks that were noted.
-    pub(super) fn sinks(&self, rows: &Topic) -> Result<Vec<SinkPosition>> {
+    /// Positions in these outputs of the sinks that were noted.
+    pub(super) fn sinks(&self, outputs: &[Topic]) -> Result<Vec<SinkPosition>> {
         let prefix = self.sink_group("");
-        let partitions: Vec<Partition> = rows.all().collect();
         let mut found = Vec::new();
         for group in self.cluster.groups()? {
             let Some(sink) = group.strip_prefix(&prefix) else { continue };
-            let committed =
-                GroupOffsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
-            for (&partition, committed) in partitions.iter().zip(committed) {
-                if let Some((next, _)) = committed {
-                    found.push(SinkPosition { sink: sink.to_owned(), partition, next });
-                }
+            let committed = GroupOffsets::new(&self.cluster, &group)?.committed_of(outputs)?;
+            for (output, committed) in committed.into_iter().enumerate() {
+                let known = (0..).map(Partition).zip(committed);
+                found.extend(known.filter_map(|(partition, committed)| {
+                    let (next, _) = committed?;
+                    let (sink, kept_from) = (sink.to_owned(), next);
+                    Some(SinkPosition { sink, output, partition, next, kept_from })
+                }));
             }
         }
         Ok(found)
@@ -38,22 +39,33 @@ impl KafkaStore {
 }
 
 impl SinkState for KafkaStore {
-    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+    fn put_sink_position(
+        &self,
+        sink: &str,
+        output: usize,
+        at: &[(Partition, Offset)],
+    ) -> Result<()> {
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
         // The topic may have new partitions.
-        noting.retain(|name, known| name != sink || is_of(&known.rows));
-        let SinkOffsets { rows, offsets } = match noting.entry(sink.to_owned()) {
+        noting.retain(|(name, of), known| (&**name, *of) != (sink, output) || is_of(&known.rows));
+        let SinkOffsets { rows, offsets } = match noting.entry((sink.to_owned(), output)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let (_, context) = self.context()?;
-                let rows = self.cluster.topic(context.job.main_topic())?;
+                let topic = context.job.outputs.get(output).map(|output| &*output.topic);
+                let rows = self.cluster.topic(topic.unwrap_or_default())?;
                 let offsets = GroupOffsets::new(&self.cluster, &self.sink_group(sink))?;
                 new.insert(SinkOffsets { rows, offsets })
             }
         };
         at.iter().try_for_each(|&(partition, _)| validate::partition(rows, partition))?;
         if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
+    }
+
+    /// The brokers' retention decides.
+    fn keep_for_sink(&self, _: &str, _: usize, _: &[(Partition, Offset)]) -> Result<bool> {
+        Ok(false)
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {

@@ -139,7 +139,7 @@ impl KafkaStore {
             kept: seen,
             newest: Mutex::new(None),
         });
-        let sinks = self.sinks(&topics[0])?;
+        let sinks = self.sinks(&topics)?;
         // Asked after the positions, so no row that these made is missing.
         let view = |span| OutputView { span, cuts: Vec::new(), last: None };
         let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());

@@ -121,16 +121,12 @@ impl Owned {
                     continue;
                 }
                 let left = cuts::cut(db, places[place], rows)?;
-                if i == 0 {
-                    rewind::check_sinks(db, at, (places[place], back.partition), left)?;
-                }
+                rewind::check_sinks(db, at, (places[place], back.partition), left)?;
             }
             for cut in &back.keyed {
                 let of = self.outputs[cut.output][cut.partition.0 as usize];
                 let left = job_shape::cut_last_of(db, of, back.partition, cut.rows)?;
-                if cut.output == 0 {
-                    rewind::check_sinks(db, at, (of, cut.partition), left)?;
-                }
+                rewind::check_sinks(db, at, (of, cut.partition), left)?;
             }
         }
         pass(at, REWIND_IN_TRANSACTION)?;

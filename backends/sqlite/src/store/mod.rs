@@ -25,7 +25,7 @@ use rusqlite::Connection;
 
 use self::identity::{Identity, create, exists, identity};
 use self::lease::{Owned, SqliteLease};
-use self::view::{by_input, keyed, sinks};
+use self::view::{by_input, hold_output, keyed, sinks};
 use crate::error::Sql;
 use crate::limits;
 use crate::queue::SqliteQueue;
@@ -35,7 +35,7 @@ use seismic_queue::failpoints::{STORE_VIEW, pass};
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
     JournalEntry, Lease, LostOffset, Offset, OutputSpec, Partition, PartitionView, Queue, Result,
-    ScalingLease, SinkState, TableVersion, TableVersions, View,
+    ScalingLease, SinkPosition, SinkState, TableVersion, TableVersions, View,
 };
 
 /// A store in one SQLite file.
@@ -154,7 +154,7 @@ impl JobStore for SqliteStore {
                 })
             });
             let partitions = partitions.collect::<Sql<_>>()?;
-            let (sinks, keyed) = (sinks(db, &outputs[0])?, keyed(db, &job, &outputs)?);
+            let (sinks, keyed) = (sinks(db, &outputs)?, keyed(db, &job, &outputs)?);
             Ok(View {
                 id,
                 job,
@@ -240,17 +240,31 @@ impl CheckpointNames for SqliteStore {
 }
 
 impl SinkState for SqliteStore {
-    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+    fn put_sink_position(
+        &self,
+        sink: &str,
+        output: usize,
+        at: &[(Partition, Offset)],
+    ) -> Result<()> {
         self.change("noting a sink's position", |db, _, Identity { job, outputs, .. }| {
-            let partitions = outputs[0].len() as u32;
-            for &(partition, next) in at {
-                let Some(&place) = outputs[0].get(partition.0 as usize) else {
-                    let topic = job.main_topic().to_owned();
-                    return Err(Error::PartitionMissing { topic, partition, partitions }.into());
-                };
-                topics::hold(db, place, sink, next)?;
+            hold_output(db, (&job, &outputs), output, sink, at)
+        })
+    }
+
+    fn keep_for_sink(
+        &self,
+        sink: &str,
+        output: usize,
+        from: &[(Partition, Offset)],
+    ) -> Result<bool> {
+        let holder = SinkPosition::holder_of_kept(sink);
+        self.change("noting what is kept for a sink", |db, _, Identity { job, outputs, .. }| {
+            if from.is_empty() {
+                let mut places = outputs.get(output).into_iter().flatten();
+                places.try_for_each(|&place| topics::release(db, place, &holder))?;
             }
-            Ok(())
+            hold_output(db, (&job, &outputs), output, &holder, from)?;
+            Ok(true)
         })
     }
 

@@ -149,12 +149,12 @@ fn look_at_store(path: &Path) -> Result<()> {
             }
         }
     }
-    let _ = store.put_sink_position("csv", &[(Partition(1), Offset(1))]);
+    let _ = store.put_sink_position("csv", 0, &[(Partition(1), Offset(1))]);
     let lease = store.acquire(&view.job)?;
     let mut committer = lease.committer()?;
     let all: Vec<_> = view.job.input().all().take(5).collect();
     let last = Partition(view.job.partitions().saturating_sub(1));
-    let _ = store.put_sink_position("csv", &[(last, Offset(1))]);
+    let _ = store.put_sink_position("csv", 0, &[(last, Offset(1))]);
     let commit = Commit { partitions: vec![PartitionCommit::new(last)] };
     let _ = committer.commit(&FencingToken::Sole, &commit);
     for recovered in committer.load(&FencingToken::Sole, &all)? {

@@ -58,7 +58,7 @@ impl Subject for Commits {
         match op {
             Operation::Commit(numbers) => self.commit(numbers),
             Operation::NoteSink(next) => {
-                self.store.put_sink_position("csv", &[(Partition(0), Offset(*next))]).unwrap();
+                self.store.put_sink_position("csv", 0, &[(Partition(0), Offset(*next))]).unwrap();
             }
             Operation::SetPolicy(bytes) => {
                 let policy = Policy { max_age_ms: None, max_bytes: Some(*bytes) };

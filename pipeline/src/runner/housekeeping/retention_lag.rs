@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use seismic_queue::{HeldTopic, Queue, Remedy, Topic};
+use seismic_queue::{HeldTopic, Queue, Remedy, SinkPosition, Topic};
 
 use crate::limits;
 
@@ -34,7 +34,9 @@ impl RetentionLag {
         in_store: bool,
     ) -> seismic_queue::Result<Vec<Self>> {
         let mut all: Vec<RetentionLag> = Vec::new();
-        for held in queue.held(topic)? {
+        // What is kept for a sink beyond its position is meant to be there.
+        let held = queue.held(topic)?.into_iter();
+        for held in held.filter(|held| !SinkPosition::is_kept(&held.hold)) {
             let holder = held.hold.holder;
             match all.iter_mut().find(|lag| lag.holder == holder) {
                 Some(lag) => {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use seismic_proto::{Row, ValueRef};
-use seismic_queue::{Offset, Partition, Span};
+use seismic_queue::{Offset, Partition};
 
 use super::reader::CsvReader;
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
@@ -30,20 +30,19 @@ pub(super) fn compare(folder: &Path, context: &Context, into: &mut Comparison<'_
     let Some(reader) = CsvReader::open(folder, &context.schema)? else {
         return Err(nothing("the folder holds no rows of a CSV sink"));
     };
-    if reader.store_id() != into.view.id {
+    if reader.store_id() != context.owner() {
         return Err(nothing("the folder holds the rows of another store"));
     }
     let column = context.schema.index_of(PARTITION_COLUMN);
     if column.is_none() && into.topic.partitions > 1 {
         return Err(nothing("no column says which partition a row is of"));
     }
-    let rows: Vec<Span> = into.view.partitions.iter().map(|part| part.outputs[0].span).collect();
-    if let Some(ahead) = ahead::of_positions(&at(), &context.topic, reader.next(), &rows) {
+    if let Some(ahead) = ahead::of_positions(&at(), &context.topic, reader.next(), &into.held) {
         return Err(ahead.into());
     }
     let mut sides = Vec::new();
     for (partition, &until) in into.topic.all().zip(reader.next()) {
-        let first = into.view.partitions[partition.0 as usize].outputs[0].span.first;
+        let first = into.held[partition.0 as usize].first;
         sides.push(Side { rows: into.rows(partition, first, until)?, gone: 0 });
     }
     skip_what_is_gone(&reader, column, into, &mut sides)?;

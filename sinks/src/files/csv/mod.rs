@@ -94,6 +94,7 @@ fn mark(folder: &Path) -> Result<Option<SinkMark>> {
     let commit = folder::read_commit_file(folder)?;
     Ok(commit.map(|commit| SinkMark {
         store_id: commit.store().to_owned(),
+        topic: None,
         next: commit.next().to_vec(),
     }))
 }
@@ -271,8 +272,7 @@ impl Csv {
             }
         }
         let file = self.file.as_ref().map(|open| (open.name.clone(), open.bytes));
-        let commit =
-            CommitFile::new(&self.context.store_id, file, &self.next).with_last(&self.last);
+        let commit = CommitFile::new(&self.context.owner(), file, &self.next).with_last(&self.last);
         self.folder.write_commit_file(&commit)?;
         self.committed = true;
         Ok(())
@@ -280,7 +280,7 @@ impl Csv {
 
     /// The commit file that counts: the one that is there, or the first one.
     fn commit_file(&self, rows: &[Span]) -> Result<CommitFile> {
-        let store = &self.context.store_id;
+        let store = &self.context.owner();
         let commit = match self.folder.commit_file()? {
             Some(commit) => commit,
             None if self.folder.files()?.is_empty() => {

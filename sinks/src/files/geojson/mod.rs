@@ -46,7 +46,7 @@ pub(crate) const ENTRY: Entry = Entry {
     compare: Some(compare),
     mark: Some(|spec, _| {
         let map = Map::read(Path::new(spec.target()))?;
-        Ok(map.map(|map| SinkMark { store_id: map.store, next: map.next }))
+        Ok(map.map(|map| SinkMark { store_id: map.store, topic: Some(map.topic), next: map.next }))
     }),
     needs: |_| Vec::new(),
     rows_in: None,
@@ -259,14 +259,14 @@ fn compare(spec: &SinkSpec, context: &Context, into: &mut Comparison<'_>) -> Res
     let at = Path::new(spec.target());
     let nothing = |what: &str| Error::NothingToCompare { sink: name(at), what: what.to_owned() };
     let map = Map::read(at)?.ok_or_else(|| nothing("there is no map"))?;
-    if map.store != context.store_id {
+    if (&map.store, &map.topic) != (&context.store_id, &context.topic) {
         return Err(nothing("the map is of another store"));
     }
     let columns = Columns::of(&context.schema);
     let columns = columns.map_err(|what| Error::Config { at: at.to_owned(), what })?;
     let mut newest = BTreeMap::new();
     for (partition, &next) in into.topic.all().zip(&map.next) {
-        let held = into.view.partitions[partition.0 as usize].outputs[0].span;
+        let held = into.held[partition.0 as usize];
         let mut rows = into.rows(partition, held.first, next)?;
         while let Some((offset, row)) = rows.next_row()? {
             let Some(sensor) = columns.shown(&row).map(str::to_owned) else { continue };

@@ -48,12 +48,11 @@ pub(super) fn compare(
         Ok(None) => return Err(nothing("the folder holds no rows of a Parquet sink")),
         Err(error) => return Err(error),
     };
-    if mark.store != into.view.id {
+    if (&mark.store, &mark.topic) != (&into.view.id, &context.topic) {
         return Err(nothing("the folder holds the rows of another store"));
     }
-    let held: Vec<_> = into.view.partitions.iter().map(|part| part.outputs[0].span).collect();
     let next = next_of(&mark.positions);
-    if let Some(ahead) = ahead::of_positions(&name, &context.topic, &next, &held) {
+    if let Some(ahead) = ahead::of_positions(&name, &context.topic, &next, &into.held) {
         return Err(ahead.into());
     }
     let stored = StoredPosition { store: mark.store, topic: mark.topic, positions: mark.positions };

@@ -65,7 +65,11 @@ pub(crate) const ENTRY: Entry = Entry {
     compare: Some(compare::compare),
     mark: Some(|spec, _| {
         let mark = folder::read_mark(spec.target().as_ref())?;
-        Ok(mark.map(|mark| SinkMark { store_id: mark.store, next: next_of(&mark.positions) }))
+        Ok(mark.map(|mark| SinkMark {
+            store_id: mark.store,
+            topic: Some(mark.topic),
+            next: next_of(&mark.positions),
+        }))
     }),
     needs: |_| Vec::new(),
     rows_in: None,

@@ -86,7 +86,7 @@ fn expected(
 ) -> Result<std::result::Result<Keys, &'static str>> {
     let mut keys = Keys::new();
     for (partition, position) in into.topic.all().zip(&stored.positions) {
-        let held = into.view.partitions[partition.0 as usize].outputs[0].span;
+        let held = into.held[partition.0 as usize];
         if matches!(format, RowFormat::Incr(_)) && held.first > Offset(0) {
             return Ok(Err("rows that its keys add up were deleted from the topic"));
         }
@@ -155,8 +155,8 @@ impl Comparing<'_> {
             .is_some_and(|(partition, offset)| next(partition).is_some_and(|next| offset >= next));
         let Some(expected) = self.keys.remove(&found.key) else {
             let (partition, offset) = place.unwrap_or((Partition(0), Offset(0)));
-            let held = into.view.partitions.get(partition.0 as usize);
-            let is_deleted = held.is_some_and(|held| offset < held.outputs[0].span.first);
+            let held = into.held.get(partition.0 as usize);
+            let is_deleted = held.is_some_and(|held| offset < held.first);
             if !is_ahead && !is_deleted {
                 let row = row_of(schema, &format.columns, family, found, Row::new(schema));
                 let kind = RowDifferenceKind::Unexpected;

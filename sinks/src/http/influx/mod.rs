@@ -244,7 +244,8 @@ impl Sink for Influx {
         };
         let next = (0u32..).zip(rows).map(|(partition, span)| {
             let is_it = |at: &&seismic_queue::SinkPosition| {
-                at.sink == self.name && at.partition.0 == partition
+                let of = (&*at.sink, at.output, at.partition.0);
+                of == (&*self.name, self.context.output, partition)
             };
             known.iter().find(is_it).map_or(span.first, |at| at.next)
         });

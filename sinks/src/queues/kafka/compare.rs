@@ -69,7 +69,7 @@ impl SinkTopic<'_> {
         context: &Context,
         into: &mut Comparison<'_>,
     ) -> Result<u64> {
-        let held = into.view.partitions[partition.0 as usize].outputs[0].span;
+        let held = into.held[partition.0 as usize];
         let mut merged = self.merged(partition, position.next)?;
         let begin = merged.begin.max(held.first);
         let mut rows = into.rows(partition, begin, position.next)?;

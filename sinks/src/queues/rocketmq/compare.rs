@@ -58,7 +58,7 @@ struct Side<'a, 'b> {
 
 impl<'a> Side<'a, '_> {
     fn held(&self, into: &Comparison<'a>) -> Span {
-        into.view.partitions[self.partition.0 as usize].outputs[0].span
+        into.held[self.partition.0 as usize]
     }
 
     fn compare_one(

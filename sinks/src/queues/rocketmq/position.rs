@@ -58,7 +58,7 @@ fn newest_of(queues: &[Vec<SinkMessage>]) -> Option<SinkMark> {
         }
         rule.next().unwrap_or_default()
     };
-    Some(SinkMark { store_id: job.clone(), next: queues.iter().map(next).collect() })
+    Some(SinkMark { store_id: job.clone(), topic: None, next: queues.iter().map(next).collect() })
 }
 
 #[cfg(test)]

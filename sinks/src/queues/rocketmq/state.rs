@@ -247,9 +247,9 @@ mod tests {
     fn what_an_older_version_stored_is_taken_over_once() {
         let (store, _lease) = store();
         let old = |at: u64| Offset(OLD_STATES_FROM + at);
-        store.put_sink_position("rocketmq:t", &[(P0, Offset(0)), (P1, Offset(0))]).unwrap();
-        store.put_sink_position("rocketmq:t#last", &[(P0, old(41)), (P1, old(42))]).unwrap();
-        store.put_sink_position("rocketmq:t#epoch", &[(P0, old(3)), (P1, old(5))]).unwrap();
+        store.put_sink_position("rocketmq:t", 0, &[(P0, Offset(0)), (P1, Offset(0))]).unwrap();
+        store.put_sink_position("rocketmq:t#last", 0, &[(P0, old(41)), (P1, old(42))]).unwrap();
+        store.put_sink_position("rocketmq:t#epoch", 0, &[(P0, old(3)), (P1, old(5))]).unwrap();
         assert_eq!(store.view().unwrap().sinks.len(), 2, "they are no positions");
         let state = State::of(&store, "rocketmq:t", "result");
         state.take_over().unwrap();

@@ -80,7 +80,7 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
     let mut client = session::connect(&target)?;
     findings.push(version(client.version()));
     findings.push(encryption(&target, client.is_encrypted()));
-    of_settings(&mut client, &target, findings)?;
+    of_settings(&mut client, (&target, spec), findings)?;
     let columns = target.columns(Schema::windows())?;
     match table::check(&mut client, &target, &columns) {
         Err(Error::TableMissing { table, .. }) if target.creates => {
@@ -130,7 +130,11 @@ fn version(version: &str) -> Finding {
 }
 
 /// Settings that weaken the promise, where the server has them.
-fn of_settings(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) -> Result<()> {
+fn of_settings(
+    client: &mut Client,
+    (target, spec): (&Target, &SinkSpec),
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let select = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'log_bin', 'sync_binlog', \
                   'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', \
                   'rpl_semi_sync_master_enabled', 'rpl_semi_sync_source_enabled')";
@@ -157,7 +161,7 @@ fn of_settings(client: &mut Client, target: &Target, findings: &mut Vec<Finding>
                  rows and position back together, and the sink writes them again only while the result \
                  topic has them"
             ),
-            "set innodb_flush_log_at_trx_commit = 1",
+            spec.or_keep("set innodb_flush_log_at_trx_commit = 1"),
         ));
     }
     if is("innodb_doublewrite", "OFF") {
@@ -179,7 +183,7 @@ fn of_settings(client: &mut Client, target: &Target, findings: &mut Vec<Finding>
         findings.push(Finding::warning(
             "its replicas follow asynchronously: a failover takes the newest rows and their position back \
              together, and the sink writes them again only while the result topic has them",
-            "enable semi-synchronous replication, or keep the result topic longer with its retention",
+            spec.or_keep("enable semi-synchronous replication"),
         ));
     }
     Ok(())

@@ -67,7 +67,7 @@ fn remedy(error: &Error) -> String {
 fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
     let target = Target::of(spec)?;
     let mut client = session::connect(&target, &application())?;
-    of_server(&mut client, &target, findings)?;
+    of_server(&mut client, (&target, spec), findings)?;
     of_rights(&mut client, &target, findings)?;
     let columns = target.columns(Schema::windows())?;
     match table::check(&mut client, &target, &columns) {
@@ -95,7 +95,11 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 /// Version, role, encryption, and settings that weaken the promise.
-fn of_server(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) -> Result<()> {
+fn of_server(
+    client: &mut Client,
+    (target, spec): (&Target, &SinkSpec),
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let select = "\
         SELECT current_setting('server_version'), current_setting('server_version_num')::int, \
                pg_is_in_recovery(), \
@@ -145,7 +149,7 @@ fn of_server(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
             "its standbys follow asynchronously: a failover takes the newest rows and their \
              position \
              back together, and the sink writes them again only while the result topic has them",
-            "set synchronous_standby_names, or keep the result topic longer with its retention",
+            spec.or_keep("set synchronous_standby_names"),
         ));
     }
     Ok(())

@@ -78,7 +78,7 @@ impl TopicPlace {
     /// What the store knows of the sink's position, as a runner notes it.
     pub fn note_of(&self, position: &[(Partition, Offset)]) {
         let sink = format!("rocketmq:{}", self.topic);
-        MemoryStore::named(&self.store).put_sink_position(&sink, position).unwrap();
+        MemoryStore::named(&self.store).put_sink_position(&sink, 0, position).unwrap();
     }
 
     /// What the sink keeps in the store of its first queue.

@@ -82,11 +82,11 @@ fn check(view: &View, sink: &str, partition: Partition, offset: Offset) -> Resul
     }
     let position =
         view.sinks.iter().find(|position| position.sink == sink && position.partition == partition);
-    let part = view.partitions.get(partition.0 as usize);
-    let (Some(position), Some(part)) = (position, part) else {
+    let Some(position) = position else {
         return Err(Usage(format!("sink {sink} has no partition {partition}")));
     };
-    let end = part.outputs[0].span.end;
+    let held = view.output(position.output);
+    let end = held.get(partition.0 as usize).map_or(position.next, |part| part.span.end);
     if offset < position.next || offset >= end {
         return Err(Usage(format!(
             "row {offset} of partition {partition} is not one that the sink has before it: those are {} up to \
