@@ -222,6 +222,15 @@ impl SinkSpec {
         }
     }
 
+    /// Connections that write at once, where the sink has such an option; else 1.
+    #[must_use]
+    pub fn parallelism(&self) -> usize {
+        match self.option("parallelism") {
+            Some(_) => usize::try_from(self.number("parallelism")).unwrap_or(usize::MAX),
+            None => 1,
+        }
+    }
+
     /// Longest time from writing a row until it is durable. 0 is no limit, where the sink allows
     /// it.
     #[must_use]

@@ -85,6 +85,10 @@ pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
 /// own to find.
 pub const REFUSED_ROWS: usize = 100;
 
+/// Transactions of each of several connections after which a sink waits for all of them, so that their
+/// positions are known to the store: a second of a fast database.
+pub const TRANSACTIONS_AHEAD: usize = 64;
+
 /// Rows that a sink may pass over, and the bytes of each one's reason: together they fit one state
 /// of a sink in every store. More is no accident of single rows.
 pub const SKIPPED_ROWS: usize = 1_000;

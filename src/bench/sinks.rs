@@ -29,6 +29,7 @@ const START_MS: i64 = 1_600_000_020_000;
 
 const COLUMNS: &[Column] = &[
     Column { name: "sink", title: "sink", decimals: 0 },
+    Column { name: "connections", title: "connections", decimals: 0 },
     Column { name: "rows_per_batch", title: "rows/batch", decimals: 0 },
     Column { name: "rows_per_s", title: "rows/s", decimals: 0 },
     Column { name: "bare_rows_per_s", title: "bare loop", decimals: 0 },
@@ -102,12 +103,14 @@ impl Measured {
         let id = Timestamp::now().strftime("bench-%Y%m%d-%H%M%S-%3f").to_string();
         let context = Context::new(&id, "bench");
         let of_batch = (sink.batch_rows() as u64).min(load.rows);
-        let rows = load.rows.div_ceil(of_batch) * of_batch;
+        let lanes = sink.parallelism() as u64;
+        let rows = load.rows.div_ceil(of_batch * lanes) * of_batch * lanes;
         let mut measured = Measured::default();
         let mut firsts = (0..).step_by(rows as usize);
         let mut batches = || -> Vec<Batch> {
             let first: u64 = firsts.next().unwrap_or_default();
-            (first..first + rows).step_by(of_batch as usize).map(|at| batch(at, of_batch)).collect()
+            let firsts = (first..first + rows).step_by(of_batch as usize);
+            firsts.map(|at| batch(at, of_batch, lanes)).collect()
         };
         // The first turn of each makes tables and statements, and is not counted.
         for turn in 0..=load.turns {
@@ -138,12 +141,15 @@ impl Measured {
     fn row(self, sink: &SinkSpec) -> Vec<Cell> {
         let (ours, bare) = (median(self.rows_per_s), median(self.bare_rows_per_s));
         let own = match (self.us_per_row.is_empty(), self.bare_us_per_row.is_empty()) {
-            (false, false) => Some(median(self.us_per_row) - median(self.bare_us_per_row)),
+            (false, false) if sink.parallelism() == 1 => {
+                Some(median(self.us_per_row) - median(self.bare_us_per_row))
+            }
             _ => None,
         };
         let of_batch = sink.batch_rows() as u64;
         vec![
             Cell::Word(sink.scheme()),
+            (sink.parallelism() as u64).into(),
             of_batch.into(),
             ours.into(),
             bare.into(),
@@ -174,16 +180,25 @@ fn computed_ns() -> Option<f64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
+/// Batches of each of several connections between two syncs: its runner waits for all of them as
+/// seldom.
+const BATCHES_AHEAD: usize = 8;
+
 /// The sink, as its runner calls it.
 fn whole(sink: &SinkSpec, context: &Context, batches: &[Batch]) -> anyhow::Result<Took> {
+    let lanes = sink.parallelism();
     let mut sink = seismic_sinks::open(sink, context)?;
-    sink.recover(&[Span { first: Offset(0), end: Offset(u64::MAX >> 1) }])?;
+    sink.recover(&vec![Span { first: Offset(0), end: Offset(u64::MAX >> 1) }; lanes])?;
+    let of_sync = if lanes == 1 { 1 } else { BATCHES_AHEAD * lanes };
     let mut decoder = RowDecoder::new(&context.topic, &context.schema);
     time(|| {
-        batches.iter().try_for_each(|batch| {
-            sink.write(&decoder.decode(batch)?)?;
-            sink.sync()
-        })
+        for batches in batches.chunks(of_sync) {
+            for batch in batches {
+                sink.write(&decoder.decode(batch)?)?;
+            }
+            sink.sync()?;
+        }
+        Ok(())
     })
 }
 
@@ -193,14 +208,17 @@ fn bare(sink: &SinkSpec, context: &Context, batches: &[Batch]) -> anyhow::Result
     time(prepare(sink, context, batches)?)
 }
 
-/// Rows from an offset on, no two of one window.
-fn batch(first: u64, count: u64) -> Batch {
+/// The rows from that one on, no two of one window; batches go to as many partitions by turns.
+fn batch(first: u64, count: u64, partitions: u64) -> Batch {
     let mut batch = Batch::default();
-    batch.reset(Partition(0), Offset(first));
-    for number in first..first + count {
-        let row = row(number);
+    let turn = first / count;
+    let begin = turn / partitions * count;
+    batch.reset(Partition((turn % partitions) as u32), Offset(begin));
+    for number in 0..count {
+        let row = row(first + number);
         let (key, value) = (row.sensor_id.as_bytes(), row.encode_to_vec());
-        batch.push(Message { offset: Offset(number), append_ms: 0, key, value: &value });
+        let offset = Offset(begin + number);
+        batch.push(Message { offset, append_ms: 0, key, value: &value });
     }
     batch
 }
@@ -257,8 +275,11 @@ mod tests {
         let of = |row: SeismicAggRecord| (row.sensor_id, row.window_start_ts);
         let rows: HashSet<_> = (0..5_000).map(|number| of(row(number))).collect();
         assert_eq!(rows.len(), 5_000);
-        let two = [batch(0, 3), batch(3, 3)];
+        let two = [batch(0, 3, 1), batch(3, 3, 1)];
         assert_eq!((two[0].next(), two[1].next()), (Offset(3), Offset(6)));
+        let of = |batch: Batch| (batch.partition().0, batch.next().0);
+        let turns: Vec<_> = (0..4).map(|turn| of(batch(3 * turn, 3, 2))).collect();
+        assert_eq!(turns, [(0, 3), (1, 3), (0, 6), (1, 6)]);
         assert_ne!(row(0).rsam, row(1).rsam);
     }
 }

@@ -149,7 +149,9 @@ fn a_process_that_dies_at_each_named_place_of_the_mysql_sink_loses_and_doubles_n
         let Some(scene) = Scene::new() else { return };
         scene.stage.ok(&["run", "--drain", "--sink", "console"]);
         for passes in [0, 1] {
-            let mut dying = scene.stage.command(&["sink", &scene.sink, "--until-caught-up"]);
+            // Once with one connection, and once with several.
+            let sink = format!("{},parallelism={}", scene.sink, 1 + 2 * passes);
+            let mut dying = scene.stage.command(&["sink", &sink, "--until-caught-up"]);
             dying.arg("--quiet").env("FAILPOINTS", format!("{place}={passes}*off->return(abort)"));
             let ended = dying.output().unwrap();
             assert!(!ended.status.success() || passes > 0, "{place}");

@@ -52,6 +52,8 @@ pub struct SinkRunner {
     /// Rows that are written and not synced.
     dirty_rows: usize,
     batch_rows: usize,
+    /// Rows after which it syncs at once.
+    sync_rows: usize,
     flush_every: Duration,
     only: Option<Shown>,
     /// Whether a row that its target refuses for its content is passed over.
@@ -77,7 +79,13 @@ impl SinkRunner {
             let of = (runner.sink.name(), runner.output);
             runner.kept = Kept::begin(&**store, of, spec.hold_behind(), &runner.synced)?;
         }
-        Ok(runner.flush(spec.batch_rows(), spec.flush_every()))
+        let mut runner = runner.flush(spec.batch_rows(), spec.flush_every());
+        if spec.parallelism() > 1 {
+            // Its connections begin by themselves; a sync waits for all of them.
+            let transactions = spec.parallelism().saturating_mul(limits::TRANSACTIONS_AHEAD);
+            runner.sync_rows = runner.batch_rows.saturating_mul(transactions);
+        }
+        Ok(runner)
     }
 
     /// Lets the sink recover and reads from where its answer says. The store must have been leased
@@ -117,6 +125,7 @@ impl SinkRunner {
             dirty_since: None,
             dirty_rows: 0,
             batch_rows: usize::MAX,
+            sync_rows: usize::MAX,
             flush_every: limits::FLUSH_EVERY,
             only: None,
             metrics,
@@ -133,7 +142,7 @@ impl SinkRunner {
     /// Writes at most `batch_rows` rows at once, and syncs after as many or after `flush_every`.
     #[must_use]
     pub fn flush(self, batch_rows: usize, flush_every: Duration) -> Self {
-        SinkRunner { batch_rows, flush_every, ..self }
+        SinkRunner { batch_rows, sync_rows: batch_rows, flush_every, ..self }
     }
 
     /// Of a job that several workers share, a console shows only the partitions of its own, so that
@@ -393,7 +402,7 @@ impl SinkRunner {
 
     /// How long written rows may still wait for their sync; `None` when there are none.
     fn until_sync(&self) -> Option<Duration> {
-        if self.dirty_rows >= self.batch_rows {
+        if self.dirty_rows >= self.sync_rows {
             return Some(Duration::ZERO);
         }
         self.dirty_since.map(|since| self.flush_every.saturating_sub(since.elapsed()))

@@ -4,6 +4,14 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The name that a connection of a sink has: the first one has that of the sink.
+pub(super) fn of_lane(name: &str, lane: usize) -> String {
+    match lane {
+        0 => name.to_owned(),
+        _ => format!("{name}/{lane}"),
+    }
+}
+
 /// A name that no other sink's sessions have, and that tells a person which process it is.
 pub(super) fn application() -> String {
     static SINKS: AtomicU32 = AtomicU32::new(0);

@@ -69,6 +69,22 @@ impl Batch {
         self.tuples.is_empty()
     }
 
+    /// Rows to write.
+    pub(super) fn count(&self) -> usize {
+        self.tuples.len()
+    }
+
+    /// Adds what is in another one, which is empty then.
+    pub(super) fn append(&mut self, other: &mut Batch) {
+        if self.tuples.is_empty() && self.refused.is_empty() {
+            std::mem::swap(self, other);
+            return;
+        }
+        self.bytes.append(&mut other.bytes);
+        self.tuples.append(&mut other.tuples);
+        self.refused.append(&mut other.refused);
+    }
+
     pub(super) fn len(&self) -> Length {
         let (rows, refused) = (self.tuples.len(), self.refused.len());
         Length { bytes: self.bytes.len(), rows, refused }

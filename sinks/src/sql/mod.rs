@@ -2,10 +2,12 @@
 //!
 //! [`sink::TableSink`] is the sink of all of them: it keeps the batch, moves rows and position in
 //! one transaction, and settles what a lost connection left unknown. A database says how it does
-//! each step ([`sink::Database`]). A new one is a folder here, and a line in `registry.rs`.
+//! each step ([`database::Database`]). A new one is a folder here, and a line in `registry.rs`.
 
 mod application;
 mod batch;
+mod database;
+mod lane;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod names;

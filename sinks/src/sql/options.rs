@@ -30,6 +30,13 @@ pub(super) const MERGE_PANES: SinkOption = SinkOption {
     doc: "whether the rows of a window are added up to one",
 };
 
+pub(super) const PARALLELISM: SinkOption = SinkOption {
+    name: "parallelism",
+    kind: OptionKind::Count { min: 1, max: 16 },
+    default: "1",
+    doc: "connections, each with some of the partitions and transactions of its own",
+};
+
 pub(super) const SSLMODE: SinkOption = SinkOption {
     name: "sslmode",
     kind: OptionKind::Word(&["disable", "prefer", "require", "verify-full"]),

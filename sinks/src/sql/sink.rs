@@ -19,242 +19,126 @@
 //!   like a CSV folder.
 //!
 //! The batch is kept until it is committed, so a server outage only costs time.
+//!
+//! With several connections ([`Lane`]), each has some of the partitions, with their positions and
+//! transactions of its own, and works on a thread of its own while further rows are encoded:
+//!
+//! ```text
+//! write ─► partition 0, 2, …  ─► batch that waits ─► lane 0: transaction      sync waits for all
+//!          partition 1, 3, …  ─► batch that waits ─► lane 1: transaction
+//! ```
 
-use seismic_queue::{Fingerprint, Offset, Partition, Span};
+use std::panic::resume_unwind;
+use std::thread::{self, JoinHandle};
 
-use super::batch::{Batch, Length};
-use super::table_target::TableTarget;
-use crate::position::stored::{Position, StoredPosition, next_of};
+use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
+
+use super::batch::Batch;
+use super::database::Database;
+use super::lane::Lane;
+use crate::position::stored::{Position, next_of};
 use crate::rows::RowAt;
 use crate::run::bare::KeepsEncoded;
-use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
-
-/// Named places of a transaction at which a test can have the sink die.
-pub(super) struct Failpoints {
-    /// It is begun.
-    pub(super) before_fence: &'static str,
-    /// The position is moved in it.
-    pub(super) after_fence: &'static str,
-    /// The rows are in it.
-    pub(super) before_commit: &'static str,
-    /// It is committed, and the sink does not know it yet.
-    pub(super) after_commit: &'static str,
-}
-
-/// What a database does for its sink.
-///
-/// A transaction is what stands between [`Database::begin`] and [`Database::commit`]; one of a
-/// session that is dropped is taken back.
-pub(super) trait Database: Send {
-    /// A connection.
-    type Session: Send;
-
-    /// Named places of its transactions.
-    const FAILPOINTS: Failpoints;
-
-    /// The table.
-    fn target(&self) -> &TableTarget;
-
-    /// Connects, and waits for the sink's turn.
-    fn open(&self) -> Result<Self::Session>;
-
-    /// Whether a session that was not used for a while still stands.
-    fn is_alive(&self, _: &mut Self::Session) -> bool {
-        true
-    }
-
-    /// Makes missing tables where that is wanted, and checks those that are there.
-    fn prepare(&mut self, session: &mut Self::Session) -> Result<()>;
-
-    /// What the table of positions says of this sink; `None` when it has never written.
-    fn read_position(&self, session: &mut Self::Session) -> Result<Option<StoredPosition>>;
-
-    /// Positions for partitions that are new: `new` begin at the oldest row, behind the `known`
-    /// first partitions.
-    fn begin_position(
-        &self,
-        session: &mut Self::Session,
-        context: &Context,
-        known: usize,
-        new: &[Span],
-    ) -> Result<()>;
-
-    /// Whether the table has any row.
-    fn has_rows(&self, session: &mut Self::Session) -> Result<bool>;
-
-    /// Appends a row as the database takes it; else why it cannot hold the row.
-    fn encode(
-        &self,
-        rows: &Rows<'_>,
-        at: RowAt<'_>,
-        into: &mut Vec<u8>,
-    ) -> std::result::Result<(), String>;
-
-    /// Begins a transaction.
-    fn begin(&self, session: &mut Self::Session) -> Result<()>;
-
-    /// Moves the position of every partition from `old` to `new`; `false` when one was not where
-    /// this sink knows it to be.
-    fn advance(
-        &self,
-        session: &mut Self::Session,
-        old: &[Position],
-        new: &[Position],
-    ) -> Result<bool>;
-
-    /// Brings the rows of a batch into the table.
-    ///
-    /// # Errors
-    /// [`Error::RowRefused`] where one is refused for its content and can be named.
-    fn insert(&self, session: &mut Self::Session, batch: &Batch) -> Result<()>;
-
-    /// Keeps the refused rows of a batch apart.
-    fn keep_refused(&self, session: &mut Self::Session, batch: &Batch) -> Result<()>;
-
-    /// Removes the rows of a partition from an offset on, and those that were refused.
-    fn remove(
-        &self,
-        session: &mut Self::Session,
-        partition: Partition,
-        first: Offset,
-    ) -> Result<()>;
-
-    /// Commits the transaction.
-    fn commit(&self, session: &mut Self::Session) -> Result<()>;
-
-    /// Takes the transaction back.
-    fn rollback(&self, session: &mut Self::Session) -> Result<()>;
-
-    /// Whether another attempt goes another way after this error.
-    fn mends(&mut self, _: &Error) -> bool {
-        false
-    }
-}
+use crate::{Context, Error, Result, Rows, Sink};
 
 /// Writes rows to one table.
 pub(super) struct TableSink<D: Database> {
+    /// Encodes rows, while connections are at work.
     database: D,
     context: Context,
-    /// `None` when it is lost, or its state unknown.
-    session: Option<D::Session>,
-    /// What the database has, as far as is known.
-    committed: Vec<Position>,
-    /// What it has once the batch is there.
-    pending: Vec<Position>,
+    parallelism: usize,
+    /// The connections, once it has recovered: at most one for each partition.
+    slots: Vec<Slot<D>>,
+}
+
+/// A lane, and what waits for it.
+struct Slot<D: Database> {
+    place: Place<D>,
     batch: Batch,
-    /// What a commit of unknown outcome would have left, and how much of the batch it had.
-    attempted: Option<(Vec<Position>, Length)>,
+    /// Where its partitions are once the batch is there.
+    pending: Vec<Position>,
+}
+
+/// Where a lane is.
+enum Place<D: Database> {
+    Here(Box<Lane<D>>),
+    /// On its thread, which gives it back.
+    Away(JoinHandle<(Box<Lane<D>>, Result<()>)>),
+    /// Its thread has panicked.
+    Lost,
+}
+
+impl<D: Database> Slot<D> {
+    fn new(mut lane: Lane<D>, positions: &[Position]) -> Self {
+        lane.begin(positions);
+        let (place, pending) = (Place::Here(Box::new(lane)), positions.to_vec());
+        Slot { place, batch: Batch::default(), pending }
+    }
+
+    /// The lane with all that waits for it, if it is here.
+    fn here(&mut self) -> Option<&mut Lane<D>> {
+        let Place::Here(lane) = &mut self.place else { return None };
+        lane.add(&mut self.batch, &self.pending);
+        Some(lane)
+    }
+
+    /// Has the lane begin with what waits, if it is here.
+    fn send_off(&mut self) {
+        if !self.here().is_some_and(|lane| lane.is_behind()) {
+            return;
+        }
+        if let Place::Here(mut lane) = std::mem::replace(&mut self.place, Place::Lost) {
+            self.place = Place::Away(thread::spawn(move || {
+                let flushed = lane.flush();
+                (lane, flushed)
+            }));
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        matches!(self.place, Place::Away(_))
+    }
+
+    /// Waits for the lane, and says what became of its rows.
+    fn wait(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Away(thread) => {
+                let (lane, flushed) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+                self.place = Place::Here(lane);
+                flushed
+            }
+            place => {
+                self.place = place;
+                Ok(())
+            }
+        }
+    }
+
+    /// What is known of a lane that is done.
+    fn look(&mut self) -> Result<()> {
+        match &self.place {
+            Place::Away(thread) if thread.is_finished() => self.wait(),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<D: Database> TableSink<D> {
     /// The sink of that database. It does not connect yet.
     pub(super) fn new(database: D, context: &Context) -> Self {
-        TableSink {
-            database,
-            context: context.clone(),
-            session: None,
-            committed: Vec::new(),
-            pending: Vec::new(),
-            batch: Batch::default(),
-            attempted: None,
-        }
+        let (parallelism, context) = (database.target().parallelism, context.clone());
+        TableSink { database, context, parallelism, slots: Vec::new() }
     }
 
-    /// The session that is there, unless it was lost while nothing was written.
-    fn take_session(&mut self) -> Option<D::Session> {
-        let mut session = self.session.take()?;
-        self.database.is_alive(&mut session).then_some(session)
+    /// The same with one connection, whatever its options say.
+    pub(super) fn alone(self) -> Self {
+        TableSink { parallelism: 1, ..self }
     }
 
-    /// Brings the batch and its position into the database.
-    fn flush(&mut self) -> Result<()> {
-        while self.pending != self.committed {
-            let mut session = match self.take_session() {
-                Some(session) => session,
-                None => {
-                    let mut session = self.database.open()?;
-                    self.settle(&mut session)?;
-                    self.session = Some(session);
-                    continue;
-                }
-            };
-            let commit = match self.commit(&mut session) {
-                Ok(false) => self.settle(&mut session).map(|()| self.attempted.is_none()),
-                done => done,
-            };
-            match commit {
-                Ok(_) => self.session = Some(session),
-                Err(Error::RowRefused { partition, offset, what, .. })
-                    if self.database.target().keeps_refused
-                        && self.batch.refused().len() < limits::REFUSED_ROWS =>
-                {
-                    tracing::warn!(
-                        sink = self.database.target().name, %partition, %offset, reason = what,
-                        "the table does not take a row: it is a dead letter"
-                    );
-                    self.batch.refuse(partition, offset, what);
-                    self.database.rollback(&mut session)?;
-                    self.session = Some(session);
-                }
-                Err(error) if self.database.mends(&error) => {
-                    self.database.rollback(&mut session)?;
-                    self.session = Some(session);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// One transaction; `false` when the position is not where this sink knows it to be.
-    fn commit(&mut self, session: &mut D::Session) -> Result<bool> {
-        let database = &self.database;
-        database.begin(session)?;
-        failpoints::pass(D::FAILPOINTS.before_fence)?;
-        if !database.advance(session, &self.committed, &self.pending)? {
-            database.rollback(session)?;
-            return Ok(false);
-        }
-        failpoints::pass(D::FAILPOINTS.after_fence)?;
-        if !self.batch.is_empty() {
-            database.insert(session, &self.batch)?;
-        }
-        if !self.batch.refused().is_empty() {
-            database.keep_refused(session, &self.batch)?;
-        }
-        failpoints::pass(D::FAILPOINTS.before_commit)?;
-        self.attempted = Some((self.pending.clone(), self.batch.len()));
-        database.commit(session)?;
-        failpoints::pass(D::FAILPOINTS.after_commit)?;
-        self.is_committed();
-        Ok(true)
-    }
-
-    /// What was attempted is in the database.
-    fn is_committed(&mut self) {
-        if let Some((positions, length)) = self.attempted.take() {
-            self.committed = positions;
-            self.batch.remove(length);
-        }
-    }
-
-    /// Learns from the database what a commit of unknown outcome has done.
-    fn settle(&mut self, session: &mut D::Session) -> Result<()> {
-        let place = || self.database.target().name.clone();
-        let Some(stored) = self.database.read_position(session)? else {
-            return Err(Error::PositionMissing { place: place() });
-        };
-        stored.check_owner(&place(), &self.context)?;
-        let found = next_of(&stored.positions);
-        if self.attempted.as_ref().is_some_and(|(attempted, _)| next_of(attempted) == found) {
-            self.is_committed();
-            return Ok(());
-        }
-        self.attempted = None;
-        if next_of(&self.committed) == found {
-            return Ok(());
-        }
-        Err(self.moved())
+    /// Which slot has a partition.
+    fn slot(&mut self, partition: Partition) -> &mut Slot<D> {
+        let of = self.slots.len();
+        &mut self.slots[partition.0 as usize % of]
     }
 
     /// The positions of this sink for these rows: those that are there, and for partitions that are
@@ -291,15 +175,19 @@ impl<D: Database> TableSink<D> {
     }
 }
 
+/// Connections begin by themselves where there are several; one writes when it is synced.
 impl<D: Database> KeepsEncoded for TableSink<D> {
-    type Encoded = (Batch, Vec<Position>);
+    type Encoded = Vec<(Batch, Vec<Position>)>;
 
     fn take_encoded(&mut self) -> Self::Encoded {
-        (std::mem::take(&mut self.batch), self.pending.clone())
+        let take = |slot: &mut Slot<D>| (std::mem::take(&mut slot.batch), slot.pending.clone());
+        self.slots.iter_mut().map(take).collect()
     }
 
-    fn put_encoded(&mut self, (batch, pending): Self::Encoded) {
-        (self.batch, self.pending) = (batch, pending);
+    fn put_encoded(&mut self, encoded: Self::Encoded) {
+        for (slot, (batch, pending)) in self.slots.iter_mut().zip(encoded) {
+            (slot.batch, slot.pending) = (batch, pending);
+        }
     }
 }
 
@@ -310,19 +198,31 @@ impl<D: Database> Sink for TableSink<D> {
 
     /// A new table begins with the oldest row that the topic still has.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
-        // One that is there would keep the place from the next.
-        self.session = None;
-        let mut session = self.database.open()?;
-        self.database.prepare(&mut session)?;
-        self.committed = self.positions(&mut session, rows)?;
-        self.pending.clone_from(&self.committed);
-        (self.batch, self.attempted) = (Batch::default(), None);
-        self.session = Some(session);
-        Ok(next_of(&self.committed))
+        // What they were at is done before the position is read.
+        self.slots.iter_mut().for_each(|slot| drop(slot.wait()));
+        // Sessions that are there would keep the place from the next.
+        self.slots.clear();
+        let of = self.parallelism.min(rows.len()).max(1);
+        let mut lanes = Vec::with_capacity(of);
+        for number in 0..of {
+            let database = self.database.of_lane(number);
+            let mut lane = Lane::new(database, &self.context, number, of);
+            lane.session = Some(lane.database.open()?);
+            lanes.push(lane);
+        }
+        let session = lanes[0].session.as_mut().expect("it was opened");
+        self.database.prepare(session)?;
+        let positions = self.positions(session, rows)?;
+        for lane in &mut lanes {
+            lane.database = self.database.of_lane(lane.number());
+        }
+        self.slots = lanes.into_iter().map(|lane| Slot::new(lane, &positions)).collect();
+        Ok(next_of(&positions))
     }
 
     fn last_rows(&self) -> Vec<Option<Fingerprint>> {
-        self.committed.iter().map(|position| position.last).collect()
+        let Some(Slot { pending, .. }) = self.slots.first() else { return Vec::new() };
+        pending.iter().map(|position| position.last).collect()
     }
 
     fn take_back(&mut self, partition: Partition, first: Offset) -> Result<bool> {
@@ -330,33 +230,71 @@ impl<D: Database> Sink for TableSink<D> {
             // What was added up cannot be taken apart.
             return Ok(false);
         }
-        let mut session = self.session.take().ok_or_else(|| self.moved())?;
-        let mut back = self.committed.clone();
+        let moved = self.moved();
+        let slot = self.slot(partition);
+        let Some(lane) = slot.here() else { return Err(moved) };
+        let Some(mut session) = lane.session.take() else { return Err(moved) };
+        let mut back = lane.committed.clone();
         back[partition.0 as usize] = Position::beginning(first);
-        self.database.begin(&mut session)?;
-        if !self.database.advance(&mut session, &self.committed, &back)? {
-            return Err(self.moved());
+        lane.database.begin(&mut session)?;
+        if !lane.database.advance(&mut session, &lane.committed, &back)? {
+            return Err(moved);
         }
-        self.database.remove(&mut session, partition, first)?;
-        self.database.commit(&mut session)?;
-        self.committed = back;
-        self.pending.clone_from(&self.committed);
-        self.session = Some(session);
+        lane.database.remove(&mut session, partition, first)?;
+        lane.database.commit(&mut session)?;
+        lane.begin(&back);
+        lane.session = Some(session);
+        // Each knows where all begin.
+        for slot in &mut self.slots {
+            slot.pending[partition.0 as usize] = back[partition.0 as usize];
+            if let Place::Here(lane) = &mut slot.place {
+                lane.begin(&slot.pending);
+            }
+        }
         Ok(true)
     }
 
     fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
-        if self.batch.length_bytes() >= self.database.target().batch_bytes {
-            self.flush()?;
-        }
+        let of = self.slots.len();
         let (database, target) = (&self.database, self.database.target());
+        let slot = &mut self.slots[rows.partition().0 as usize % of];
+        slot.look()?;
+        if slot.batch.length_bytes() >= target.batch_bytes {
+            slot.wait()?;
+            match slot.here() {
+                Some(lane) if of == 1 => lane.flush()?,
+                _ => slot.send_off(),
+            }
+        }
         let encode = |at: RowAt<'_>, into: &mut Vec<u8>| database.encode(rows, at, into);
-        self.batch.add(&target.name, rows, target.keeps_refused, encode)?;
-        self.pending[rows.partition().0 as usize].pass(rows);
+        slot.batch.add(&target.name, rows, target.keeps_refused, encode)?;
+        slot.pending[rows.partition().0 as usize].pass(rows);
+        if of > 1 && slot.batch.count() >= target.batch_rows {
+            slot.send_off();
+        }
         Ok(())
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.flush()
+        if let [only] = &mut self.slots[..] {
+            return only.here().map_or(Ok(()), Lane::flush);
+        }
+        loop {
+            self.slots.iter_mut().for_each(Slot::send_off);
+            if !self.slots.iter().any(Slot::is_away) {
+                return Ok(());
+            }
+            let mut outcome = Ok(());
+            for slot in &mut self.slots {
+                match slot.wait() {
+                    // What passes comes again; what does not has to be known.
+                    Err(error) if outcome.is_ok() || error.kind() != Kind::Retry => {
+                        outcome = Err(error);
+                    }
+                    _ => {}
+                }
+            }
+            outcome?;
+        }
     }
 }

@@ -52,6 +52,10 @@ pub(super) struct TableTarget {
     pub(super) protection: Protection,
     pub(super) authority: Option<PathBuf>,
     password_file: Option<PathBuf>,
+    /// Connections at most.
+    pub(super) parallelism: usize,
+    /// Rows with which one of several connections begins a transaction.
+    pub(super) batch_rows: usize,
     /// Encoded rows that are kept at most before they are written, in bytes.
     pub(super) batch_bytes: usize,
 }
@@ -115,6 +119,8 @@ impl TableTarget {
             protection,
             authority,
             password_file: some_path(spec.text("password_file")),
+            parallelism: spec.parallelism(),
+            batch_rows: spec.batch_rows(),
             batch_bytes: usize::try_from(spec.number("batch_bytes")).unwrap_or(usize::MAX),
         }
     }

@@ -24,6 +24,8 @@ mod mysql;
 mod mysql_place;
 #[cfg(feature = "opensearch")]
 mod opensearch;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod parallelism;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod patiently;

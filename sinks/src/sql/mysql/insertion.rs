@@ -214,7 +214,7 @@ mod tests {
 
             let target = Target::of(&spec(&format!("bare_{round}"))).unwrap();
             let columns = target.columns(Schema::windows()).unwrap();
-            let mut session = session::open(&target, "a bench").unwrap();
+            let mut session = session::open(&target, "a bench", 0).unwrap();
             table::make(&mut session.client, &target, &columns).unwrap();
             let wires = table::check(&mut session.client, &target, &columns).unwrap();
             let encoded: Vec<Batch> = batches

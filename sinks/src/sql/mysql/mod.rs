@@ -50,7 +50,8 @@ use crate::rows::columns::{self, TableColumn};
 use crate::run::bare::bare;
 use crate::sql::application::application;
 use crate::sql::batch::Batch;
-use crate::sql::sink::{Database, Failpoints, TableSink};
+use crate::sql::database::{Database, Failpoints};
+use crate::sql::sink::TableSink;
 use crate::sql::table_target::TableTarget;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints};
 use cell::Param;
@@ -90,7 +91,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: Some(reading::read_table),
-    bare: Some(|spec, context, batches| bare(sink(spec, context)?, context, batches)),
+    bare: Some(|spec, context, batches| bare(sink(spec, context)?.alone(), context, batches)),
 };
 
 /// The sink of that spec. It does not connect yet.
@@ -107,16 +108,20 @@ fn sink(spec: &SinkSpec, context: &Context) -> Result<TableSink<MySql>> {
         columns: target.columns(&context.schema)?,
         target,
         application: application(),
+        lane: 0,
         wires: Vec::new(),
     };
     Ok(TableSink::new(database, context))
 }
 
 /// A table of MySQL or MariaDB.
+#[derive(Clone)]
 struct MySql {
     target: Target,
     /// Name of this sink in the table of positions.
     application: String,
+    /// Number of its connection.
+    lane: usize,
     columns: Vec<TableColumn>,
     /// How each column takes its values.
     wires: Vec<Wire>,
@@ -143,8 +148,12 @@ impl Database for MySql {
         &self.target
     }
 
+    fn of_lane(&self, lane: usize) -> Self {
+        MySql { lane, ..self.clone() }
+    }
+
     fn open(&self) -> Result<Session> {
-        session::open(&self.target, &self.application)
+        session::open(&self.target, &self.application, self.lane)
     }
 
     fn is_alive(&self, session: &mut Session) -> bool {

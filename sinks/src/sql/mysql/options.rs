@@ -30,6 +30,7 @@ pub(super) const OPTIONS: &[SinkOption] = &[
     ),
     of_tables::SSLMODE,
     of_tables::SSL_CA,
+    of_tables::PARALLELISM,
     options::BATCH_ROWS,
     of_tables::BATCH_BYTES,
     options::FLUSH_MS,

@@ -15,6 +15,7 @@ use super::login::Login;
 use super::position;
 use super::target::Target;
 use crate::position::mark::SinkMark;
+use crate::sql::application::of_lane;
 use crate::sql::patience::{PATIENCE, PATIENCE_TO_LOOK, Patience};
 use crate::sql::read_table::PATIENCE_TO_READ;
 use crate::sql::table_target::Protection;
@@ -52,9 +53,9 @@ impl Session {
 }
 
 /// Connects, and waits for the sink's turn.
-pub(super) fn open(target: &Target, application: &str) -> Result<Session> {
+pub(super) fn open(target: &Target, application: &str, lane: usize) -> Result<Session> {
     let mut client = connect(target)?;
-    take_turn(&mut client, target, application)?;
+    take_turn(&mut client, target, (application, lane))?;
     let failed = |e| failure(&target.name, "asking for its settings", e);
     let rows = client.query("SELECT @@max_allowed_packet", &[]).map_err(failed)?;
     let bytes = rows.first().and_then(|row| row.first()?.int());
@@ -99,11 +100,15 @@ fn connect_within(target: &Target, patience: Patience) -> Result<Client> {
     Ok(client)
 }
 
-/// Waits for the sink's turn. A session of this sink that the server has not given up yet is ended:
+/// Waits for the turn of a connection of the sink, each of which has a lock. A session of this sink that the server has not given up yet is ended:
 /// its connection is lost. One of a process that was killed is gone within moments.
-fn take_turn(client: &mut Client, target: &Target, application: &str) -> Result<()> {
+fn take_turn(
+    client: &mut Client,
+    target: &Target,
+    (application, lane): (&str, usize),
+) -> Result<()> {
     let failed = |e| failure(&target.name, "taking the sink's lock", e);
-    let place = format!("{}.{}", target.schema, target.table);
+    let place = of_lane(&format!("{}.{}", target.schema, target.table), lane);
     let (take, holder) =
         (format!("SELECT get_lock({LOCK}, 0)"), format!("SELECT is_used_lock({LOCK})"));
     let begun = Instant::now();

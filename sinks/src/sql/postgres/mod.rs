@@ -37,9 +37,10 @@ use crate::position::stored::{Position, StoredPosition};
 use crate::rows::RowAt;
 use crate::rows::columns::{self, TableColumn};
 use crate::run::bare::bare;
-use crate::sql::application::application;
+use crate::sql::application::{application, of_lane};
 use crate::sql::batch::Batch;
-use crate::sql::sink::{Database, Failpoints, TableSink};
+use crate::sql::database::{Database, Failpoints};
+use crate::sql::sink::TableSink;
 use crate::sql::table_target::TableTarget;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints};
 use connection::{Client, Trouble};
@@ -77,7 +78,7 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
     read_table: Some(reading::read_table),
-    bare: Some(|spec, context, batches| bare(sink(spec, context)?, context, batches)),
+    bare: Some(|spec, context, batches| bare(sink(spec, context)?.alone(), context, batches)),
 };
 
 /// The sink of that spec. It does not connect yet.
@@ -94,6 +95,7 @@ fn sink(spec: &SinkSpec, context: &Context) -> Result<TableSink<Postgres>> {
         columns: target.columns(&context.schema)?,
         target,
         application: application(),
+        lane: 0,
         wires: Vec::new(),
         has_repeats: false,
     };
@@ -101,10 +103,13 @@ fn sink(spec: &SinkSpec, context: &Context) -> Result<TableSink<Postgres>> {
 }
 
 /// A table of PostgreSQL.
+#[derive(Clone)]
 struct Postgres {
     target: Target,
     /// Name of this sink's sessions.
     application: String,
+    /// Number of its connection.
+    lane: usize,
     columns: Vec<TableColumn>,
     /// How each column takes its values.
     wires: Vec<Wire>,
@@ -133,9 +138,15 @@ impl Database for Postgres {
         &self.target
     }
 
+    fn of_lane(&self, lane: usize) -> Self {
+        Postgres { lane, ..self.clone() }
+    }
+
     fn open(&self) -> Result<Client> {
-        let mut client = session::connect(&self.target, &self.application)?;
-        session::take_turn(&mut client, &self.target, &self.application)?;
+        let application = of_lane(&self.application, self.lane);
+        let lock = of_lane(&self.target.name, self.lane);
+        let mut client = session::connect(&self.target, &application)?;
+        session::take_turn(&mut client, (&self.target, &lock), &application)?;
         Ok(client)
     }
 

@@ -62,9 +62,13 @@ fn connect_within(target: &Target, application: &str, patience: Patience) -> Res
     Ok(client)
 }
 
-/// Waits for the sink's turn. A session of this sink that the server has not given up yet is ended:
+/// Waits for the turn of a connection, whose lock has that name. A session of this sink that the server has not given up yet is ended:
 /// its connection is lost. One of a process that was killed is gone within moments.
-pub(super) fn take_turn(client: &mut Client, target: &Target, application: &str) -> Result<()> {
+pub(super) fn take_turn(
+    client: &mut Client,
+    (target, name): (&Target, &str),
+    application: &str,
+) -> Result<()> {
     let doing = "taking the sink's lock";
     let failed = |e| failure(&target.name, doing, e);
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -73,12 +77,12 @@ pub(super) fn take_turn(client: &mut Client, target: &Target, application: &str)
     let begun = Instant::now();
     loop {
         let lock = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
-        let is_ours: bool = client.query_one(lock, &[&target.name]).map_err(failed)?.get(0);
+        let is_ours: bool = client.query_one(lock, &[&name]).map_err(failed)?.get(0);
         if is_ours {
             return Ok(());
         }
         if begun.elapsed() > limits::TURN_PATIENCE {
-            let holder = client.query_opt(HOLDER, &[&target.name]).map_err(failed)?;
+            let holder = client.query_opt(HOLDER, &[&name]).map_err(failed)?;
             let by = holder.map_or_else(
                 || "another session".to_owned(),
                 |row| {
