@@ -12,6 +12,7 @@ use crate::definition::Definition;
 use crate::definition::dimension::DimensionDefinition;
 use crate::definition::fault::DefinitionFault;
 use crate::definition::function::FunctionDefinition;
+use crate::definition::row_operator;
 use crate::definition::timing::{TimeBasis, WindowDefinition};
 use crate::dimension::check;
 use crate::dimension::tables::Tables;
@@ -62,6 +63,7 @@ impl StatementKind {
         faults.extend(join::check::faults(&definition));
         faults.extend(check::faults(&definition));
         faults.extend(function::check::faults(&definition));
+        faults.extend(row_operator::faults(&definition));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -120,6 +122,7 @@ impl StatementKind {
     ) -> Result<Box<dyn Operator>, String> {
         let definition = self.definition.as_ref().expect("a reader makes no operators");
         let plan = Plan::new(definition).expect("it was compiled when the kind was made");
+        let plan = if self.is_proof { plan.silent() } else { plan };
         let lookup = Lookup::new(definition, self.tables.clone());
         if let Some(join) = &definition.join {
             let making = Making { is_proof: self.is_proof, limits: self.limits };

@@ -11,6 +11,7 @@
 //! dead letter with words that say why. Where rows have an event time ([`TimingDefinition`]), late ones are
 //! dead letters, and the statement may run over whole windows. Things are looked up in tables ([`Tables`]), whose versions are
 //! stored and journaled; functions of its own are modules of WebAssembly, which are kept in the same way.
+//! Such a module may also stand in place of the statement ([`RowOperatorDefinition`]).
 //!
 //! Nothing here knows a clock, IO or randomness (`clippy.toml`). That the answer does not depend on
 //! how messages are cut into batches is checked before the statement runs
@@ -31,6 +32,7 @@ mod made;
 mod operator;
 mod output;
 mod plan;
+mod row_operator;
 mod row_reader;
 mod state;
 mod timed;
@@ -42,6 +44,7 @@ pub use definition::event_time::{TimeDefinition, TimeFormat};
 pub use definition::fault::DefinitionFault;
 pub use definition::function::{ENGINE as FUNCTION_ENGINE, FunctionDefinition, MacroDefinition};
 pub use definition::join::{JoinDefinition, JoinKind};
+pub use definition::row_operator::{LOG as OPERATOR_LOG, Param, RowOperatorDefinition};
 pub use definition::timing::{TimeBasis, TimingDefinition, WindowDefinition};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
 pub use dimension::difference::TableDifference;

@@ -122,5 +122,30 @@ pub const FUNCTION_DEPTH: usize = 500;
 /// Entries of the tables of a module, by which it calls what it has chosen.
 pub const FUNCTION_TABLE_ENTRIES: usize = 10_000;
 
+/// Parameters of an operator: they stand in the definition.
+pub const PARAMS: usize = 50;
+
+/// Bytes of one.
+pub const PARAM_BYTES: usize = 4 << 10;
+
+/// Rows that an operator may give for one record: a line of text has less words.
+pub const OPERATOR_ROWS: usize = 10_000;
+
+/// Bytes of them: a batch has thousands of records, and all that is made of it is in memory at once.
+pub const OPERATOR_ROW_BYTES: usize = 4 << 20;
+
+/// Steps that an operator may take for all rows of a window: some 5 s.
+pub const OPERATOR_WINDOW_FUEL: u64 = 1_000_000_000;
+
+/// Steps that any call of the host by a module takes: some 20 ns.
+pub const HOST_CALL_FUEL: u64 = 10;
+
+/// Lines that an operator may log in a partition until the job ends: enough to see what happens, and no
+/// burden for a log.
+pub const OPERATOR_LOG_LINES: usize = 1_000;
+
+/// Bytes of such a line; what is longer is cut.
+pub const OPERATOR_LOG_BYTES: usize = 200;
+
 /// Keys that are named when a table's source is compared with a version: enough to see what happened.
 pub const DIFFERENCES_TOLD: usize = 20;

@@ -28,8 +28,9 @@ impl Kept {
         &self.rows
     }
 
-    /// Places of the rows that may have that value in a column.
-    pub(crate) fn find(&self, column: usize, value: Cell<'_>) -> &[usize] {
+    /// Places of the rows that may have that value in a column: all that have it, and perhaps some more.
+    #[must_use]
+    pub fn find(&self, column: usize, value: Cell<'_>) -> &[usize] {
         let Some(index) = self.indexes.get(column) else { return &[] };
         let index = index.get_or_init(|| {
             let mut index = Index::new(column);

@@ -14,8 +14,8 @@ use crate::job::file::pinned::{self, PinnedFile, PinnedResources, ResourceName};
 /// Where the module of a function is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionSpec {
-    /// Name of the function.
-    pub function: String,
+    /// What a job file calls the function, as `function.NAME`.
+    pub key: String,
     /// Where its module is.
     pub source: ModuleSource,
 }
@@ -138,7 +138,7 @@ pub fn load(
     definition: &FunctionDefinition,
     spec: &FunctionSpec,
 ) -> Result<(LoadedFunction, Module), String> {
-    let about = |why: String| format!("function.{}: {}: {why}", spec.function, spec.source);
+    let about = |why: String| format!("{}: {}: {why}", spec.key, spec.source);
     let content = spec.source.read().map_err(about)?;
     let (mut definition, found) = (definition.clone(), sha256(&content));
     if !definition.sha256.is_empty() && definition.sha256 != found {

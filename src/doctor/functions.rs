@@ -11,10 +11,14 @@ const REMEDY: &str = "correct it; a job that runs has the module that it began w
 
 /// Reads a module.
 pub(super) fn examine((definition, spec): &(FunctionDefinition, FunctionSpec)) -> Section {
-    let of = format!("function {} ({})", spec.function, spec.source);
+    let of = match definition.is_operator {
+        true => format!("module of the operator ({})", spec.source),
+        false => format!("function {} ({})", definition.name, spec.source),
+    };
     let finding = match load(definition, spec) {
         Ok((loaded, module)) => {
             let instances = match module.writes_nothing() {
+                _ if definition.is_operator => "each row, or window, has an instance of its own",
                 true => "it writes nothing, so one instance serves all calls",
                 false => "it writes memory or globals, so each call has a new instance, some 10 µs",
             };

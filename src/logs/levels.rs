@@ -37,10 +37,12 @@ pub fn filter(words: &str) -> Result<Targets, String> {
     words.parse().map_err(|error: tracing_subscriber::filter::ParseError| why(&error.to_string()))
 }
 
-/// What is logged when nobody selects: warnings, and what the life of a job is.
+/// What is logged when nobody selects: warnings, what the life of a job is, and what operators log.
 #[must_use]
 pub fn default() -> Targets {
-    Targets::new().with_default(LevelFilter::WARN).with_target(super::SERVICE, LevelFilter::INFO)
+    let shown = [super::SERVICE, seismic_derived::OPERATOR_LOG];
+    let shown = shown.map(|target| (target, LevelFilter::INFO));
+    Targets::new().with_default(LevelFilter::WARN).with_targets(shown)
 }
 
 /// Logs what the filter `words` lets through, from now on.

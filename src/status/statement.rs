@@ -58,7 +58,7 @@ fn counts(counts: &Counts) -> RecordCounts {
 }
 
 fn about(definition: &Definition) -> String {
-    let sql = definition.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sql = definition.shown();
     let shown: String = sql.chars().take(100).collect();
     let more = if shown.len() < sql.len() { " …" } else { "" };
     format!("{shown}{more}")

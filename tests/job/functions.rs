@@ -172,26 +172,30 @@ fn keys_of_a_function_that_cannot_be_are_named_with_their_line() {
     }
 }
 
-/// Builds the Rust skeleton where the target is installed; the module that it gave once otherwise.
+/// Builds the skeleton where that is possible; the module that it gave once otherwise.
 fn built(stage: &Stage, language: &str) -> Vec<u8> {
-    let stored: &[u8] = match language {
-        "rust" => include_bytes!("../data/functions/rust.wasm"),
-        _ => include_bytes!("../data/functions/assemblyscript.wasm"),
-    };
+    match language {
+        "rust" => built_at(stage, "crest", include_bytes!("../data/functions/rust.wasm")),
+        _ => include_bytes!("../data/functions/assemblyscript.wasm").to_vec(),
+    }
+}
+
+/// Builds the Rust skeleton of that name where the target is installed; gives `stored` otherwise.
+pub fn built_at(stage: &Stage, name: &str, stored: &[u8]) -> Vec<u8> {
     let target = ["--target", "wasm32-unknown-unknown"];
     let libraries = Command::new("rustc").args(["--print", "target-libdir"]).args(target).output();
     let is_installed = libraries.is_ok_and(|it| {
         let path = String::from_utf8(it.stdout).unwrap_or_default();
         it.status.success() && Path::new(path.trim()).exists()
     });
-    if language != "rust" || !is_installed {
+    if !is_installed {
         return stored.to_vec();
     }
-    let out = stage.path("crest/crest.wasm");
+    let out = stage.path(&format!("{name}/{name}.wasm"));
     let built = Command::new("rustc")
         .args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-C", "panic=abort"])
         .args(target)
-        .args([Path::new("-o"), &out, &stage.path("crest/crest.rs")])
+        .args([Path::new("-o"), &out, &stage.path(&format!("{name}/{name}.rs"))])
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

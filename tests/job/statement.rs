@@ -1,6 +1,8 @@
 //! Jobs whose results a statement in SQL makes, as a user has them: the files of docs/sql.md, what
 //! is refused, and what each command shows.
 
+#[cfg(feature = "wasm")]
+pub mod operators;
 mod trial;
 pub mod window_kills;
 mod windows;

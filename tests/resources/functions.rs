@@ -7,6 +7,7 @@ use super::{Server, served};
 use crate::job::dimension::{self, measured};
 use crate::job::functions::{USAGE, write_fill, write_module};
 use crate::job::statement::append;
+use crate::job::statement::operators::{self, WORDS};
 use crate::stage::wait_until;
 
 #[test]
@@ -46,5 +47,29 @@ fn a_job_of_a_server_calls_a_function_of_a_resource() {
     });
     ask(&["job", "stop", "usage"]);
     let proof = stage.ok(&["verify", "--group", "usage"]);
+    assert!(proof.starts_with("verified: "), "{proof}");
+}
+
+#[test]
+fn a_job_of_a_server_has_an_operator_of_a_resource() {
+    let stage = operators::stage();
+    let job = WORDS.replace("file:words/words.wasm", "resource:words.wasm");
+    fs::write(stage.path("words.toml"), format!("name = \"words\"\n{job}")).unwrap();
+    fs::copy(stage.path("words/words.wasm"), stage.path("words.wasm")).unwrap();
+    let serve = served(stage);
+    let stage = &serve.stage;
+    let server = Server::start(stage);
+    let ask = |args: &[&str]| stage.ok(&[args, &["--server", &server.url]].concat());
+    let refused = stage.refused(&["job", "submit", "words.toml", "--server", &server.url], 2);
+    assert!(refused.contains("module: this server has no resource words.wasm"), "{refused}");
+    ask(&["resource", "put", "words.wasm"]);
+    ask(&["job", "submit", "words.toml", "--start"]);
+    append(stage, &[serde_json::json!({ "JobName": "a", "line": "shake and shake" })]);
+    wait_until("the row is there", || {
+        let done = stage.run(&["read", "words", "--group", "words", "--format", "json"]);
+        done.stdout.contains("\"word\":\"shake\",\"count\":2")
+    });
+    ask(&["job", "stop", "words"]);
+    let proof = stage.ok(&["verify", "--group", "words"]);
     assert!(proof.starts_with("verified: "), "{proof}");
 }

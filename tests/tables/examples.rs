@@ -111,6 +111,40 @@ pub fn windows(kafka: Option<&Kafka>) {
     assert_eq!(counts, ["\"strong\" 2 1", "\"weak\" 1 1", "\"strong\" 1 1"]);
 }
 
+#[cfg(feature = "wasm")]
+#[test]
+fn modules_count_words_and_keep_the_largest_of_a_window() {
+    let stage = Stage::new();
+    // They need the target of rustc and npm; what these gave once is kept.
+    for (name, module) in [
+        ("words", &include_bytes!("../data/functions/words.wasm")[..]),
+        ("top", include_bytes!("../data/functions/top.wasm")),
+    ] {
+        fs::write(stage.path(&format!("{name}.wasm")), module).unwrap();
+    }
+    let rust = "rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -O \
+                -C panic=abort -o words/words.wasm words/words.rs";
+    let npm = "npm --prefix top install && npm --prefix top run build";
+    let places = [(rust, "mv words.wasm words"), (npm, "mv top.wasm top")];
+    let said = run(&stage, "Words of lines, and the largest of a window", &places, None);
+    assert_eq!(said.matches("verified: ").count(), 2, "{said}");
+    let mut words: Vec<_> = rows(&stage, "words", "report-words")
+        .iter()
+        .map(|row| format!("{} {}", row["word"], row["count"]))
+        .collect();
+    words.sort();
+    let expected = ["again 1", "felt 1", "light 1", "shaking 1", "shaking 2"];
+    let expected = expected.map(|it| it.split_once(' ').unwrap());
+    assert_eq!(words, expected.map(|(word, count)| format!("\"{word}\" {count}")));
+    let mut top: Vec<_> = rows(&stage, "top", "values-top")
+        .iter()
+        .map(|row| (row["rank"].as_i64().unwrap(), row["value"].as_f64().unwrap().to_string()))
+        .collect();
+    top.sort();
+    let top: Vec<_> = top.iter().map(|(rank, value)| format!("{rank} {value}")).collect();
+    assert_eq!(top, ["1 1", "1 4", "1 7", "2 3", "3 2.5"]);
+}
+
 pub fn vector(kafka: Option<&Kafka>) {
     let stage = stage_on(kafka);
     let said = run(&stage, "Vertical and horizontal channel to a vector", &[], kafka);

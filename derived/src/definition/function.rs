@@ -28,6 +28,14 @@ pub struct FunctionDefinition {
     pub fuel: u64,
     /// Bytes of memory that a call may have.
     pub memory_bytes: u64,
+    /// Whether it is no function, but what a job has in place of a statement.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_operator: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A function that is an expression of SQL.
@@ -56,6 +64,15 @@ impl FunctionDefinition {
     #[must_use]
     pub fn stored_name(&self) -> String {
         format!("{}()", self.name)
+    }
+
+    /// What a job file calls it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self.is_operator {
+            true => self.name.clone(),
+            false => format!("function.{}", self.name),
+        }
     }
 
     /// Whether texts go in or out, for which a module has memory and says where it is free.

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod function;
 pub mod input;
 pub mod join;
+pub mod row_operator;
 pub mod timing;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use self::fault::DefinitionFault;
 use self::function::{FunctionDefinition, MacroDefinition};
 pub use self::input::{InputDefinition, InputFormat};
 use self::join::{JoinDefinition, PAIRS};
+use self::row_operator::RowOperatorDefinition;
 use self::timing::{TimingDefinition, WindowDefinition};
 use crate::limits;
 
@@ -38,7 +40,7 @@ pub struct Definition {
     pub input: InputDefinition,
     /// Where rows go.
     pub output: OutputDefinition,
-    /// The statement as written.
+    /// The statement as written; empty where there is an operator.
     pub sql: String,
     /// Tables that it looks things up in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,6 +57,9 @@ pub struct Definition {
     /// Functions that are expressions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub macros: Vec<MacroDefinition>,
+    /// What stands in place of a statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<RowOperatorDefinition>,
 }
 
 /// Where rows go.
@@ -77,7 +82,7 @@ impl Definition {
     pub fn new(input: InputDefinition, output: OutputDefinition, sql: String) -> Self {
         let (engine, dimensions) = (seismic_sql::engine_version(), Vec::new());
         let (layout, functions, macros) = (LAYOUT, Vec::new(), Vec::new());
-        let (join, timing) = (None, None);
+        let (join, timing, operator) = (None, None, None);
         Definition {
             layout,
             engine,
@@ -89,7 +94,15 @@ impl Definition {
             timing,
             functions,
             macros,
+            operator,
         }
+    }
+
+    /// The same with a module in place of a statement, whose engine is that of modules.
+    #[must_use]
+    pub fn operated(self, operator: RowOperatorDefinition) -> Self {
+        let engine = function::ENGINE.to_owned();
+        Definition { operator: Some(operator), engine, ..self }
     }
 
     /// The same with another input, which is joined.
@@ -144,6 +157,18 @@ impl Definition {
         Definition { macros, ..self }
     }
 
+    /// What it computes, in one line.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Some(operator) = &self.operator else {
+            return self.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        };
+        let module = self.functions.iter().find(|it| it.is_operator);
+        let hash = module.and_then(|it| it.sha256.get(..8)).unwrap_or_default();
+        let params = operator.params.iter().map(|(name, value)| format!(", {name} is {value}"));
+        format!("operator wasm {hash}{}", params.collect::<String>())
+    }
+
     /// As stored.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -194,7 +219,12 @@ impl Definition {
         if (&self.functions, &self.macros) != (&other.functions, &other.macros) {
             let was = (&other.functions, &other.macros);
             let was = serde_json::to_string(&was).unwrap_or_default();
-            differences.push(format!("function (was {was})"));
+            let key = if self.operator.is_some() { "module" } else { "function" };
+            differences.push(format!("{key} (was {was})"));
+        }
+        if self.operator != other.operator {
+            let was = serde_json::to_string(&other.operator).unwrap_or_default();
+            differences.push(format!("operator and params (was {was})"));
         }
         differences
     }

@@ -39,13 +39,14 @@ pub fn faults(definition: &Definition) -> Vec<DefinitionFault> {
         }
     }
     for function in all {
-        faults
-            .extend(faults_of(function).into_iter().map(|why| format!("{}: {why}", function.name)));
+        let name = &function.name;
+        faults.extend(faults_of(function).into_iter().map(|why| format!("{name}: {why}")));
     }
     for one in &definition.macros {
         faults.extend(faults_of_macro(one).into_iter().map(|why| format!("{}: {why}", one.name)));
     }
-    faults.into_iter().map(|why| DefinitionFault::new("function", why)).collect()
+    let key = if definition.operator.is_some() { "module" } else { "function" };
+    faults.into_iter().map(|why| DefinitionFault::new(key, why)).collect()
 }
 
 fn faults_of_macro(one: &MacroDefinition) -> Vec<String> {

@@ -33,15 +33,8 @@ impl Instance {
     /// # Errors
     /// When its memory or its data does not fit.
     pub fn new(definition: &FunctionDefinition, wasm: &wasmi::Module) -> Result<Instance, String> {
-        let most = usize::try_from(definition.memory_bytes).unwrap_or(usize::MAX);
-        let bounds = StoreLimitsBuilder::new()
-            .memory_size(most)
-            .table_elements(limits::FUNCTION_TABLE_ENTRIES)
-            .instances(1)
-            .memories(1)
-            .tables(4)
-            .build();
-        let mut store = Store::new(wasm.engine(), bounds);
+        let most = definition.memory_bytes;
+        let mut store = Store::new(wasm.engine(), bounds(definition));
         store.limiter(|bounds| bounds);
         let unfit = |error: wasmi::Error| {
             format!("the module cannot begin with {} MiB of memory: {error}", most >> 20)
@@ -125,6 +118,17 @@ impl Instance {
     }
 }
 
+/// What an instance may have.
+pub fn bounds(definition: &FunctionDefinition) -> StoreLimits {
+    StoreLimitsBuilder::new()
+        .memory_size(usize::try_from(definition.memory_bytes).unwrap_or(usize::MAX))
+        .table_elements(limits::FUNCTION_TABLE_ENTRIES)
+        .instances(1)
+        .memories(1)
+        .tables(4)
+        .build()
+}
+
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance").finish_non_exhaustive()
@@ -142,7 +146,7 @@ fn found(cell: &Cell<'_>) -> &'static str {
 }
 
 /// Why a call ended, in words that do not change with the engine's.
-fn words(error: &wasmi::Error, definition: &FunctionDefinition) -> String {
+pub fn words(error: &wasmi::Error, definition: &FunctionDefinition) -> String {
     let FunctionDefinition { fuel, memory_bytes, .. } = definition;
     match error.as_trap_code() {
         Some(TrapCode::OutOfFuel) => format!(

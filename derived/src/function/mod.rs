@@ -14,7 +14,9 @@
 
 pub mod check;
 #[cfg(feature = "wasm")]
-mod instance;
+pub mod host;
+#[cfg(feature = "wasm")]
+pub mod instance;
 #[cfg(feature = "wasm")]
 pub mod module;
 #[cfg(not(feature = "wasm"))]

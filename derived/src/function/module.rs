@@ -8,7 +8,7 @@ use wasmi::{CompilationMode, Config, EnforcedLimits, Engine, ExternType, ValType
 
 pub use super::instance::Instance;
 use super::instance::{ALLOC, MEMORY};
-use super::purity;
+use super::{host, purity};
 use crate::definition::column::ColumnKind;
 use crate::definition::function::FunctionDefinition;
 use crate::limits;
@@ -40,6 +40,16 @@ impl Module {
         }
         let wasm = wasmi::Module::new(&engine(), content)
             .map_err(|error| format!("the module is not valid: {error}"))?;
+        let hash = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        if definition.is_operator {
+            host::check(definition, &wasm)?;
+            return Ok(Module {
+                definition: definition.clone(),
+                wasm,
+                hash,
+                writes_nothing: false,
+            });
+        }
         if let Some(import) = wasm.imports().next() {
             let (module, name) = (import.module(), import.name());
             return Err(format!(
@@ -49,7 +59,6 @@ impl Module {
             ));
         }
         check_export(definition, &wasm)?;
-        let hash = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
         // A text is written into its memory from outside.
         let takes_text = definition.args.contains(&ColumnKind::Text);
         let writes_nothing = !takes_text && purity::writes_nothing(content, &definition.export);
@@ -67,6 +76,16 @@ impl Module {
     /// Whether calls leave nothing behind, so that one instance serves all.
     pub fn writes_nothing(&self) -> bool {
         self.writes_nothing
+    }
+
+    /// What it is, and what a call may take.
+    pub fn definition(&self) -> &FunctionDefinition {
+        &self.definition
+    }
+
+    /// Itself, compiled.
+    pub fn wasm(&self) -> &wasmi::Module {
+        &self.wasm
     }
 
     /// Calls it, in `kept` where an instance can be kept.

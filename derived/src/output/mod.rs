@@ -1,5 +1,6 @@
 //! What a job writes: JSON rows, each with what it was made of, and dead letters.
 
+pub mod answers;
 pub mod json_row;
 pub mod reason;
 

@@ -1,319 +1,95 @@
-//! A compiled statement with its tables: rows in, output rows out, each with the row it was made of.
+//! What makes output rows of rows: a compiled statement, or the module of an operator. Rows in, output
+//! rows out, each with the row it was made of.
 
 mod places;
+mod statement;
 mod tables;
 
-use std::fmt;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use seismic_sql::{
-    Batch, Engine, Error, Function, Kept, Reading, Row, Settings, Table, expand, target,
-};
+use seismic_sql::{Batch, Error, Kept};
 
-use self::places::{check_output_name, places};
-use self::tables::{InputTable, KeptTable};
+use self::statement::StatementPlan;
 use crate::definition::Definition;
-use crate::definition::column::Column;
-use crate::definition::dimension::{DimensionDefinition, Missing};
 use crate::definition::fault::DefinitionFault;
-use crate::definition::function::MacroDefinition;
 use crate::function::module::Module;
-use crate::function::slot::Slot;
-use crate::input::columns;
-use crate::limits;
-use crate::output::json_row::{push_cell, push_key};
-use crate::output::reason::Reason;
+pub use crate::output::answers::Answers;
+use crate::row_operator::RowOperator;
 
-/// Place of the input among the tables of the engine.
-const INPUT: usize = 0;
-
-/// A compiled statement.
-pub struct Plan {
-    engine: Engine,
-    /// The SELECT alone.
-    select: String,
-    input: Input,
-    no_rows: Arc<Kept>,
-    /// The rows of each table that things are looked up in.
-    dimensions: Vec<Arc<Mutex<Arc<Kept>>>>,
-    /// Its own functions.
-    functions: Vec<Arc<Slot>>,
-    /// For each column of the output, its place in the answer.
-    columns: Vec<(Column, usize)>,
-    /// The column that is the key.
-    key: Option<usize>,
-}
-
-/// The rows that the next run reads.
-enum Input {
-    /// Each is looked at alone.
-    Rows(Arc<Mutex<Option<Batch>>>),
-    /// They are a window.
-    Window(Arc<Mutex<Arc<Kept>>>),
-}
-
-/// What the statement gave for some rows.
-#[derive(Debug, Default)]
-pub struct Answers {
-    /// In the order of the input rows.
-    all: Vec<Answer>,
-    texts: String,
-}
-
-/// One output row, or why it is none.
+/// What makes output rows.
 #[derive(Debug)]
-pub struct Answer {
-    /// Which of the input rows it was made of.
-    pub row: usize,
-    json: Range<usize>,
-    key: Range<usize>,
-    /// Why it is no row.
-    pub fault: Option<(Reason, String)>,
-}
-
-impl Answers {
-    /// All of them.
-    pub fn all(&self) -> &[Answer] {
-        &self.all
-    }
-
-    /// Those of one input row, from the `from`-th answer on: the first that is not of it ends them.
-    pub fn of_row(&self, row: usize, from: usize) -> &[Answer] {
-        let rest = &self.all[from..];
-        &rest[..rest.iter().take_while(|answer| answer.row == row).count()]
-    }
-
-    /// The row without its end.
-    pub fn json(&self, answer: &Answer) -> &[u8] {
-        self.texts[answer.json.clone()].as_bytes()
-    }
-
-    /// Its key.
-    pub fn key(&self, answer: &Answer) -> &[u8] {
-        self.texts[answer.key.clone()].as_bytes()
-    }
-
-    /// Forgets all; memory is kept.
-    pub fn clear(&mut self) {
-        self.all.clear();
-        self.texts.clear();
-    }
-
-    /// Whether both say the same, to the byte.
-    pub fn first_difference(&self, other: &Answers) -> Option<usize> {
-        let said = |answers: &Answers, answer: &Answer| {
-            let fault = answer.fault.clone();
-            (answer.row, answers.json(answer).to_vec(), answers.key(answer).to_vec(), fault)
-        };
-        let all = self.all.iter().zip(&other.all);
-        let differs = all.filter(|(a, b)| said(self, a) != said(other, b)).map(|(a, _)| a.row);
-        let longer = match self.all.len().cmp(&other.all.len()) {
-            std::cmp::Ordering::Equal => None,
-            std::cmp::Ordering::Less => other.all.get(self.all.len()),
-            std::cmp::Ordering::Greater => self.all.get(other.all.len()),
-        };
-        differs.chain(longer.map(|answer| answer.row)).min()
-    }
+pub enum Plan {
+    /// A statement.
+    Statement(Box<StatementPlan>),
+    /// A module.
+    Operator(Box<RowOperator>),
 }
 
 impl Plan {
-    /// Compiles the statement of a definition.
+    /// That of a definition.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with its statement.
     pub fn new(definition: &Definition) -> Result<Plan, DefinitionFault> {
-        let refused = |error: Error| DefinitionFault::new("sql", error.to_string());
-        let head = target(&definition.sql).map_err(refused)?;
-        check_output_name(&head, &definition.output)?;
-        let (columns, name) = (columns(definition), definition.table().to_owned());
-        let width = columns.len();
-        let (input, input_table): (_, Arc<dyn Table>) = match definition.window() {
-            None => {
-                let rows = Arc::new(Mutex::new(None));
-                let table = InputTable { name, columns, rows: Arc::clone(&rows) };
-                (Input::Rows(rows), Arc::new(table))
-            }
-            Some(_) => {
-                let table = KeptTable::of_window(name, columns);
-                (Input::Window(Arc::clone(&table.rows)), Arc::new(table))
-            }
-        };
-        let functions: Vec<_> =
-            definition.functions.iter().cloned().map(|it| Arc::new(Slot::new(it))).collect();
-        let own = functions.iter().map(|it| Arc::clone(it) as Arc<dyn Function>).collect();
-        let mut settings = Settings { functions: own, ..Settings::default() };
-        if let Input::Rows(_) = input {
-            // A row-by-row statement keeps nothing, and the heap that could be measured is that of the
-            // whole process: it must decide nothing.
-            settings.memory_bytes = u64::MAX;
+        Ok(match &definition.operator {
+            Some(operator) => Plan::Operator(Box::new(RowOperator::new(definition, operator)?)),
+            None => Plan::Statement(Box::new(StatementPlan::new(definition)?)),
+        })
+    }
+
+    /// The same for a proof, which logs nothing.
+    #[must_use]
+    pub fn silent(mut self) -> Plan {
+        if let Plan::Operator(operator) = &mut self {
+            operator.silence();
         }
-        let mut tables = vec![input_table];
-        let mut dimensions = Vec::new();
-        for table in &definition.dimensions {
-            let table = KeptTable::of_dimension(table);
-            dimensions.push(Arc::clone(&table.rows));
-            tables.push(Arc::new(table));
-        }
-        let macros: Vec<_> = definition.macros.iter().map(MacroDefinition::of_sql).collect();
-        let select = expand(&head.select, &macros).map_err(refused)?;
-        let refused_there = |error: Error| refused(select.error(error));
-        let engine = Engine::with(tables, settings).map_err(refused)?;
-        let answer = engine.prepare(&select.sql).map_err(refused_there)?.columns().to_vec();
-        match input {
-            Input::Rows(_) => engine.check_row_by_row(&select.sql, INPUT).map_err(refused_there)?,
-            Input::Window(_) => check_window(&engine, &select.sql, definition.table())?,
-        }
-        for (place, table) in (INPUT + 1..).zip(&definition.dimensions) {
-            let reading = engine.reading(&select.sql, place).map_err(refused_there)?;
-            check_reading(table, reading)?;
-        }
-        let places = places(&head, &definition.output, &answer)?;
-        let columns: Vec<_> = definition.output.columns.iter().cloned().zip(places).collect();
-        let is_key = |name: &String| columns.iter().position(|(column, _)| column.name == *name);
-        let key = definition.output.key.as_ref().and_then(is_key);
-        let no_rows = Arc::new(Kept::new(Batch::new(width)));
-        let select = select.sql;
-        Ok(Plan { engine, select, input, no_rows, dimensions, functions, columns, key })
+        self
     }
 
     /// From here on things are looked up in these rows of the table at that place.
     pub fn set_dimension(&self, place: usize, rows: &Arc<Kept>) {
-        if let Some(dimension) = self.dimensions.get(place) {
-            *dimension.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(rows);
+        match self {
+            Plan::Statement(plan) => plan.set_dimension(place, rows),
+            Plan::Operator(operator) => operator.set_table(place, rows),
         }
     }
 
     /// From here on calls of the function at that place are calls of this module.
     pub fn set_function(&self, place: usize, module: Arc<Module>) {
-        if let Some(slot) = self.functions.get(place) {
-            slot.put(module);
+        match self {
+            Plan::Statement(plan) => plan.set_function(place, module),
+            Plan::Operator(operator) => operator.set_module(module),
         }
     }
 
-    /// Runs the statement over `rows`, which it takes, and appends what it gives to `into`, as that
-    /// of the rows from the `first`-th on.
+    /// Makes output rows of `rows`, which it takes, and appends them to `into`, as those of the rows
+    /// from the `first`-th on.
     ///
     /// # Errors
     /// When it fails for one of the rows, or cannot be run; `into` is as it was.
     pub fn run(&self, rows: Batch, first: usize, into: &mut Answers) -> Result<(), Error> {
-        let (answers, texts) = (into.all.len(), into.texts.len());
-        let ran = self.try_run(rows, first, into);
-        if ran.is_err() {
-            into.all.truncate(answers);
-            into.texts.truncate(texts);
+        match self {
+            Plan::Statement(plan) => plan.run(rows, first, into),
+            Plan::Operator(operator) => operator.run(rows, first, into),
         }
-        let is_row = |answer: &Answer| answer.row;
-        if !into.all[answers..].is_sorted_by_key(is_row) {
-            // SQLite may read another table first.
-            into.all[answers..].sort_by_key(is_row);
-        }
-        ran
     }
 
-    fn try_run(&self, rows: Batch, first: usize, into: &mut Answers) -> Result<(), Error> {
-        let Input::Rows(input) = &self.input else { return Ok(()) };
-        *input.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
-        let mut query = self.engine.again(&self.select)?;
-        let mut answer = query.run();
-        while let Some(row) = answer.next()? {
-            let place = first + usize::try_from(row.place(INPUT)).unwrap_or(usize::MAX);
-            self.take(place, &row, into)?;
-        }
-        Ok(())
-    }
-
-    /// Runs the statement over a window, and puts what it gives into `into`, which is empty.
+    /// Makes output rows of a window, and puts them into `into`, which is empty.
     ///
     /// # Errors
     /// When it fails, or cannot be run.
     pub fn run_window(&self, rows: &Arc<Kept>, into: &mut Answers) -> Result<(), Error> {
-        let Input::Window(input) = &self.input else { return Ok(()) };
-        let put = |rows: Arc<Kept>| {
-            *input.lock().unwrap_or_else(PoisonError::into_inner) = rows;
-        };
-        put(Arc::clone(rows));
-        let ran = self.run_over_all(into);
-        // Its memory is free before the next window is filled.
-        put(Arc::clone(&self.no_rows));
-        ran
-    }
-
-    fn run_over_all(&self, into: &mut Answers) -> Result<(), Error> {
-        let mut query = self.engine.again(&self.select)?;
-        let mut answer = query.run();
-        while let Some(row) = answer.next()? {
-            self.take(0, &row, into)?;
-            let rows = into.all.len();
-            if rows > limits::WINDOW_ANSWERS || into.texts.len() > limits::WINDOW_ANSWER_BYTES {
-                let (most, mib) = (limits::WINDOW_ANSWERS, limits::WINDOW_ANSWER_BYTES >> 20);
-                let what = format!("it gives more than {most} rows or {mib} MiB for one window");
-                return Err(Error::Failed { what, rows: rows as u64 });
-            }
+        match self {
+            Plan::Statement(plan) => plan.run_window(rows, into),
+            Plan::Operator(operator) => operator.run_window(rows, into),
         }
-        Ok(())
-    }
-
-    fn take(&self, row_place: usize, row: &Row<'_>, into: &mut Answers) -> Result<(), Error> {
-        let Answers { all, texts } = into;
-        let from = texts.len();
-        let mut fault = None;
-        for (i, (column, place)) in self.columns.iter().enumerate() {
-            if let Err(why) = push_cell(column, row.cell(*place)?, i == 0, texts) {
-                fault = Some(why);
-                break;
-            }
-        }
-        let json = from..texts.len();
-        if let Some((column, place)) = self.key.and_then(|key| self.columns.get(key))
-            && fault.is_none()
-        {
-            fault = push_key(column, row.cell(*place)?, texts).err();
-        }
-        if json.len() > limits::ROW_BYTES && fault.is_none() {
-            let why = format!("the row is longer than {} KiB", limits::ROW_BYTES >> 10);
-            fault = Some((Reason::WrongOutput, why));
-        }
-        let key = json.end..texts.len();
-        all.push(Answer { row: row_place, json, key, fault });
-        Ok(())
     }
 
     /// Whether messages of the output have a key of their own.
     pub fn has_key(&self) -> bool {
-        self.key.is_some()
-    }
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("select", &self.select).finish_non_exhaustive()
-    }
-}
-
-/// Whether a statement reads its window.
-fn check_window(engine: &Engine, sql: &str, name: &str) -> Result<(), DefinitionFault> {
-    let why = match engine.reading(sql, INPUT) {
-        Ok(Reading::Not) => format!("the statement does not read {name}, whose windows it is of"),
-        Ok(_) => return Ok(()),
-        Err(error) => error.to_string(),
-    };
-    Err(DefinitionFault::new("sql", why))
-}
-
-/// Whether a statement reads a table in a way that fits what becomes of rows that find nothing.
-fn check_reading(table: &DimensionDefinition, reading: Reading) -> Result<(), DefinitionFault> {
-    let name = &table.name;
-    let why = match (reading, table.missing) {
-        (Reading::Not, _) => {
-            format!("{name}: the statement does not read it: join it, or leave the table out")
+        match self {
+            Plan::Statement(plan) => plan.has_key(),
+            Plan::Operator(operator) => operator.has_key(),
         }
-        (Reading::Inner, Missing::Null) => format!(
-            "{name}: missing = \"null\" is for a statement with LEFT JOIN {name} ON …, which gives \
-             NULLs, and this one gives no row: write LEFT JOIN, without a condition in WHERE that \
-             NULLs do not meet, or missing = \"drop\""
-        ),
-        _ => return Ok(()),
-    };
-    Err(DefinitionFault::new("dimension", why))
+    }
 }

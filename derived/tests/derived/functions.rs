@@ -39,6 +39,7 @@ fn function(name: &str, args: &[ColumnKind], returns: ColumnKind) -> FunctionDef
         returns,
         fuel: 10_000,
         memory_bytes: 2 << 20,
+        is_operator: false,
     }
 }
 

@@ -16,6 +16,8 @@ mod job;
 mod join;
 mod join_oracle;
 mod letters;
+#[cfg(feature = "wasm")]
+mod operators;
 mod speed;
 mod stage;
 mod times;

@@ -73,6 +73,7 @@ fn functions(case: Case) -> anyhow::Result<Vec<Arc<dyn Function>>> {
         returns: ColumnKind::Real,
         fuel: limits::FUEL_OF_A_CALL,
         memory_bytes: limits::FUNCTION_MEMORY_BYTES_OF_A_CALL,
+        is_operator: false,
     };
     Ok(vec![with_module(definition, CREST).map_err(anyhow::Error::msg)?])
 }

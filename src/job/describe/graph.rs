@@ -8,8 +8,11 @@ use crate::job::file::statement::OF_WINDOWS;
 use crate::job::repartition::first_group;
 
 /// Keys by which the node of a statement is another one.
-const OF_STATEMENT: [&str; 9] = [
+const OF_STATEMENT: [&str; 12] = [
     "sql",
+    "operator",
+    "module",
+    "params",
     "dimension",
     "function",
     "join",
@@ -77,8 +80,7 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
     let detail = match &spec.statement {
         Some(statement) => {
             let window = statement.window().map(|_| format!("windows of {}: ", spec.window));
-            let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
-            window.unwrap_or_default() + &sql
+            window.unwrap_or_default() + &statement.shown()
         }
         None => format!("windows of {}, lateness {}", spec.window, spec.lateness),
     };
@@ -93,7 +95,8 @@ pub fn graph(name: &str, spec: &JobSpec) -> Value {
         graph.edge(&first, &internal, "appended", None);
         from = internal;
     }
-    let (title, keys): (&str, &[&str]) = match spec.statement {
+    let (title, keys): (&str, &[&str]) = match &spec.statement {
+        Some(statement) if statement.operator.is_some() => ("Operator", &OF_STATEMENT),
         Some(_) => ("SQL statement", &OF_STATEMENT),
         None => ("Windows", &OF_WINDOWS),
     };

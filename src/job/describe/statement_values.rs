@@ -14,19 +14,36 @@ use crate::job::JobSpec;
 use crate::job::time_span::TimeSpan;
 
 /// What the file says of a statement.
-pub fn statement_values(spec: &JobSpec, sources: &[String; 6]) -> Vec<ResolvedValue> {
+pub fn statement_values(spec: &JobSpec, sources: &[String; 9]) -> Vec<ResolvedValue> {
     let Some(definition) = &spec.statement else { return Vec::new() };
     let columns = |columns: &[seismic_derived::Column]| {
         columns.iter().map(|column| json!(format!("{} {}", column.name, column.kind))).collect()
     };
     let (input, output) = (&definition.input, &definition.output);
-    let [sql, of_input, of_output, of_tables, of_functions, of_join] = sources;
-    let all: [(_, Value, _); 15] = [
+    let [
+        sql,
+        of_input,
+        of_output,
+        of_tables,
+        of_functions,
+        of_join,
+        of_operator,
+        of_module,
+        of_params,
+    ] = sources;
+    let operator = definition.operator.as_ref();
+    let statement = if operator.is_some() { Value::Null } else { json!(definition.sql) };
+    let params = operator.filter(|it| !it.params.is_empty());
+    let params = params.map_or(Value::Null, |it| json!(it.params));
+    let all: [(_, Value, _); 18] = [
+        ("operator", operator.map_or(Value::Null, |_| json!("wasm")), of_operator),
+        ("module", module(spec), of_module),
+        ("params", params, of_params),
         ("input", inputs(definition), of_input),
         ("join", join(definition), of_join),
         ("dimension", tables(spec), of_tables),
         ("function", functions(spec), of_functions),
-        ("sql", json!(definition.sql), sql),
+        ("sql", statement, sql),
         ("input.name", json!(input.name), of_input),
         ("input.topic", json!(input.topic), of_input),
         ("input.of", json!(input.of), of_input),
@@ -142,21 +159,36 @@ fn tables(spec: &JobSpec) -> Value {
 fn functions(spec: &JobSpec) -> Value {
     let all = spec.statement.iter().flat_map(|definition| &definition.functions);
     let one = |(function, from): (&FunctionDefinition, &FunctionSpec)| {
-        let mut value = json!({
-            "wasm": from.source.to_string(),
-            "export": function.export,
-            "args": function.args,
-            "returns": function.returns,
-            "fuel": function.fuel,
-            "memory_mib": function.memory_bytes >> 20,
-        });
-        if !function.sha256.is_empty() {
-            value["sha256"] = json!(function.sha256);
-        }
+        let mut value = of_module(function, from);
+        value["export"] = json!(function.export);
+        value["args"] = json!(function.args);
+        value["returns"] = json!(function.returns);
         (function.name.clone(), value)
     };
     let macros = spec.statement.iter().flat_map(|definition| &definition.macros);
     let macros = macros.map(|it| (it.name.clone(), json!({ "args": it.args, "sql": it.sql })));
-    let all: Map<_, _> = all.zip(&spec.functions).map(one).chain(macros).collect();
+    let all = all.zip(&spec.functions).filter(|(function, _)| !function.is_operator);
+    let all: Map<_, _> = all.map(one).chain(macros).collect();
     if all.is_empty() { Value::Null } else { Value::Object(all) }
+}
+
+/// The module in place of a statement; null without one.
+fn module(spec: &JobSpec) -> Value {
+    let all = spec.statement.iter().flat_map(|definition| &definition.functions);
+    let mut all = all.zip(&spec.functions);
+    let found = all.find(|(function, _)| function.is_operator);
+    found.map_or(Value::Null, |(function, from)| of_module(function, from))
+}
+
+/// Where a module is, and what a call may take.
+fn of_module(function: &FunctionDefinition, from: &FunctionSpec) -> Value {
+    let mut value = json!({
+        "wasm": from.source.to_string(),
+        "fuel": function.fuel,
+        "memory_mib": function.memory_bytes >> 20,
+    });
+    if !function.sha256.is_empty() {
+        value["sha256"] = json!(function.sha256);
+    }
+    value
 }

@@ -13,7 +13,9 @@
 
 use std::collections::BTreeSet;
 
-use seismic_derived::{ColumnKind, FUNCTION_ENGINE, FunctionDefinition, MacroDefinition, limits};
+use seismic_derived::{
+    ColumnKind, FUNCTION_ENGINE, FunctionDefinition, MacroDefinition, RowOperatorDefinition, limits,
+};
 use toml::de::DeValue;
 
 use super::nearest::nearest;
@@ -23,6 +25,9 @@ use crate::dimension::function::{FunctionSpec, ModuleSource};
 /// Keys of a function.
 pub const OF_FUNCTION: [&str; 8] =
     ["wasm", "sql", "sha256", "export", "args", "returns", "fuel", "memory_mib"];
+
+/// Keys of a module in place of a statement.
+const OF_MODULE: [&str; 4] = ["wasm", "sha256", "fuel", "memory_mib"];
 
 /// Mebibytes of memory.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> = 1..=(*limits::FUNCTION_MEMORY_BYTES.end() >> 20);
@@ -55,6 +60,29 @@ impl FunctionKeys {
     /// # Errors
     /// What to write instead.
     pub fn set(&mut self, written: &str, value: &DeValue<'_>) -> Result<(), String> {
+        self.set_one_of(&OF_FUNCTION, written, value)
+    }
+
+    /// Sets a key of `[module]`.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn set_of_module(&mut self, written: &str, value: &DeValue<'_>) -> Result<(), String> {
+        self.set_one_of(&OF_MODULE, written, value)
+    }
+
+    fn set_one_of(
+        &mut self,
+        known: &[&str],
+        written: &str,
+        value: &DeValue<'_>,
+    ) -> Result<(), String> {
+        if !known.contains(&written) {
+            return Err(match nearest(written, known.iter().copied()) {
+                Some(name) => format!("there is no such key; did you mean {name:?}?"),
+                None => format!("there is no such key; the keys are {}", known.join(", ")),
+            });
+        }
         self.written.insert(written.to_owned());
         match written {
             "sql" => self.sql = Some(text(value)?),
@@ -78,15 +106,7 @@ impl FunctionKeys {
             }
             "returns" => self.returns = Some(text(value)?.parse()?),
             "fuel" => self.fuel = Some(number(value, limits::FUEL)?),
-            "memory_mib" => self.memory_mib = Some(number(value, MEMORY_MIB)?),
-            _ => {
-                return Err(match nearest(written, OF_FUNCTION.into_iter()) {
-                    Some(name) => format!("there is no such key; did you mean {name:?}?"),
-                    None => {
-                        format!("there is no such key; the keys are {}", OF_FUNCTION.join(", "))
-                    }
-                });
-            }
+            _ => self.memory_mib = Some(number(value, MEMORY_MIB)?),
         }
         Ok(())
     }
@@ -126,7 +146,6 @@ impl FunctionKeys {
         let Some(returns) = self.returns else {
             return Err(missing("returns is missing: the type of its answer, as in \"real\""));
         };
-        let memory = self.memory_mib.map(|mib| mib.saturating_mul(1 << 20));
         let definition = FunctionDefinition {
             name: self.name.clone(),
             engine: FUNCTION_ENGINE.to_owned(),
@@ -138,9 +157,35 @@ impl FunctionKeys {
                 .collect::<Result<_, String>>()
                 .map_err(|why| missing(&format!("args: {why}")))?,
             returns,
-            fuel: self.fuel.unwrap_or(limits::FUEL_OF_A_CALL),
-            memory_bytes: memory.unwrap_or(limits::FUNCTION_MEMORY_BYTES_OF_A_CALL),
+            fuel: self.fuel(),
+            memory_bytes: self.memory_bytes(),
+            is_operator: false,
         };
-        Ok((definition, FunctionSpec { function: self.name.clone(), source }))
+        let key = definition.key();
+        Ok((definition, FunctionSpec { key, source }))
+    }
+
+    /// The module in place of a statement, and where it is.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn module(&self) -> Result<(FunctionDefinition, FunctionSpec), String> {
+        let Some(source) = self.wasm.clone() else {
+            let why = "module: wasm is missing: where it is, as file:PATH or resource:NAME";
+            return Err(why.to_owned());
+        };
+        let sha256 = self.sha256.clone().unwrap_or_default();
+        let definition = RowOperatorDefinition::module(sha256, self.fuel(), self.memory_bytes());
+        let key = definition.key();
+        Ok((definition, FunctionSpec { key, source }))
+    }
+
+    fn fuel(&self) -> u64 {
+        self.fuel.unwrap_or(limits::FUEL_OF_A_CALL)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let memory = self.memory_mib.map(|mib| mib.saturating_mul(1 << 20));
+        memory.unwrap_or(limits::FUNCTION_MEMORY_BYTES_OF_A_CALL)
     }
 }

@@ -39,6 +39,7 @@ mod instance;
 mod join;
 pub mod keys;
 mod nearest;
+mod operator;
 pub mod pinned;
 mod row_alarms;
 mod secret_words;
@@ -342,7 +343,11 @@ impl JobFile {
         let (definitions, specs) = tables.into_iter().unzip();
         self.statement = statement.map(|it| it.with_dimensions(definitions));
         self.tables = specs;
-        let at = self.places.get("function").map_or(at, |place| place.line);
+        let at = self
+            .places
+            .get("function")
+            .or_else(|| self.places.get("module"))
+            .map_or(at, |place| place.line);
         let functions = self.statement_keys.functions().map_err(|why| (at, why))?;
         let (definitions, specs) = functions.into_iter().unzip();
         let macros = self.statement_keys.macros().map_err(|why| (at, why))?;

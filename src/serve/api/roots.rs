@@ -58,7 +58,7 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
     }
     for function in &spec.functions {
         let file = function.source.file().map(Path::to_owned);
-        files.extend(file.map(|file| (format!("function.{}", function.function), file)));
+        files.extend(file.map(|file| (function.key.clone(), file)));
     }
     files.extend(rivals::files(spec).map(|file| ("sink".to_owned(), file)));
     let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();

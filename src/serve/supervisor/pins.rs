@@ -66,10 +66,8 @@ fn named(spec: &JobSpec) -> impl Iterator<Item = (String, &ResourceName)> {
         .tables
         .iter()
         .filter_map(|it| Some((format!("dimension.{}", it.table), it.source.resource()?)));
-    let of_functions = spec
-        .functions
-        .iter()
-        .filter_map(|it| Some((format!("function.{}", it.function), it.source.resource()?)));
+    let of_functions =
+        spec.functions.iter().filter_map(|it| Some((it.key.clone(), it.source.resource()?)));
     of_tables.chain(of_functions)
 }
 

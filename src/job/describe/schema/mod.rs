@@ -5,7 +5,7 @@ mod words;
 
 use serde_json::{Map, Value, json};
 
-use self::statement::{of_dimensions, of_functions, of_join, of_statement};
+use self::statement::{of_dimensions, of_functions, of_join, of_operator, of_statement};
 use self::words::{DURATION, one_or_more, table_of};
 use super::keys::{self, Key, Values};
 use crate::job::file::{envs, service_keys, variables};
@@ -61,6 +61,9 @@ pub fn schema() -> Value {
     properties.insert("dimension".to_owned(), of_dimensions());
     properties.insert("join".to_owned(), of_join());
     properties.insert("function".to_owned(), of_functions());
+    for (name, property) in of_operator() {
+        properties.insert(name.to_owned(), property);
+    }
     // The same keys by the names that platforms of streams have for them.
     for (name, other) in [("slots", "parallelism"), ("from", "start")] {
         let mut property = properties.get(name).cloned().unwrap_or_default();

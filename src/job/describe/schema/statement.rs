@@ -169,6 +169,73 @@ pub fn of_dimensions() -> Value {
 
 /// `[function.NAME]` of a statement.
 pub fn of_functions() -> Value {
+    let mut properties = of_a_module();
+    for (name, property) in [
+        (
+            "sql",
+            json!({
+                "type": "string",
+                "description": "An expression that it stands for, in which its arguments are named",
+            }),
+        ),
+        (
+            "export",
+            json!({
+                "type": "string",
+                "description": "What the module calls it",
+                "$comment": "default: the name of the function",
+            }),
+        ),
+        (
+            "args",
+            json!({
+                "type": "array",
+                "items": { "type": "string" },
+                "description": "Types of its arguments (int, real, text); of an expression, their names",
+            }),
+        ),
+        (
+            "returns",
+            json!({ "enum": ["int", "real", "text"], "description": "Type of its answer" }),
+        ),
+    ] {
+        properties[name] = property;
+    }
+    json!({
+        "type": "object",
+        "description": "Functions that the statement calls, WebAssembly modules or expressions, as [function.NAME]",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "oneOf": [{ "required": ["wasm", "args", "returns"] }, { "required": ["sql"] }],
+            "properties": properties,
+        },
+    })
+}
+
+/// `operator`, `[module]` and `[params]`, which stand in place of a statement.
+pub fn of_operator() -> [(&'static str, Value); 3] {
+    let operator = json!({
+        "enum": ["wasm"],
+        "description": "What makes the results in place of a statement: a WebAssembly module",
+    });
+    let module = json!({
+        "type": "object",
+        "description": "The module in place of a statement, which is called with each row",
+        "additionalProperties": false,
+        "required": ["wasm"],
+        "properties": of_a_module(),
+    });
+    let params = json!({
+        "type": "object",
+        "description": "What the module can ask for by name",
+        "additionalProperties": { "type": ["string", "integer", "number"] },
+    });
+    [("operator", operator), ("module", module), ("params", params)]
+}
+
+/// Where a module is, and what a call may take.
+fn of_a_module() -> Value {
     let whole = |what: &str, range: (u64, u64), usual: u64| {
         let (least, most) = range;
         json!({
@@ -179,45 +246,21 @@ pub fn of_functions() -> Value {
     let fuel = (*limits::FUEL.start(), *limits::FUEL.end());
     let memory = (1, limits::FUNCTION_MEMORY_BYTES.end() >> 20);
     json!({
-        "type": "object",
-        "description": "Functions that the statement calls, WebAssembly modules or expressions, as [function.NAME]",
-        "additionalProperties": {
-            "type": "object",
-            "additionalProperties": false,
-            "oneOf": [{ "required": ["wasm", "args", "returns"] }, { "required": ["sql"] }],
-            "properties": {
-                "wasm": {
-                    "type": "string",
-                    "description": "Where its module is: file:PATH, or resource:NAME for a file that the server keeps",
-                },
-                "sql": {
-                    "type": "string",
-                    "description": "An expression that it stands for, in which its arguments are named",
-                },
-                "sha256": {
-                    "type": "string",
-                    "pattern": "^[0-9A-Fa-f]{64}$",
-                    "description": "SHA-256 that the module must have",
-                },
-                "export": {
-                    "type": "string",
-                    "description": "What the module calls it",
-                    "$comment": "default: the name of the function",
-                },
-                "args": {
-                    "type": "array",
-                    "items": { "type": "string" },
-                    "description": "Types of its arguments (int, real, text); of an expression, their names",
-                },
-                "returns": { "enum": ["int", "real", "text"], "description": "Type of its answer" },
-                "fuel": whole("Steps that a call may take", fuel, limits::FUEL_OF_A_CALL),
-                "memory_mib": whole(
-                    "Mebibytes of memory that a call may have",
-                    memory,
-                    limits::FUNCTION_MEMORY_BYTES_OF_A_CALL >> 20,
-                ),
-            },
+        "wasm": {
+            "type": "string",
+            "description": "Where its module is: file:PATH, or resource:NAME for a file that the server keeps",
         },
+        "sha256": {
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f]{64}$",
+            "description": "SHA-256 that the module must have",
+        },
+        "fuel": whole("Steps that a call may take", fuel, limits::FUEL_OF_A_CALL),
+        "memory_mib": whole(
+            "Mebibytes of memory that a call may have",
+            memory,
+            limits::FUNCTION_MEMORY_BYTES_OF_A_CALL >> 20,
+        ),
     })
 }
 

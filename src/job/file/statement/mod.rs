@@ -1,5 +1,5 @@
 //! Keys of a job whose results a statement in SQL makes: `sql`, `[input]`, `[output]`,
-//! `[dimension.NAME]`, `[function.NAME]` and `[join]`.
+//! `[dimension.NAME]`, `[function.NAME]` and `[join]`; and what may stand in place of `sql`.
 //!
 //! ```toml
 //! sql = "select job_name, used_gb / total_gb as used_ratio from rows"
@@ -31,12 +31,14 @@ use super::dimension::DimensionKeys;
 use super::function::FunctionKeys;
 use super::join::JoinKeys;
 use super::nearest::nearest;
+use super::operator::OperatorKeys;
 use super::value::text;
 use crate::dimension::TableSpec;
 use crate::dimension::function::FunctionSpec;
 
 /// The keys.
-pub const KEYS: [&str; 6] = ["sql", "input", "output", "dimension", "function", "join"];
+pub const KEYS: [&str; 9] =
+    ["sql", "input", "output", "dimension", "function", "join", "operator", "module", "params"];
 
 /// What a file says of a statement.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,8 @@ pub struct StatementKeys {
     inputs: Vec<TableKeys>,
     join: Option<JoinKeys>,
     functions: Vec<FunctionKeys>,
+    /// In place of a statement.
+    operator: OperatorKeys,
 }
 
 /// The key, if it is one of a statement.
@@ -63,7 +67,8 @@ impl StatementKeys {
     pub fn is_begun(&self) -> bool {
         let has_table = self.input.is_some() || self.output.is_some() || !self.inputs.is_empty();
         let has_more = !self.dimensions.is_empty() || !self.functions.is_empty();
-        self.sql.is_some() || has_table || has_more || self.join.is_some()
+        let is_one = self.sql.is_some() || self.operator.is_begun();
+        is_one || has_table || has_more || self.join.is_some()
     }
 
     /// Sets a key in line `at`.
@@ -76,6 +81,22 @@ impl StatementKeys {
     ) {
         let outcome = match (key, value) {
             ("sql", value) => text(value).map(|sql| self.sql = Some(sql)),
+            ("operator", value) => self.operator.name(value),
+            ("module", DeValue::Table(pairs)) => {
+                let module = self.operator.module();
+                for (name, value) in pairs {
+                    let written = name.get_ref().as_ref();
+                    if let Err(why) = module.set_of_module(written, value.get_ref()) {
+                        fault(line(name.span()), format!("module.{written}: {why}"));
+                    }
+                }
+                Ok(())
+            }
+            ("params", DeValue::Table(pairs)) => {
+                let why = |name: &str, why| fault(at, format!("params.{name}: {why}"));
+                self.operator.params(pairs, why);
+                Ok(())
+            }
             ("dimension" | "function", value) => {
                 return self.set_named((at, line), key, value, fault);
             }
@@ -239,6 +260,7 @@ impl StatementKeys {
             }
         }
         all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        all.extend(self.operator.operator()?.map(|(_, module)| module));
         Ok(all)
     }
 
@@ -270,7 +292,9 @@ impl StatementKeys {
             return Ok(None);
         }
         let sides = self.sides()?;
-        let (sql, left, output) = match (&self.sql, &*sides, &self.output) {
+        let operator = self.operator.operator()?.map(|(operator, _)| operator);
+        let in_place = operator.as_ref().map(|_| String::new());
+        let (sql, left, output) = match (self.sql.clone().or(in_place), &*sides, &self.output) {
             (Some(sql), [left, ..], Some(output)) => (sql, left, output),
             (sql, sides, _) => {
                 let missing = match (sql, sides) {
@@ -309,7 +333,10 @@ impl StatementKeys {
             key: output.key.clone(),
             columns: output.columns.clone(),
         };
-        let definition = Definition::new(input(left, String::new()), output, sql.clone());
+        let mut definition = Definition::new(input(left, String::new()), output, sql);
+        if let Some(operator) = operator {
+            definition = definition.operated(operator);
+        }
         let Some((join, right)) = self.join.as_ref().zip(sides.get(1)) else {
             return Ok(Some(definition));
         };

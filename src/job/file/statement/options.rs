@@ -53,7 +53,10 @@ pub fn strange<'a>(
                        input.time, as in time = { column = \"NAME\", format = \"ms\" }, or leave it out";
             (key, why.to_owned())
         }
-        key => (key, "it is of jobs that make windows, and this one has sql: leave it out".to_owned()),
+        key => {
+            let has = if definition.operator.is_some() { "an operator" } else { "sql" };
+            (key, format!("it is of jobs that make windows, and this one has {has}: leave it out"))
+        }
     })
 }
 

@@ -163,9 +163,9 @@ fn check_statement(spec: &JobSpec, disturbances: &Disturbances) -> Result<(), Ap
     }
     if let Some(function) = spec.functions.iter().find(|it| it.source.file().is_some()) {
         return Err(ApiError::bad_request(format!(
-            "function.{}: a test here reads resources alone, and its module is {}: put it here with `seismic \
+            "{}: a test here reads resources alone, and its module is {}: put it here with `seismic \
              resource put`",
-            function.function, function.source
+            function.key, function.source
         )));
     }
     match disturbances.are_none() {

@@ -27,6 +27,9 @@ struct NewArgs {
     /// Language of the skeleton
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     language: Language,
+    /// Begin an operator, which stands in place of a statement: operator = "wasm"
+    #[arg(long)]
+    operator: bool,
 }
 
 /// A language that is compiled to WebAssembly.
@@ -48,6 +51,13 @@ const ASSEMBLYSCRIPT: [SkeletonFile; 2] = [
     ("package.json", include_str!("package.json.txt")),
 ];
 
+const RUST_OPERATOR: [SkeletonFile; 1] = [("NAME.rs", include_str!("operator.rs.txt"))];
+
+const ASSEMBLYSCRIPT_OPERATOR: [SkeletonFile; 2] = [
+    ("NAME.ts", include_str!("operator.ts.txt")),
+    ("package.json", include_str!("package.json.txt")),
+];
+
 const RUST_BUILD: &str = "rustup target add wasm32-unknown-unknown\n  \
     rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -O -C panic=abort -C strip=symbols \
     -o NAME/NAME.wasm NAME/NAME.rs";
@@ -62,7 +72,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn begin(NewArgs { name, language }: &NewArgs) -> anyhow::Result<()> {
+fn begin(NewArgs { name, language, operator }: &NewArgs) -> anyhow::Result<()> {
     let is_fine =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     let begins = name.starts_with(|letter: char| letter.is_ascii_lowercase());
@@ -74,9 +84,11 @@ fn begin(NewArgs { name, language }: &NewArgs) -> anyhow::Result<()> {
     if let Some(known) = seismic_sql::allowed_functions().find(|known| known == name) {
         return Err(Usage(format!("there is a function {known} already: name it otherwise")).into());
     }
-    let (files, build): (&[SkeletonFile], _) = match language {
-        Language::Rust => (&RUST, RUST_BUILD),
-        Language::Assemblyscript => (&ASSEMBLYSCRIPT, ASSEMBLYSCRIPT_BUILD),
+    let (files, build): (&[SkeletonFile], _) = match (language, operator) {
+        (Language::Rust, false) => (&RUST, RUST_BUILD),
+        (Language::Rust, true) => (&RUST_OPERATOR, RUST_BUILD),
+        (Language::Assemblyscript, false) => (&ASSEMBLYSCRIPT, ASSEMBLYSCRIPT_BUILD),
+        (Language::Assemblyscript, true) => (&ASSEMBLYSCRIPT_OPERATOR, ASSEMBLYSCRIPT_BUILD),
     };
     let folder = PathBuf::from(name);
     match fs::create_dir(&folder) {
@@ -94,6 +106,13 @@ fn begin(NewArgs { name, language }: &NewArgs) -> anyhow::Result<()> {
     }
     let first = named(files[0].0);
     let build = named(build);
+    if *operator {
+        return Ok(print(format_args!(
+            "wrote {name}/{first}. Build it:\n  {build}\n\
+             Name it in a job file, in place of sql:\n  operator = \"wasm\"\n\n  \
+             [module]\n  wasm = \"file:{name}/{name}.wasm\"\n\n  [params]\n  NAME = VALUE\n"
+        ))?);
+    }
     Ok(print(format_args!(
         "wrote {name}/{first}. Build it:\n  {build}\n\
          Name it in a job file, and call it in the statement:\n  \

@@ -1,0 +1,118 @@
+//! What stands in place of a statement: a module that is called with each row, as far as results depend
+//! on it beside its content, which is that of the function [`MODULE`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::DefinitionFault;
+use super::function::FunctionDefinition;
+use super::{Definition, check_name};
+use crate::limits;
+
+/// What its module is called among the functions of a job.
+pub const MODULE: &str = "module";
+
+/// Target of what operators log.
+pub const LOG: &str = "operator";
+
+/// What is called with each row.
+pub const ON_ROW: &str = "on_row";
+
+/// What is called behind the rows of a window.
+pub const ON_END: &str = "on_end";
+
+/// A row operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowOperatorDefinition {
+    /// What it can ask for by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Param>,
+}
+
+/// A value of a parameter. Real ones are finite, so each equals itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Param {
+    /// 64 bits, signed.
+    Int(i64),
+    /// IEEE 754, 64 bits.
+    Real(f64),
+    /// UTF-8.
+    Text(String),
+}
+
+impl Eq for Param {}
+
+impl fmt::Display for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Param::Int(value) => write!(f, "the int {value}"),
+            Param::Real(value) => write!(f, "the real {value:?}"),
+            Param::Text(value) => write!(f, "the text {value:?}"),
+        }
+    }
+}
+
+impl RowOperatorDefinition {
+    /// A module of that hash, as a job has it among its functions.
+    #[must_use]
+    pub fn module(sha256: String, fuel: u64, memory_bytes: u64) -> FunctionDefinition {
+        FunctionDefinition {
+            name: MODULE.to_owned(),
+            engine: super::function::ENGINE.to_owned(),
+            sha256,
+            export: ON_ROW.to_owned(),
+            args: Vec::new(),
+            returns: super::column::ColumnKind::Int,
+            fuel,
+            memory_bytes,
+            is_operator: true,
+        }
+    }
+}
+
+/// What is wrong with the operator of a definition beside its module.
+pub fn faults(definition: &Definition) -> Vec<DefinitionFault> {
+    let has_module = definition.functions.iter().any(|it| it.is_operator);
+    let Some(RowOperatorDefinition { params }) = &definition.operator else {
+        let why = "there is a module of an operator, and no operator = \"wasm\"";
+        return has_module.then(|| DefinitionFault::new("operator", why)).into_iter().collect();
+    };
+    let mut faults = Vec::new();
+    let mut fault = |key, why: String| faults.push(DefinitionFault::new(key, why));
+    if !has_module || definition.functions.len() > 1 || !definition.macros.is_empty() {
+        let why = "it has one module, [module], and no functions beside that";
+        fault("operator", why.to_owned());
+    }
+    if !definition.sql.is_empty() {
+        let why = "a job has sql or operator = \"wasm\": leave one of them out";
+        fault("operator", why.to_owned());
+    }
+    if definition.join.is_some() {
+        let why = "a job with operator = \"wasm\" has one input: join in a job with sql, and let this one \
+                   read its rows";
+        fault("operator", why.to_owned());
+    }
+    if params.len() > limits::PARAMS {
+        fault("params", format!("{} are more than {}", params.len(), limits::PARAMS));
+    }
+    for (name, value) in params {
+        if let Err(why) = check_name(name) {
+            fault("params", why);
+        }
+        match value {
+            Param::Real(real) if !real.is_finite() => {
+                fault("params", format!("{name}: it is no finite number"));
+            }
+            Param::Text(text) if text.len() > limits::PARAM_BYTES => {
+                let (bytes, most) = (text.len(), limits::PARAM_BYTES >> 10);
+                fault("params", format!("{name}: it has {bytes} bytes, more than {most} KiB"));
+            }
+            _ => {}
+        }
+    }
+    faults
+}
