@@ -20,9 +20,6 @@ pub const LOG: &str = "operator";
 /// What is called with each row.
 pub const ON_ROW: &str = "on_row";
 
-/// What is called behind the rows of a window.
-pub const ON_END: &str = "on_end";
-
 /// A row operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

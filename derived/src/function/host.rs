@@ -6,7 +6,10 @@ use wasmi::ValType::{self, F64, I32, I64};
 
 use super::instance::MEMORY;
 use crate::definition::function::FunctionDefinition;
-use crate::definition::row_operator::{ON_END, ON_ROW};
+use crate::definition::row_operator::ON_ROW;
+
+/// What of a module is called behind the rows of a window.
+pub const ON_END: &str = "on_end";
 
 /// The module that such functions are imported from.
 pub const HOST: &str = "seismic";

@@ -3,7 +3,8 @@
 use wasmi::{Linker, Store, TypedFunc};
 
 use super::host::Host;
-use crate::definition::row_operator::{ON_END, ON_ROW};
+use crate::definition::row_operator::ON_ROW;
+use crate::function::host::ON_END;
 use crate::function::instance::words;
 use crate::function::module::Module;
 use crate::limits;
