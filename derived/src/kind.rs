@@ -12,7 +12,6 @@ use crate::definition::Definition;
 use crate::definition::dimension::DimensionDefinition;
 use crate::definition::fault::DefinitionFault;
 use crate::definition::function::FunctionDefinition;
-use crate::definition::row_operator;
 use crate::definition::timing::{TimeBasis, WindowDefinition};
 use crate::dimension::check;
 use crate::dimension::tables::Tables;
@@ -25,6 +24,7 @@ use crate::made::Made;
 use crate::operator::StatementOperator;
 use crate::output::json_row;
 use crate::plan::Plan;
+use crate::row_operator;
 use crate::row_reader::StatementRows;
 use crate::state::{JoinState, State, StoredState, TimedState};
 use crate::timed;
@@ -63,7 +63,7 @@ impl StatementKind {
         faults.extend(join::check::faults(&definition));
         faults.extend(check::faults(&definition));
         faults.extend(function::check::faults(&definition));
-        faults.extend(row_operator::faults(&definition));
+        faults.extend(row_operator::check::faults(&definition));
         if !faults.is_empty() {
             return Err(faults);
         }

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "wasm")]
 mod calls;
+pub mod check;
 #[cfg(feature = "wasm")]
 mod host;
 #[cfg(feature = "wasm")]
