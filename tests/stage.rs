@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Longest stop of a server with its workers.
 pub const STOP: Duration = Duration::from_secs(60);
 
+/// How long ago the records begin that a stage has from its beginning: more than those of a few runs take.
+const BEFORE: Duration = Duration::from_secs(60);
+
 pub const DATA: &str = "seismic-data-topic";
 pub const ROWS: &str = "seismic-agg-topic";
 pub const DEAD: &str = "seismic-dead-topic";
@@ -43,10 +46,14 @@ impl Stage {
         Stage { folder, started, place, data: DATA.to_owned(), variables }
     }
 
-    /// A stage whose topic holds what `generate` with these options published.
+    /// A stage whose topic holds what `generate` with these options published. Unless they say when, it lies a
+    /// while ago: a run that goes on from there need not wait until its last event is over.
     pub fn with_records(options: &[&str]) -> Self {
         let stage = Stage::new();
-        stage.generate(options);
+        let begun = jiff::Timestamp::now() - BEFORE;
+        let start = ["--start", &format!("{begun:.3}")];
+        let says_when = options.iter().any(|option| ["--start", "--rate"].contains(option));
+        stage.generate(&[options, if says_when { &[] } else { &start }].concat());
         stage
     }
 
