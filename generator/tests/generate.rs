@@ -178,7 +178,8 @@ fn a_paced_run_follows_the_clock() {
     let options =
         Options { records: Some(400), rate: 1_000.0, anomaly_percent: 0.0, ..Options::default() };
     let summary = run(&queue, &options);
-    assert!(summary.seconds >= 0.399, "400 records at 1000/s in {} s", summary.seconds);
+    // The clock is read in whole milliseconds, and an adjusted one runs a little faster than what measures.
+    assert!(summary.seconds >= 0.395, "400 records at 1000/s in {} s", summary.seconds);
     for message in stored(&queue, &options) {
         let record = SeismicRecord::decode(message.value.as_slice()).unwrap();
         assert!(record.collect_timestamp <= message.append_ms, "never ahead of the clock");
@@ -189,7 +190,7 @@ fn a_paced_run_follows_the_clock() {
 fn a_paced_run_of_the_past_keeps_its_pace() {
     let options = Options { rate: 1_000.0, ..past(300) };
     let summary = run(&Memory::new(), &options);
-    assert!(summary.seconds >= 0.299 && summary.start_ms == START_MS, "{summary:?}");
+    assert!(summary.seconds >= 0.295 && summary.start_ms == START_MS, "{summary:?}");
 }
 
 #[test]
