@@ -1,7 +1,7 @@
 //! The screen: a table of jobs, and details of the selected one.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -11,12 +11,9 @@ use ratatui::widgets::{Block, Borders, Paragraph, Row, Table, TableState, Wrap};
 use ratatui::{DefaultTerminal, Frame};
 
 use super::rows::{HEADS, Rows, WIDTHS};
-use super::source::Source;
+use super::{EVERY, Source};
 use crate::http::model::JobEntry;
 use crate::time::show_ms;
-
-/// How often it looks.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// What is on the screen.
 #[derive(Debug, Default)]
