@@ -98,6 +98,7 @@ fn places_that_cannot_be_used_are_all_named_at_once() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_kafka_topic_that_may_lose_messages_is_named() {
     let Some(kafka) = Kafka::one() else { return };
     let mut stage = Stage::new();

@@ -54,6 +54,7 @@ fn values(rows: &str) -> Vec<&str> {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn two_workers_take_a_checkpoint_when_asked_and_another_group_goes_on_from_it() {
     let Some(mut trial) = Trial::new() else { return };
     let workers = two_workers(&mut trial);

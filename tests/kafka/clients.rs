@@ -63,6 +63,7 @@ fn must_be(read: &str, rows: &[Value], line: impl Fn(u64, u64, &str) -> String) 
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn records_of_a_java_producer_are_counted_and_rows_are_read_by_a_java_consumer() {
     let Some(trial) = with_topic() else { return };
     let mut sender = trial.kafka.tool(&trial.kafka.source("SendRecords.java"));

@@ -47,6 +47,7 @@ fn a_loss_that_is_accepted_is_a_gap_and_all_the_rest_is_proved() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_topic_that_was_deleted_and_made_again_is_refused() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let mut trial = trial(&rocketmq, 19, "topic deleted and made again under the same name");

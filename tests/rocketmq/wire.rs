@@ -75,6 +75,7 @@ fn a_job_that_begins_while_its_broker_cannot_be_reached_waits_for_it() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn rows_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let what = "the answer to a send of the sink is lost, with its connection";

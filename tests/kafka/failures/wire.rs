@@ -27,18 +27,18 @@ fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
 
 #[test]
 fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
-    let what = "the network of a worker is cut for 4 s, and stands still for 13 s";
+    let what = "the network of a worker is cut for 3 s, and stands still for 8 s";
     let Some(mut trial) = Trial::of(6, what) else { return };
     trial.load();
-    let mut worker = trial.wired_worker("");
+    let mut worker = trial.wired_worker("--kafka session.timeout.ms=6000");
     trial.wait_for_rows(50);
     trial.kafka.wires[0].cut();
-    let_it_work(Duration::from_secs(4));
+    let_it_work(Duration::from_secs(3));
     trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
     // Longer than its session: the group gives its partitions to no one, and then back to it.
     trial.kafka.wires[0].freeze();
-    let_it_work(Duration::from_secs(13));
+    let_it_work(Duration::from_secs(8));
     trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
     assert!(worker.is_running(), "it is no reason to end");
