@@ -88,6 +88,11 @@ struct Numbers {
 }
 
 impl Memory {
+    /// Of a job that has not been restarted yet: it may be before the first look.
+    pub fn of_new_job() -> Memory {
+        Memory { restarts: Some(0), ..Memory::default() }
+    }
+
     /// Judges what is seen now.
     pub fn judge(&mut self, now_ms: i64, look: &Look<'_>, alarms: &Alarms) -> Vec<Judged> {
         let mut all = self.judge_job(now_ms, look, alarms);
@@ -289,6 +294,17 @@ mod tests {
         assert_eq!(wrong(&mut memory, 3, &again), []);
         let silent = Look { restarts: 1, silent_since_ms: Some(1), ..look(State::Running, None) };
         assert_eq!(wrong(&mut memory, 15_001, &silent), [Kind::Worker]);
+    }
+
+    #[test]
+    fn a_new_job_that_has_died_before_the_first_look_is_told() {
+        let again = Look { restarts: 1, last_error: Some("killed"), ..look(State::Running, None) };
+        assert_eq!(wrong(&mut Memory::of_new_job(), 1, &again), [Kind::Restart]);
+        assert_eq!(
+            wrong(&mut Memory::default(), 1, &again),
+            [],
+            "that was under an earlier server"
+        );
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl Watched {
     fn restore(name: &str, server: &Supervisor) -> Watched {
         let raised = server.state().raised(name).unwrap_or_default();
         let places = server.state().places(name).unwrap_or_default();
-        Watched { keeper: Keeper::restore(raised), places, ..Watched::default() }
+        let is_new = server.job(name).is_some_and(|job| job.life.is_new());
+        let memory = if is_new { Memory::of_new_job() } else { Memory::default() };
+        Watched { memory, keeper: Keeper::restore(raised), places, ..Watched::default() }
     }
 
     /// Follows what the job's alarms need, and nothing else.

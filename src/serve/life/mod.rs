@@ -30,6 +30,8 @@ pub struct Life {
     is_bounded: bool,
     /// Whether it is that of a process of sinks, which reads what is committed.
     is_of_sinks: bool,
+    /// Whether it began under this server.
+    is_new: bool,
     saved: Saved,
 }
 
@@ -58,18 +60,25 @@ impl Life {
             yields: None,
             archived: None,
         };
-        Life { policy, is_bounded, is_of_sinks: false, saved }
+        Life { policy, is_bounded, is_of_sinks: false, is_new: true, saved }
     }
 
     /// A job as an earlier server stored it.
     #[must_use]
     pub fn restore(policy: RestartPolicy, is_bounded: bool, saved: Saved) -> Life {
-        Life { policy, is_bounded, is_of_sinks: false, saved }
+        Life { policy, is_bounded, is_of_sinks: false, is_new: false, saved }
     }
 
     /// It is that of a process of sinks.
     pub fn set_of_sinks(&mut self) {
         self.is_of_sinks = true;
+    }
+
+    /// Whether the job was submitted to this server, and not to an earlier one: all its restarts are of this
+    /// server's time.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Another policy counts from now on.
