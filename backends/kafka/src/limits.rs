@@ -172,6 +172,13 @@ pub const LISTEN: Duration = Duration::from_micros(300);
 /// The session is over for its client by then, unless the coordinator answers it, and that says why.
 pub const OUTLIVED_WAIT: Duration = Duration::from_secs(20);
 
+/// How much longer than its session a slot waits for a member that has its name to be gone. Brokers count the
+/// session from when they know the member again, and look for members that are gone at once.
+pub const RIVAL_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it looks: the answer is one of a session's length.
+pub const RIVAL_LOOK: Duration = Duration::from_millis(500);
+
 /// A transactional id that was fenced so often, one time after the other, belongs to someone else;
 /// less often it was a transaction that took too long.
 pub const FENCED_TIMES: u32 = 3;

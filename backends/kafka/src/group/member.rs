@@ -36,6 +36,7 @@ use crate::error_kind::{Resource, is_denied, on_topic};
 use crate::group::coordinator_watch::{CoordinatorWatch, ask_by_another};
 use crate::group::membership::Membership;
 use crate::group::rebalance_listener::{GroupEvent, RebalanceListener};
+use crate::group::rival::Rival;
 use crate::group::start_gate::StartGate;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
@@ -66,6 +67,8 @@ pub(crate) struct GroupSource {
     waits: Option<Instant>,
     /// Since when its place is known to be worthless and the group has not said why.
     pub(super) outlived: Option<Instant>,
+    /// Who has its name, while it waits whether that one is gone.
+    pub(super) rival: Option<Rival>,
 }
 
 impl GroupSource {
@@ -93,6 +96,7 @@ impl GroupSource {
             held: None,
             waits: None,
             outlived: None,
+            rival: None,
         })
     }
 
@@ -266,7 +270,11 @@ impl Source for GroupSource {
             self.join_again()?;
         }
         if self.poll_group()? {
-            return self.fenced();
+            return match self.fenced(Instant::now())? {
+                // It reads nothing meanwhile, so this only waits.
+                Event::Nothing if !self.begins_again => self.fetcher.read(wait, spare),
+                event => Ok(event),
+            };
         }
         if let Some(event) = self.look_for_coordinator() {
             return Ok(event);

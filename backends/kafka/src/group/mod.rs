@@ -6,6 +6,7 @@ pub(crate) mod member;
 pub(crate) mod membership;
 pub(crate) mod offsets;
 mod rebalance_listener;
+mod rival;
 pub(crate) mod scaling_lease;
 pub(crate) mod sink_offsets;
 mod slot_name;

@@ -13,22 +13,24 @@
 //!   heartbeats without one until its rebalance callback has run, which it has not while the slot waits for
 //!   an unreachable broker. A broker that returns with its old members answers `FENCED_INSTANCE_ID`. So the
 //!   slot looks up the group's members: if the name still belongs to the slot's own previous member id, or to
-//!   nobody, no other process has joined with it, and the slot joins again with a new client. If it belongs to
-//!   any other member id, this process ends and does not come back.
+//!   nobody, no other process has joined with it, and the slot joins again with a new client.
+//! * A name that belongs to **another member id** is that of a newer process, or that of one before this one:
+//!   a broker that dies before it has stored who has joined returns with whoever had the name until then, also
+//!   when that process has long ended. A process that is gone loses its place within a session, and one that is there keeps it.
+//!   So the slot waits for that long, without partitions: if the id is gone by then, it joins again; if it is
+//!   there still, or yet another one is, this process ends and does not come back.
 //!
-//! So no process takes a slot from a member that it can see, and two cannot take it from each other for ever:
-//! a slot that is fenced without a membership, or that finds another member id, ends. If another process joins
-//! between the lookup and the rejoin, that process is fenced, finds another member id, and ends.
+//! So no process takes a slot from a member that lives, and two cannot take it from each other for ever: each waits
+//! for a session first, and a member that joins meanwhile ends it. If another process joins
+//! between the lookup and the rejoin, that process is fenced, finds another member id that lives, and ends.
 
 use std::time::Instant;
 
 use super::member::GroupSource;
 use super::membership::Membership;
+use super::rival::Rival;
 use crate::limits;
 use seismic_queue::{Error, Event, Result};
-
-/// Letters of what a broker puts behind a name to make a member id of it: `-` and a UUID.
-const OF_ID: usize = 37;
 
 impl GroupSource {
     /// That another process has the slot.
@@ -54,47 +56,46 @@ impl GroupSource {
     }
 
     /// Its client is fenced and joins nothing any more: another one does, or the slot is taken.
-    pub(super) fn fenced(&mut self) -> Result<Event> {
-        let held = self.held.as_ref().map(|(_, place)| place);
-        let Some(place) = self.place.as_ref().or(held) else { return Err(self.taken()) };
-        let (group, slot) = (&self.member.group, &self.member.slot);
+    pub(super) fn fenced(&mut self, now: Instant) -> Result<Event> {
+        if self.rival.as_ref().is_some_and(|rival| now < rival.look_at) {
+            return Ok(Event::Nothing);
+        }
         if self.sleep.was_just_too_long() {
-            return Err(Error::Paused { group: group.clone() });
+            return Err(Error::Paused { group: self.member.group.clone() });
         }
+        let (group, slot) = (&self.member.group, &self.member.slot);
         let members = self.cluster.members(group, &self.topic.name)?;
+        let held = self.held.as_ref().map(|(_, place)| place);
+        let own = self.place.as_ref().or(held).map(|place| place.member.clone());
+        let own = own.or_else(|| self.rival.as_ref()?.own.clone());
         let ids = members.iter().map(|member| &*member.member);
-        if !is_free(slot, &place.member, ids) {
-            return Err(self.taken());
+        let ids = Rival::ids(slot, own.as_deref(), ids);
+        if ids.is_empty() {
+            tracing::warn!(
+                "slot {slot} of group {group} has lost its place while the brokers were away, and no other \
+                 process has it: it joins the group again"
+            );
+            (self.begins_again, self.rival) = (true, None);
+            return Ok(self.lost().unwrap_or(Event::Nothing));
         }
-        tracing::warn!(
-            "slot {slot} of group {group} has lost its place while the brokers were away, and no other \
-             process has it: it joins the group again"
-        );
-        self.begins_again = true;
+        let limit = self.cluster.settings.session() + limits::RIVAL_WAIT;
+        let look_at = now + limits::RIVAL_LOOK;
+        match &mut self.rival {
+            None => {
+                tracing::warn!(
+                    "slot {slot} of group {group} has lost its place to another member, {}: it waits whether \
+                     that one is gone within a session",
+                    ids.join(", ")
+                );
+                self.rival = Some(Rival { own, ids, since: now, look_at });
+            }
+            Some(rival)
+                if ids.iter().all(|id| rival.ids.contains(id)) && now < rival.since + limit =>
+            {
+                rival.look_at = look_at;
+            }
+            Some(_) => return Err(self.taken()),
+        }
         Ok(self.lost().unwrap_or(Event::Nothing))
-    }
-}
-
-/// Whether none of these member ids is of that slot, but for the one that it had itself.
-fn is_free<'a>(slot: &str, own: &str, mut ids: impl Iterator<Item = &'a str>) -> bool {
-    let is_of_slot = |id: &str| {
-        let rest = id.strip_prefix(slot);
-        rest.is_some_and(|rest| rest.starts_with('-') && rest.len() == OF_ID)
-    };
-    ids.all(|id| id == own || !is_of_slot(id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_free;
-
-    #[test]
-    fn a_slot_is_free_while_only_the_id_that_it_had_itself_has_its_name() {
-        const OWN: &str = "left-0-0b5ed4b2-3a7a-4d0e-9d0c-5d6f3a1f2b3c";
-        const OTHER: &str = "left-0-1b5ed4b2-3a7a-4d0e-9d0c-5d6f3a1f2b3c";
-        const NEXT: &str = "left-01-1b5ed4b2-3a7a-4d0e-9d0c-5d6f3a1f2b3c";
-        let is_free = |ids: &[&str]| is_free("left-0", OWN, ids.iter().copied());
-        assert!(is_free(&[]) && is_free(&[OWN]) && is_free(&[NEXT, OWN]));
-        assert!(!is_free(&[OTHER]) && !is_free(&[OWN, OTHER]));
     }
 }

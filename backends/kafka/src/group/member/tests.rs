@@ -136,6 +136,32 @@ fn a_process_whose_slot_another_one_has_taken_ends_and_does_not_take_it_back() {
     assert!(!newer.source.is_lost(), "nobody has taken it back");
 }
 
+/// As a broker has it that dies before it has stored who has joined: an earlier process has the name, which
+/// has long ended and has not left.
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_slot_whose_name_a_process_has_that_is_gone_waits_for_its_session_and_goes_on() {
+    let Some(on) = OnKafka::new() else { return };
+    let mut slot = Process::joined(&on, &job(&on));
+    let before = slot.source.fencing_token();
+    assert_eq!(slot.load(&before), None);
+    slot.commit(&before, 1).unwrap();
+    let GroupSource { cluster, topic, member, .. } = &slot.source;
+    let gone = subscribed(cluster, topic, member).unwrap();
+    let began = Instant::now();
+    while gone.context().next().is_none() {
+        drop(gone.poll(Duration::from_millis(10)));
+        assert!(began.elapsed() < PATIENCE, "it does not join");
+    }
+    gone.context().is_closing.store(true, Ordering::Relaxed);
+    // librdkafka leaves no group for a member with a name.
+    drop(gone);
+    slot.wait_for_partitions();
+    let now = slot.source.fencing_token();
+    assert_eq!(slot.load(&now), Some(1));
+    slot.commit(&now, 2).unwrap();
+}
+
 #[test]
 fn a_place_that_is_worthless_for_longer_than_a_session_is_another_processs() {
     let Some(on) = OnKafka::new() else { return };
