@@ -14,9 +14,27 @@ pub trait CheckpointNames {
     /// [`Error::TooManyNames`](crate::Error::TooManyNames).
     fn request_checkpoint(&self, name: &str) -> Result<()>;
 
-    /// Requests that not all partitions have answered. Running jobs call this often, so it costs
-    /// little.
+    /// Requests that not all partitions have answered.
     fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>>;
+
+    /// The same for the job that answers them. Running jobs call this often, so it costs little, also
+    /// while something is requested: partitions that have answered may be missing, and then answer
+    /// again, which changes nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn requests_to_answer(&self) -> Result<Vec<CheckpointRequest>> {
+        self.checkpoint_requests()
+    }
+
+    /// Whether a request of that name waits for answers, for whoever asks until none is missing: an answer that is
+    /// being committed at this moment may count from the next call on.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn is_requested(&self, name: &str) -> Result<bool> {
+        Ok(self.checkpoint_requests()?.iter().any(|request| request.name == name))
+    }
 
     /// Withdraws a request, and returns it with the answers so far; `None` when there is no such
     /// request: it was never made, or is complete.

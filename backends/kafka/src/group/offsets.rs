@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 
@@ -29,7 +30,18 @@ pub(crate) type Committed = Option<(Offset, String)>;
 
 impl GroupOffsets {
     pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<GroupOffsets> {
-        let client = GroupClient::new(cluster, cluster.settings.reading(group))?;
+        GroupOffsets::with(cluster, group, cluster.settings.reading(group))
+    }
+
+    /// Those that are settled: transactions that are about to commit offsets are not waited for.
+    pub(crate) fn settled(cluster: &Cluster, group: &str) -> Result<GroupOffsets> {
+        let mut config = cluster.settings.reading(group);
+        config.set("isolation.level", "read_uncommitted");
+        GroupOffsets::with(cluster, group, config)
+    }
+
+    fn with(cluster: &Cluster, group: &str, config: ClientConfig) -> Result<GroupOffsets> {
+        let client = GroupClient::new(cluster, config)?;
         Ok(GroupOffsets { cluster: cluster.clone(), group: group.to_owned(), client })
     }
 

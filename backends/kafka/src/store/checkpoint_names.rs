@@ -21,6 +21,8 @@
 //! after that look is not deleted: it carries an id unknown to the worker, or it is the newest of
 //! its partition.
 
+pub(super) mod settled;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::checkpoint_record::KeptCheckpoint;
@@ -126,6 +128,25 @@ impl CheckpointNames {
     /// Whether something is asked for that may not be answered by all yet.
     pub(crate) fn is_any_requested(&self) -> bool {
         self.living().any(|it| it.state == NameState::Requested)
+    }
+
+    /// Whether that is asked for, and may not be answered by all yet.
+    pub(crate) fn is_requested(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|it| it.state == NameState::Requested)
+    }
+
+    /// What is asked for, by name, without who has answered.
+    pub(crate) fn requested(&self) -> Vec<CheckpointRequest> {
+        let asked = self.living().filter(|it| it.state == NameState::Requested);
+        let mut asked: Vec<CheckpointRequest> = asked
+            .map(|CheckpointName { id, name, .. }| CheckpointRequest {
+                id: id.clone(),
+                name: name.clone(),
+                answered: Vec::new(),
+            })
+            .collect();
+        asked.sort_by(|a, b| a.name.cmp(&b.name));
+        asked
     }
 
     /// What is asked for, by name, with who has answered among the checkpoints of all partitions;

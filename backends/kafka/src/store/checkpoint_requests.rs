@@ -1,8 +1,12 @@
 //! Requests for named checkpoints: requested, answered and named.
 
+use std::sync::PoisonError;
+
 use super::KafkaStore;
 use super::checkpoint_names::CheckpointNames as Names;
+use super::checkpoint_names::settled::SettledCheckpoints;
 use super::checkpoint_record::KeptCheckpoint;
+use super::job_context::JobContext;
 use seismic_queue::{CheckpointNames, CheckpointRequest, Error, JobStore, Partition, Result};
 
 impl KafkaStore {
@@ -10,6 +14,20 @@ impl KafkaStore {
     pub(super) fn kept(&self) -> Result<Vec<Vec<KeptCheckpoint>>> {
         let (_, context) = self.context()?;
         context.kept(&*self.offsets()?)
+    }
+
+    /// Looks at checkpoints as far as they are settled, without waiting for commits under way.
+    fn settled<T>(
+        &self,
+        look: impl FnOnce(&mut SettledCheckpoints, &JobContext) -> Result<T>,
+    ) -> Result<T> {
+        let (id, context) = self.context()?;
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settled) = settled.as_mut().filter(|it| it.is_of(&id, &context)) {
+            return look(settled, &context);
+        }
+        let new = SettledCheckpoints::new(&self.cluster, id, &context)?;
+        look(settled.insert(new), &context)
     }
 
     /// What is asked for. What all have answered is whole from here on.
@@ -27,6 +45,9 @@ impl KafkaStore {
 impl CheckpointNames for KafkaStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.context()?;
+        if !self.names.now()?.is_any_requested() {
+            self.settled(SettledCheckpoints::pass_over)?;
+        }
         self.names.request(name)
     }
 
@@ -37,6 +58,22 @@ impl CheckpointNames for KafkaStore {
             true => self.open_requests(&names, &self.kept()?),
             false => Ok(Vec::new()),
         }
+    }
+
+    /// What is written down of names: no look at any partition, which each of many workers would take
+    /// while all of them wait for its end.
+    fn requests_to_answer(&self) -> Result<Vec<CheckpointRequest>> {
+        Ok(self.names.now()?.requested())
+    }
+
+    fn is_requested(&self, name: &str) -> Result<bool> {
+        let names = self.names.now()?;
+        if !names.is_requested(name) {
+            return Ok(false);
+        }
+        let seen = self.settled(|settled, context| settled.look(context, &names.requested()))?;
+        let open = self.open_requests(&names, &seen)?;
+        Ok(open.iter().any(|request| request.name == name))
     }
 
     fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {

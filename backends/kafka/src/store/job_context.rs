@@ -63,7 +63,8 @@ impl JobContext {
         self.decoded(partition, found.into_iter().next().flatten())
     }
 
-    fn decoded(
+    /// What that is of a partition.
+    pub(crate) fn decoded(
         &self,
         partition: Partition,
         committed: Committed,

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use self::checkpoint_names::CachedNames;
+use self::checkpoint_names::settled::SettledCheckpoints;
 use self::job_context::JobContext;
 use self::job_topic::JobTopic;
 use self::last_view::LastView;
@@ -57,6 +58,8 @@ pub struct KafkaStore {
     names: Arc<CachedNames>,
     /// The client that asks for the group's offsets, made when they are asked for first.
     offsets: OnceLock<Arc<GroupOffsets>>,
+    /// What was seen of its checkpoints while answers to a request were waited for.
+    settled: Mutex<Option<SettledCheckpoints>>,
     /// The job as it was written down when it was looked for last.
     known: Mutex<Option<KnownJob>>,
     /// What was seen of the checkpoint topic when someone looked at the job last.
@@ -92,7 +95,7 @@ impl KafkaStore {
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = CachedNames::new(&cluster, &group);
         let (offsets, known, last) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        let (staged, tables) = (Arc::default(), Mutex::default());
+        let (staged, tables, settled) = (Arc::default(), Mutex::default(), Mutex::default());
         Ok(KafkaStore {
             cluster,
             group,
@@ -100,6 +103,7 @@ impl KafkaStore {
             topics,
             names,
             offsets,
+            settled,
             known,
             last,
             noting,

@@ -22,7 +22,7 @@ impl CheckpointRequests {
     /// # Errors
     /// When it fails; what was found before stays.
     pub fn refresh(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
-        let found = store.checkpoint_requests()?;
+        let found = store.requests_to_answer()?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_any.store(!found.is_empty(), Ordering::Relaxed);
         *open = found;

@@ -51,7 +51,7 @@ fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()
     store.request_checkpoint(name)?;
     let asked = Instant::now();
     let mut looked = asked;
-    while store.checkpoint_requests()?.iter().any(|asked| asked.name == name) {
+    while store.is_requested(name)? {
         if looked.elapsed() >= OWNER_EVERY {
             looked = Instant::now();
             if store.leased_by()?.is_none() && store.withdraw_request(name)?.is_some() {
