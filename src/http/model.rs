@@ -47,8 +47,7 @@ pub struct JobEntry {
     /// What workers have counted that are gone; it counts in `/metrics` only.
     #[serde(skip)]
     pub past: Option<JobNumbers>,
-    /// How it is scaled, if it is; only in `/metrics`.
-    #[serde(skip)]
+    /// How it is scaled, if it is.
     pub scaling: Option<ScalingNumbers>,
 }
 
@@ -90,27 +89,65 @@ impl JobEntry {
     }
 }
 
-/// What is known of the scaling of a job, as counts since it is scaled and as it is now.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What is known of the scaling of a job: as it is now, and, for `/metrics` only, as counts since it is scaled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ScalingNumbers {
-    /// Workers that reported, and that are wanted.
-    pub workers: (u32, u32),
+    /// Workers.
+    pub workers: Wanted,
     /// Slots of those.
-    pub parallelism: (u32, u32),
+    pub parallelism: Wanted,
     /// Decisions for no change, for one that was begun, and for one that was not.
+    #[serde(skip)]
     pub decisions: (u64, u64, u64),
     /// Changes that were proved, and that were taken back.
+    #[serde(skip)]
     pub changes: (u64, u64),
     /// Commands and requests to Kubernetes that have failed.
+    #[serde(skip)]
     pub failures: u64,
     /// Rest of the pause after the last change, ms.
+    #[serde(skip)]
     pub cool_down_ms: u64,
     /// What a change costs: the largest of the last ones, ms; `None` until one is measured.
+    #[serde(skip)]
     pub cost_ms: Option<u64>,
     /// Whether this server may change anything.
     pub acts: bool,
     /// Whether this server holds the lease of the job; `None`: none is needed.
     pub holds_lease: Option<bool>,
+    /// Who holds it, as far as this server knows, also if it is itself.
+    pub lease_holder: Option<String>,
+    /// Workers that a command or Kubernetes runs on other machines.
+    pub elsewhere: Vec<WorkerElsewhere>,
+}
+
+/// How many there are, and how many there are to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// Those that report.
+    pub running: u32,
+    /// Those that are wanted.
+    pub wanted: u32,
+}
+
+/// A worker on another machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerElsewhere {
+    /// Its number among the workers of the job.
+    pub worker: usize,
+    /// Its name over there.
+    pub name: String,
+    /// The node it was started on; empty without nodes.
+    pub node: String,
+    /// Its slots.
+    pub slots: u32,
+    /// What it says of itself; `None` while it does not answer.
+    pub state: Option<String>,
+    /// Why it does not answer.
+    pub silence: Option<String>,
 }
 
 /// Alarms of a job, counted.

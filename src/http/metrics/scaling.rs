@@ -1,7 +1,7 @@
 //! Metrics of the scaling of jobs. A job that is not scaled has none of them.
 
 use super::metric::{Metric, Samples, Values};
-use crate::http::model::{JobEntry, ScalingNumbers};
+use crate::http::model::{JobEntry, ScalingNumbers, Wanted};
 
 /// Every metric of scaling.
 pub(super) const METRICS: &[Metric] = &[
@@ -33,6 +33,32 @@ pub(super) const METRICS: &[Metric] = &[
             of(job, samples, |it, samples| {
                 if let Some(is_held) = it.holds_lease {
                     samples.one(f64::from(u8::from(is_held)));
+                }
+            });
+        }),
+    },
+    Metric {
+        name: "seismic_scaling_held_by",
+        help: "1, with the server that holds the scaling lease of the job, as far as this one knows",
+        values: Values::Gauge(|job, samples| {
+            of(job, samples, |it, samples| {
+                if let Some(holder) = &it.lease_holder {
+                    samples.of("holder", holder, 1.0);
+                }
+            });
+        }),
+    },
+    Metric {
+        name: "seismic_scaling_workers_elsewhere",
+        help: "Workers that a command or Kubernetes runs: those that answer (running), and those that \
+               were asked for (wanted)",
+        values: Values::Gauge(|job, samples| {
+            of(job, samples, |it, samples| {
+                if !it.elsewhere.is_empty() {
+                    let running = it.elsewhere.iter().filter(|it| it.state.is_some()).count();
+                    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+                    let wanted = number(it.elsewhere.len());
+                    pair(samples, Wanted { running: number(running), wanted });
                 }
             });
         }),
@@ -93,7 +119,7 @@ fn of(job: &JobEntry, samples: &mut Samples, fill: fn(&ScalingNumbers, &mut Samp
     }
 }
 
-fn pair(samples: &mut Samples, (running, wanted): (u32, u32)) {
+fn pair(samples: &mut Samples, Wanted { running, wanted }: Wanted) {
     samples.of("kind", "running", running.into());
     samples.of("kind", "wanted", wanted.into());
 }
@@ -101,6 +127,7 @@ fn pair(samples: &mut Samples, (running, wanted): (u32, u32)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::model::WorkerElsewhere;
 
     #[test]
     fn a_job_that_is_not_scaled_has_none_and_a_cost_is_shown_once_it_is_measured() {
@@ -123,5 +150,9 @@ mod tests {
         job.scaling =
             Some(ScalingNumbers { holds_lease: Some(false), ..ScalingNumbers::default() });
         assert_eq!(count(&job), 13);
+        let elsewhere = vec![WorkerElsewhere::default(); 2];
+        let lease_holder = Some("process 4711 on quake1".to_owned());
+        job.scaling = Some(ScalingNumbers { lease_holder, elsewhere, ..ScalingNumbers::default() });
+        assert_eq!(count(&job), 15);
     }
 }

@@ -79,6 +79,19 @@ pub(super) fn scaling() -> Value {
     all
 }
 
+/// How a job is scaled, in its entry.
+pub(super) fn scaled() -> Value {
+    let pair = || object(&[("running", count()), ("wanted", count())]);
+    object(&[
+        ("workers", pair()),
+        ("parallelism", pair()),
+        ("acts", flag()),
+        ("holds_lease", optional("boolean")),
+        ("lease_holder", optional("string")),
+        ("elsewhere", list(elsewhere())),
+    ])
+}
+
 /// A worker on another machine.
 fn elsewhere() -> Value {
     object(&[

@@ -12,7 +12,7 @@ mod versions;
 
 use serde_json::{Map, Value, json};
 
-use self::autoscale::{autoscale, entry, nothing, scaling, scaling_decision};
+use self::autoscale::{autoscale, entry, nothing, scaled, scaling, scaling_decision};
 use self::editor::{check, checked, graph, new_draft};
 use self::resources::{resource, resources};
 use self::served::{alarm, copy, delivery, log_line, promotion, start, submission, transition};
@@ -175,6 +175,7 @@ fn job_entry() -> Value {
         ("is_archived", flag()),
         ("alarms", object(&[("raised", count()), ("waiting", count()), ("undelivered", count())])),
         ("numbers", reference("Numbers")),
+        ("scaling", either(scaled(), null())),
     ])
 }
 

@@ -195,6 +195,14 @@ impl StateFile {
         Ok(VersionHead { number, at_ms, by, hash: self.shown_hash(&hash), marks, resources })
     }
 
+    /// What tells this server from others, in a few letters: the same as long as it has this state.
+    #[must_use]
+    pub fn short_id(&self) -> String {
+        let mut id = self.shown_hash("server");
+        id.truncate(6);
+        id
+    }
+
     fn shown_hash(&self, hash: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.hash_key).expect("HMAC takes keys of any length");

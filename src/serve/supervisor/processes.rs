@@ -141,6 +141,7 @@ impl Supervisor {
             is_paused: job.life.saved().intent == Intent::Pause || job.life.level().reads_nothing(),
             holds_sinks: job.life.mends_sinks(false) == Some(true),
             place: Some((job.place(), workers)),
+            server: Some(self.state.short_id()),
             slots,
             has_cgroup: leaf.is_some(),
         };

@@ -183,6 +183,9 @@ pub struct Order {
     /// of the job's sinks.
     #[serde(default)]
     pub place: Option<(usize, usize)>,
+    /// What tells names of this server's slots from those of others with the same job.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Threads in which it reads and computes; `None`: as the job says.
     #[serde(default)]
     pub slots: Option<usize>,
@@ -217,13 +220,23 @@ impl Order {
             spec.slots = self.slots.or(spec.slots);
             return;
         }
-        let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
+        let base = slots_base(spec.slot.take(), self.server.as_deref());
         spec.slot = Some(format!("{base}-{place}"));
         spec.slots = self.slots.or(spec.slots).or(Some((cores / workers).max(1)));
         if place > 1 {
             spec.sink.retain(|sink| sink.entry().shows_only);
         }
     }
+}
+
+/// What names of the slots of a job's workers begin with: what the job says, or else what no other server
+/// has, since one with the same job would take the places of these workers.
+#[must_use]
+pub fn slots_base(slot: Option<String>, server: Option<&str>) -> String {
+    slot.unwrap_or_else(|| match server {
+        Some(server) => format!("worker-{server}"),
+        None => "worker".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -321,5 +334,31 @@ mod tests {
             again.location().store_url().to_string(),
             spec.location().store_url().to_string()
         );
+    }
+
+    #[test]
+    fn slots_have_names_that_no_other_server_gives_unless_the_job_names_them() {
+        let named = |slot: &str, server: Option<&str>| {
+            let text = format!("name = 'coast'\nqueue = 'kafka://h:9092'\n{slot}");
+            let (mut spec, service) = described(&text).resolve().unwrap();
+            let order = Order {
+                version: 1,
+                name: "coast/2".to_owned(),
+                job: Description::default(),
+                begin: Begin::default(),
+                is_paused: false,
+                holds_sinks: false,
+                place: Some((2, 3)),
+                server: server.map(str::to_owned),
+                slots: None,
+                has_cgroup: false,
+            };
+            order.fit(&mut spec, &service, 4);
+            spec.slot.unwrap()
+        };
+        assert_eq!(named("", Some("3f9a02")), "worker-3f9a02-2");
+        assert_eq!(named("slot = 'quake'\n", Some("3f9a02")), "quake-2");
+        // As a server of an earlier version ordered it.
+        assert_eq!(named("", None), "worker-2");
     }
 }

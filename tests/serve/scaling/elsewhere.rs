@@ -175,10 +175,26 @@ fn a_command_has_workers_on_nodes_and_what_is_not_seen_there_is_taken_back() {
     let status = it.command(&["autoscale", "status", "coast"]);
     assert!(status.contains("-4 on node03, 2 slots: running"), "{status}");
     assert!(status.contains("done last: start ") && status.contains("exit code 0"), "{status}");
+    // So do the job's entry and metrics.
+    let entry: Value = serde_json::from_str(&http_get(&it.url, "/api/v1/jobs/coast")).unwrap();
+    let elsewhere = entry["job"]["scaling"]["elsewhere"].as_array().unwrap();
+    let nodes: Vec<&str> = elsewhere.iter().filter_map(|it| it["node"].as_str()).collect();
+    assert_eq!(nodes, it.nodes());
+    assert!(elsewhere.iter().all(|it| it["state"] == "running"), "{elsewhere:?}");
+    let metrics = http_get(&it.url, "/metrics");
+    let running = "seismic_scaling_workers_elsewhere{kind=\"running\",job_name=\"coast\"} 4";
+    assert!(metrics.contains(running), "{metrics}");
+    assert!(metrics.contains("seismic_worker_up{job_name=\"coast\",worker=\"coast/5\"} 1"));
+    assert!(it.command(&["job", "show", "coast"]).contains("-4 on node03, 2 slots: running"));
     // The change has left a note of its savepoint, with the position of each partition.
     let folder = fs::read_dir(it.stage.stage.path("output/serve.db.elastic")).unwrap();
     let notes = folder.map(|it| it.unwrap().path().join("savepoints")).next().unwrap();
-    let note = fs::read_dir(notes).unwrap().map(|it| it.unwrap().path()).next().unwrap();
+    let note = || {
+        let mut all = fs::read_dir(&notes).into_iter().flatten().map(|it| it.unwrap().path());
+        all.find(|it: &std::path::PathBuf| it.extension().is_some_and(|it| it == "json"))
+    };
+    wait_until("there is a note", || note().is_some());
+    let note = note().unwrap();
     let note: Value = serde_json::from_slice(&fs::read(note).unwrap()).unwrap();
     assert!(note["savepoint"].as_str().unwrap().starts_with("elastic-"), "{note}");
     assert_eq!(note["partitions"].as_array().map(Vec::len), Some(PARTITIONS), "{note}");

@@ -44,7 +44,7 @@ impl Scaled {
     }
 
     /// Rows of a job in an order of their own, without where they are and when they came.
-    fn rows_of(&self, job: &str) -> Vec<String> {
+    pub fn rows_of(&self, job: &str) -> Vec<String> {
         let args = ["sql", "select * from rows", "--format", "csv", "--job", job];
         let text = self.stage.stage.ok(&args);
         let mut rows: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
@@ -54,7 +54,7 @@ impl Scaled {
 }
 
 /// The same job as one of a single worker, into topics of its own.
-fn alone(queue: &str) -> String {
+pub fn alone(queue: &str) -> String {
     format!(
         "name = 'alone'\nqueue = '{queue}'\ngroup = 'alone'\nresult_topic = 'rows-alone'\n\
          dead_topic = 'dead-alone'\nslots = 1\nsink = ['csv:alone']\nwindow = '200ms'\n\

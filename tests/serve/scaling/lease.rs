@@ -64,6 +64,19 @@ fn one_of_two_servers_scales_a_job_on_kafka_and_the_other_one_takes_over_when_it
     });
     assert!(holds(&one) && other.metric("seismic_scaling_lease") == 0.0);
     assert!((one.metric("seismic_scaling_lease") - 1.0).abs() < f64::EPSILON);
+    // Each of them says who holds it, wherever it is asked.
+    for (server, is_held) in [(&one, true), (&other, false)] {
+        let entry = server.get("/api/v1/jobs/coast")["job"]["scaling"].clone();
+        assert_eq!(entry["holds_lease"], is_held, "{entry}");
+        assert!(entry["lease_holder"].as_str().unwrap().starts_with(&format!("process {pid} on ")));
+        let held_by = format!("seismic_scaling_held_by{{holder=\"process {pid} on ");
+        assert!((server.metric(&held_by) - 1.0).abs() < f64::EPSILON);
+        let shown = server.stage.stage.ok(&["job", "show", "coast", "--server", &server.url]);
+        assert!(shown.contains(&format!("holds the scaling lease: process {pid} on ")), "{shown}");
+        let args = ["autoscale", "status", "coast", "--server", &server.url];
+        let status = server.stage.stage.ok(&args);
+        assert!(status.contains("the scaling lease"), "{status}");
+    }
 
     // It is killed, and the next process of it is there before the other takes over.
     one.server_dies();

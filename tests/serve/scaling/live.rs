@@ -9,17 +9,17 @@ use crate::serve::{ServeStage, http_get, url_of};
 use crate::stage::{Running, STOP, Stage, wait_until};
 
 /// A job of 12 partitions with a row of each sensor every 100 ms, and further lines of its table.
-fn job(action: &str, also: &str) -> String {
+pub fn job(action: &str, also: &str) -> String {
     format!(
         "name = 'coast'\nslots = 1\nwindow = '100ms'\nlateness = '20ms'\nidle_timeout = '0'\n\
          [elastic]\naction = '{action}'\ninterval_s = 1\nfor_s = 3\n{also}"
     )
 }
 
-struct Live {
-    stage: ServeStage,
+pub struct Live {
+    pub stage: ServeStage,
     server: Running,
-    url: String,
+    pub url: String,
     load: Running,
     /// The worker that it begins with, which is to be there at the end.
     worker: u32,
@@ -27,26 +27,32 @@ struct Live {
 
 impl Live {
     fn start(job: &str, rate: &str) -> Live {
+        Live::on(&[], job, rate)
+    }
+
+    /// The same on a queue that these options name.
+    pub fn on(queue: &[&str], job: &str, rate: &str) -> Live {
         let stage = ServeStage { stage: Stage::new() };
         fs::create_dir(stage.stage.path("jobs")).unwrap();
         stage.write_job("coast.toml", job);
-        stage.stage.ok(&["topic", "create", "seismic-data-topic", "--partitions", "12"]);
+        let topic = ["topic", "create", "seismic-data-topic", "--partitions", "12"];
+        stage.stage.ok(&[&topic[..], queue].concat());
         let server = stage.serve(&[]);
         let url = url_of(&server);
         let load = ["generate", "--forever", "--sensors", "120", "--partitions", "12", "--rate"];
-        let load = stage.stage.spawn(&[&load[..], &[rate]].concat());
+        let load = stage.stage.spawn(&[&load[..], &[rate], queue].concat());
         stage.wait_for_state("coast", "running");
         let worker = stage.worker();
         Live { stage, server, url, load, worker }
     }
 
-    fn scaling(&self) -> Value {
+    pub fn scaling(&self) -> Value {
         let text = http_get(&self.url, "/api/v1/jobs/coast/autoscale");
         serde_json::from_str(&text).unwrap()
     }
 
     /// Slots of the worker, and how many partitions it holds.
-    fn runs(&self) -> (u64, usize) {
+    pub fn runs(&self) -> (u64, usize) {
         let all: Value = serde_json::from_str(&http_get(&self.url, "/api/v1/workers")).unwrap();
         let it = &all["workers"][0];
         let held = it["partitions"].as_array().map_or(0, Vec::len);
@@ -54,7 +60,7 @@ impl Live {
     }
 
     /// Everything is as if nothing had moved.
-    fn end(self) {
+    pub fn end(self) {
         self.load.stop_within(Signal::TERM, STOP).ok();
         wait_until("all is read", || {
             let jobs: Value = serde_json::from_str(&http_get(&self.url, "/api/v1/jobs")).unwrap();
@@ -71,7 +77,7 @@ impl Live {
 }
 
 /// How long nothing was read of partitions that moved, ms, as the worker's log says.
-fn pauses(log: &str) -> Vec<u64> {
+pub fn pauses(log: &str) -> Vec<u64> {
     let of = |line: &str| {
         let (_, rest) = line.split_once("nothing was read of them for ")?;
         rest.split_once(" ms")?.0.parse().ok()

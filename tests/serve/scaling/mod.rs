@@ -3,9 +3,11 @@
 mod elsewhere;
 mod kafka;
 mod kafka_kills;
+mod kafka_wide;
 mod lease;
 mod live;
 mod pods;
+mod two_servers;
 
 use std::fs;
 

@@ -6,6 +6,7 @@ mod run;
 mod show;
 mod simulate;
 
+pub use self::show::worker_elsewhere;
 use crate::cli::exit::Outcome;
 
 /// Options of `seismic autoscale`.

@@ -83,16 +83,7 @@ fn in_words(shown: &Value) -> String {
         number(&shown["parallelism_max"])
     );
     for it in shown["elsewhere"].as_array().into_iter().flatten() {
-        let node = it["node"].as_str().filter(|node| !node.is_empty());
-        let does = it["state"].as_str().or(it["silence"].as_str()).unwrap_or("not heard yet");
-        let _ = writeln!(
-            text,
-            "worker {}: {}{}, {} slots: {does}",
-            number(&it["worker"]),
-            it["name"].as_str().unwrap_or_default(),
-            node.map(|node| format!(" on {node}")).unwrap_or_default(),
-            number(&it["slots"]),
-        );
+        let _ = writeln!(text, "{}", worker_elsewhere(it));
     }
     if let Some(acting) = shown["acting"].as_str() {
         let _ = writeln!(text, "at work: {acting}");
@@ -123,4 +114,17 @@ fn in_words(shown: &Value) -> String {
         let _ = writeln!(text, "alert: {}", alert.as_str().unwrap_or_default());
     }
     text
+}
+
+/// A worker on another machine, in one line.
+pub fn worker_elsewhere(it: &Value) -> String {
+    let node = it["node"].as_str().filter(|node| !node.is_empty());
+    format!(
+        "worker {}: {}{}, {} slots: {}",
+        it["worker"],
+        it["name"].as_str().unwrap_or_default(),
+        node.map(|node| format!(" on {node}")).unwrap_or_default(),
+        it["slots"],
+        it["state"].as_str().or(it["silence"].as_str()).unwrap_or("not heard yet"),
+    )
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::list::{keep_of, print_alarms};
 use super::server::{job, path_of};
+use crate::cli::commands::autoscale::worker_elsewhere;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::{JobFileArg, ServerFileArg, VariableArgs};
 use crate::error::Usage;
@@ -100,6 +101,34 @@ fn print_state(entry: &Value) -> anyhow::Result<()> {
         count("waiting"),
         count("undelivered")
     ))?;
+    print_scaling(&entry["scaling"])
+}
+
+/// How the job is scaled, if it is: `seismic autoscale status` says more.
+fn print_scaling(scaling: &Value) -> anyhow::Result<()> {
+    if scaling.is_null() {
+        return Ok(());
+    }
+    let number = |key: &str, of: &str| scaling[key][of].as_u64().unwrap_or_default();
+    print_line(format_args!(
+        "scaled: {} of {} workers and {} of {} slots run",
+        number("workers", "running"),
+        number("workers", "wanted"),
+        number("parallelism", "running"),
+        number("parallelism", "wanted")
+    ))?;
+    match (scaling["lease_holder"].as_str(), scaling["holds_lease"] == true) {
+        (Some(holder), true) => {
+            print_line(format_args!("this server holds the scaling lease: {holder}"))?
+        }
+        (Some(holder), false) => {
+            print_line(format_args!("another server holds the scaling lease: {holder}"))?
+        }
+        (None, _) => {}
+    }
+    for it in scaling["elsewhere"].as_array().into_iter().flatten() {
+        print_line(worker_elsewhere(it))?;
+    }
     Ok(())
 }
 

@@ -16,8 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use super::places::shape_of;
 
-/// How long a savepoint may take, ms: it is one commit of each partition.
-pub const SAVE_WITHIN_MS: i64 = 10_000;
+/// How long a savepoint of so many partitions may take, ms: a commit of each slot, with a manifest of each
+/// partition that brokers write and that is read again. The part of a partition is ten times what it takes
+/// where brokers and workers have the cores that they need.
+#[must_use]
+pub fn save_within_ms(partitions: u32) -> u32 {
+    partitions.saturating_mul(50).saturating_add(10_000)
+}
 
 /// A change that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +64,8 @@ pub struct World {
     pub workers: BTreeMap<usize, SeenWorker>,
     /// Whether every partition is held by one of them.
     pub all_held: bool,
+    /// How many partitions there are, as far as that is known.
+    pub partitions: u32,
 }
 
 /// What is seen of one worker.
@@ -155,7 +162,7 @@ impl Change {
             }
             Some(Err(why)) => Act::Undone(format!("savepoint {}: {why}", self.savepoint)),
             // Whoever takes it gives up earlier.
-            None if took_ms >= 2 * SAVE_WITHIN_MS => {
+            None if took_ms >= 2 * i64::from(save_within_ms(world.partitions)) => {
                 Act::Undone(format!("savepoint {} was not taken in time", self.savepoint))
             }
             None => Act::Wait,
@@ -212,7 +219,7 @@ mod tests {
 
     fn world(slots: &[Option<u32>]) -> World {
         let workers = (1..).zip(slots).map(|(place, &slots)| (place, SeenWorker { slots }));
-        World { saved: None, workers: workers.collect(), all_held: true }
+        World { saved: None, workers: workers.collect(), all_held: true, partitions: 0 }
     }
 
     fn runs(slots: &[u32]) -> World {

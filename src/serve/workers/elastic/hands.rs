@@ -2,12 +2,15 @@
 //! those that are not kept. Each question has a thread of its own for as long as it takes, and the
 //! loop of the server takes in what it heard.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::elsewhere::{Answer, Ran, Silence, Work};
 use super::lease::answered::Answered;
+use super::others::Ours;
 use super::savepoints;
 use crate::job::location::Location;
 use crate::remedy::in_one_line;
@@ -17,6 +20,8 @@ use crate::remedy::in_one_line;
 pub enum Heard {
     /// Partitions of its input; `None` while nobody answers.
     Partitions(Option<u32>),
+    /// When it was asked, and which partitions of the input workers of others hold.
+    Others(Instant, BTreeSet<u32>),
     /// What became of the savepoint of that name.
     Saved(String, Result<(), String>),
     /// What came of a step of the lease.
@@ -42,14 +47,40 @@ pub fn ask_partitions(job: &str, location: Location, topic: String, ear: &Ear) {
     ask(job, "partitions", ear, answer, Heard::Partitions(None));
 }
 
-/// Takes a savepoint of a job that runs.
-pub fn save(job: &str, location: Location, name: String, folder: PathBuf, ear: &Ear) {
-    let none = Heard::Saved(name.clone(), Err("there can be no thread for it".to_owned()));
+/// Asks which partitions workers of others hold.
+pub fn ask_others(job: &str, location: Location, ours: Ours, ear: &Ear) {
+    let asked = Instant::now();
     let answer = move || {
-        let saved = savepoints::save(&location, &name, &folder);
-        Heard::Saved(name, saved.map_err(|error| in_one_line(&error)))
+        let members = location.open_store().and_then(|store| store.members());
+        if let Err(error) = &members {
+            tracing::debug!("who has partitions is not known: {error}");
+        }
+        let members = members.ok().flatten().unwrap_or_default();
+        Heard::Others(asked, ours.held_by_others(&members))
     };
-    ask(job, "savepoint", ear, answer, none);
+    ask(job, "members", ear, answer, Heard::Others(asked, BTreeSet::new()));
+}
+
+/// Takes a savepoint of a job that runs. Its note is written when that was said: no change waits for it.
+pub fn save(
+    job: &str,
+    location: Location,
+    (name, within): (String, Duration),
+    folder: PathBuf,
+    ear: &Ear,
+) {
+    let none = Heard::Saved(name.clone(), Err("there can be no thread for it".to_owned()));
+    let work = move |tell: &dyn Fn(Heard)| {
+        let saved = savepoints::save(&location, &name, within);
+        let outcome = saved.as_ref().map(drop).map_err(in_one_line);
+        tell(Heard::Saved(name.clone(), outcome));
+        let noted = saved.ok().map(|store| savepoints::note(&location, &*store, &name, &folder));
+        // The savepoint is there without it.
+        if let Some(Err(error)) = noted {
+            tracing::warn!("the note of savepoint {name} cannot be written: {error:#}");
+        }
+    };
+    on_a_thread(job, "savepoint", ear, work, none);
 }
 
 /// Deletes the savepoints of changes, but for the newest ones.
@@ -73,10 +104,22 @@ pub fn ask(
     answer: impl FnOnce() -> Heard + Send + 'static,
     none: Heard,
 ) {
+    on_a_thread(job, what, ear, move |tell: &dyn Fn(Heard)| tell(answer()), none);
+}
+
+fn on_a_thread(
+    job: &str,
+    what: &str,
+    ear: &Ear,
+    work: impl FnOnce(&dyn Fn(Heard)) + Send + 'static,
+    none: Heard,
+) {
     let (name, told) = (job.to_owned(), ear.clone());
     let work = move || {
-        // When no one listens, the server is about to end.
-        let _ = told.send((name, answer()));
+        work(&|heard| {
+            // When no one listens, the server is about to end.
+            let _ = told.send((name.clone(), heard));
+        });
     };
     if let Err(error) = thread::Builder::new().name(what.to_owned()).spawn(work) {
         tracing::error!("job {job}: {what}: {error}");

@@ -1,11 +1,14 @@
 //! What the server does for the scaling of its jobs, once a turn: it samples, decides, stores, and takes
 //! the next step of a change.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context as _;
 use seismic_elastic::{Activity, Decision, Limits, Sample, Settings, Shape, decide};
 
-use super::change::{Act, Change, Stage, World};
+use super::change::{Act, Change, Stage, World, save_within_ms};
 use super::entry::Entry;
+use super::others::Ours;
 use super::scaler::{Scaler, Stored, Taken, is_shared, settings_of, start_of, why_not};
 use super::{hands, places, seen};
 use crate::error::Usage;
@@ -15,6 +18,7 @@ use crate::serve::life::{Input, Intent};
 use crate::serve::limits;
 use crate::serve::served_job::ServedJob;
 use crate::serve::supervisor::Supervisor;
+use crate::serve::worker::order::slots_base;
 use crate::serve::workers::level;
 use crate::time::now_ms;
 
@@ -136,13 +140,29 @@ impl Supervisor {
             None => limits::PARTITIONS_AGAIN,
         };
         if scaler.asked.is_none_or(|at| at.elapsed() >= every) {
-            scaler.asked = Some(std::time::Instant::now());
+            scaler.asked = Some(Instant::now());
             hands::ask_partitions(name, location, topic, &self.scalers().ear);
         }
+        self.ask_others(name, scaler);
         if self.is_sample_due(name, scaler, &settings) {
             self.sample(name, scaler, &settings)?;
         }
         self.step(name, scaler, &settings)
+    }
+
+    /// Asks what workers of others hold, where those of this server do not hold all.
+    fn ask_others(&self, name: &str, scaler: &mut Scaler) {
+        let shared = self.job(name).and_then(|job| job.spec.as_ref()).filter(|it| is_shared(it));
+        let Some(spec) = shared else { return };
+        let workers = self.workers_of(name);
+        let said = seen::said(&workers, &scaler.elsewhere);
+        let alone = seen::Input { partitions: scaler.partitions, ..seen::Input::default() };
+        let is_needed = scaler.partitions.is_some() && !seen::are_all_held(&said, &alone);
+        if is_needed && scaler.others.is_due(&said, Instant::now()) {
+            let base = slots_base(spec.slot.clone(), Some(&self.state().short_id()));
+            let elsewhere = scaler.stored.told.workers.values().map(|it| it.name.clone()).collect();
+            hands::ask_others(name, spec.location(), Ours { base, elsewhere }, &self.scalers().ear);
+        }
     }
 
     /// Whether the job runs, and as far as it is up to the server, at its full speed.
@@ -166,7 +186,7 @@ impl Supervisor {
 
     fn is_sample_due(&self, name: &str, scaler: &Scaler, settings: &Settings) -> bool {
         let Some(sampled) = scaler.sampled else { return true };
-        let interval = std::time::Duration::from_secs(settings.interval_s.into());
+        let interval = Duration::from_secs(settings.interval_s.into());
         let workers = self.workers_of(name);
         let passed = sampled.elapsed();
         let is_late = passed >= interval + limits::SAMPLE_WAITS;
@@ -186,7 +206,7 @@ impl Supervisor {
         let (elastic, mut rest) = (job.service.elastic.clone(), why_not(spec, &job.service));
         let now_ms = now_ms();
         let sample = self.take_sample(name, scaler, settings, now_ms);
-        scaler.sampled = Some(std::time::Instant::now());
+        scaler.sampled = Some(Instant::now());
         let decision = decide(&mut scaler.stored.state, settings, now_ms, sample.as_ref());
         if rest.is_none() && decision.is_change() {
             rest = self.begin(name, scaler, settings, &decision)?;
@@ -228,7 +248,8 @@ impl Supervisor {
         let share = cores / wanted.max(1) as f64;
         let cpus = self.job(name).and_then(|job| job.service.resources.cpus());
         let share = cpus.map_or(share, |cpus| share.min(cpus));
-        let reports = scaler.meter.reports(&said, share, scaler.partitions);
+        let input = scaler.input(&said);
+        let reports = scaler.meter.reports(&said, share, &input);
         let queue = seen::queue_of(&said, scaler.partitions);
         let expected = u32::try_from(wanted).unwrap_or(u32::MAX);
         let mut sample =
@@ -296,7 +317,7 @@ impl Supervisor {
         let of_file = || vec![1; self.wanted_workers_with(name, scaler)];
         let wanted = scaler.stored.wanted.clone().unwrap_or_else(of_file);
         let others = (&scaler.stored.told, &scaler.elsewhere);
-        let seen = seen::world(&self.workers_of(name), others, scaler.partitions).workers;
+        let seen = seen::world(&self.workers_of(name), others, &seen::Input::default()).workers;
         let of = |(place, wanted): (usize, &u32)| {
             seen.get(&place).and_then(|worker| worker.slots).unwrap_or(*wanted)
         };
@@ -323,8 +344,9 @@ impl Supervisor {
         }
         let saved = self.savepoint_of(name, scaler, &change);
         let others = (&scaler.stored.told, &scaler.elsewhere);
-        let world = seen::world(&self.workers_of(name), others, scaler.partitions);
-        let world = World { saved, ..world };
+        let workers = self.workers_of(name);
+        let input = scaler.input(&seen::said(&workers, &scaler.elsewhere));
+        let world = World { saved, ..seen::world(&workers, others, &input) };
         let within_ms = i64::from(settings.verify_within_s) * 1_000;
         let act = change.step(now_ms, within_ms, &world);
         let before = scaler.stored.clone();
@@ -390,7 +412,9 @@ impl Supervisor {
         let location = self.job(name)?.spec.as_ref()?.location();
         scaler.saving = Some((change.savepoint.clone(), None));
         let (folder, ear) = (self.savepoint_folder(name), &self.scalers().ear);
-        hands::save(name, location, change.savepoint.clone(), folder, ear);
+        let within_ms = save_within_ms(scaler.partitions.unwrap_or_default());
+        let savepoint = (change.savepoint.clone(), Duration::from_millis(within_ms.into()));
+        hands::save(name, location, savepoint, folder, ear);
         None
     }
 

@@ -21,6 +21,7 @@ pub mod hands;
 pub mod lease;
 pub mod live;
 pub mod look;
+pub mod others;
 pub mod places;
 mod savepoints;
 pub mod scaler;

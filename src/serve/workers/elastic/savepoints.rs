@@ -12,7 +12,6 @@ use anyhow::Context as _;
 use seismic_queue::{Error, JobStore, View};
 use serde_json::{Value, json};
 
-use super::change::SAVE_WITHIN_MS;
 use crate::job::location::Location;
 use crate::time::now_ms;
 
@@ -26,28 +25,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// Why it is not there in time.
-pub fn save(location: &Location, name: &str, folder: &Path) -> anyhow::Result<()> {
+pub fn save(
+    location: &Location,
+    name: &str,
+    within: Duration,
+) -> anyhow::Result<Box<dyn JobStore>> {
     let store = location.open_store()?;
-    save_in(&*store, name)?;
-    // The savepoint is there without it.
-    if let Err(error) = note(location, &*store, name, folder) {
-        tracing::warn!("the note of savepoint {name} cannot be written: {error:#}");
-    }
-    Ok(())
+    save_in(&*store, name, within)?;
+    Ok(store)
 }
 
-fn save_in(store: &dyn JobStore, name: &str) -> anyhow::Result<()> {
+fn save_in(store: &dyn JobStore, name: &str, within: Duration) -> anyhow::Result<()> {
     match store.request_checkpoint(name) {
         Ok(()) | Err(Error::NameTaken { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     let asked = Instant::now();
-    while store.checkpoint_requests()?.iter().any(|request| request.name == name) {
-        if asked.elapsed() >= Duration::from_millis(SAVE_WITHIN_MS.unsigned_abs()) {
+    while store.is_requested(name)? {
+        if asked.elapsed() >= within {
             if store.withdraw_request(name)?.is_none() {
                 return Ok(());
             }
-            let within_s = SAVE_WITHIN_MS / 1_000;
+            let within_s = within.as_secs();
             anyhow::bail!("not all partitions had taken it after {within_s} s");
         }
         thread::sleep(LOOK_EVERY);
@@ -55,7 +54,11 @@ fn save_in(store: &dyn JobStore, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn note(
+/// Writes the note of a savepoint that is there.
+///
+/// # Errors
+/// Those of the store and of the disk.
+pub fn note(
     location: &Location,
     store: &dyn JobStore,
     name: &str,

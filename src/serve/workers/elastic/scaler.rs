@@ -14,8 +14,9 @@ use super::entry::Entry;
 use super::files::Files;
 use super::hands::Heard;
 use super::lease::Lease;
+use super::others::Others;
 use super::places;
-use super::seen::Meter;
+use super::seen::{Input, Meter, Said};
 use crate::job::JobSpec;
 use crate::job::service::elastic::Action;
 use crate::job::service::{Elastic, Service};
@@ -74,6 +75,8 @@ pub struct Scaler {
     pub partitions: Option<u32>,
     /// When they were asked for.
     pub asked: Option<Instant>,
+    /// What workers of others hold of them.
+    pub others: Others,
     /// The savepoint that is being taken, and what became of it.
     pub saving: Option<(String, Option<Result<(), String>>)>,
     /// The newest decision.
@@ -131,6 +134,7 @@ impl Scalers {
             match heard {
                 // Where nobody answers now, it has as many as it had.
                 Heard::Partitions(found) => scaler.partitions = found.or(scaler.partitions),
+                Heard::Others(asked, held) => scaler.others.heard(asked, held),
                 Heard::Lease(answered) => {
                     if let Some(lease) = &mut scaler.lease {
                         lease.heard(answered);
@@ -184,6 +188,13 @@ impl Scaler {
             }
             Err(_) => {}
         }
+    }
+
+    /// What is known of the input, for workers that have said this.
+    #[must_use]
+    pub fn input(&self, said: &[Said<'_>]) -> Input {
+        let held_by_others = self.others.held(said, Instant::now());
+        Input { partitions: self.partitions, held_by_others }
     }
 
     /// An operator should know this.

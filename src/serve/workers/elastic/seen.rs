@@ -1,6 +1,6 @@
 //! From what workers of a job have said last to reports of which a sample is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seismic_elastic::{Activity, QueueReport, Report};
 
@@ -9,6 +9,15 @@ use super::elsewhere::{Elsewhere, Told};
 use crate::serve::served_job::ServedJob;
 use crate::serve::worker::report::Report as WorkerReport;
 use crate::status::numbers::JobNumbers;
+
+/// What is known of the input of a job, apart from what its workers say.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// How many partitions it has; `None` while that is not known.
+    pub partitions: Option<u32>,
+    /// Those that workers of others hold.
+    pub held_by_others: BTreeSet<u32>,
+}
 
 /// The counters of each worker at the sample before.
 #[derive(Debug, Default)]
@@ -66,13 +75,8 @@ impl Meter {
 
     /// Reports of these workers. Each may use a share of so many cores, and no more of them than it
     /// has slots.
-    pub fn reports(
-        &mut self,
-        said: &[Said<'_>],
-        cores: f64,
-        partitions: Option<u32>,
-    ) -> Vec<Report> {
-        let all_held = are_all_held(said, partitions);
+    pub fn reports(&mut self, said: &[Said<'_>], cores: f64, input: &Input) -> Vec<Report> {
+        let all_held = are_all_held(said, input);
         let reports = said.iter().map(|it| self.report(it, cores, all_held)).collect();
         self.before = said.iter().map(|it| (it.place, Counters::of(it))).collect();
         reports
@@ -124,11 +128,15 @@ impl Counters {
     }
 }
 
-/// Whether every partition is held by one of these workers.
+/// Whether every partition is held by one of these workers, and only by one, or by those of others.
 #[must_use]
-pub fn are_all_held(said: &[Said<'_>], partitions: Option<u32>) -> bool {
+pub fn are_all_held(said: &[Said<'_>], input: &Input) -> bool {
     let held = said.iter().flat_map(|it| &it.report.numbers.partitions).filter(|it| it.is_held);
-    partitions.is_some_and(|partitions| held.count() == partitions as usize)
+    let (mut own, others) = (BTreeSet::new(), &input.held_by_others);
+    let are_each_of_one = held.map(|it| it.partition).all(|partition| own.insert(partition));
+    let of_others = if own.is_disjoint(others) { others.len() } else { 0 };
+    let held = own.len() + of_others;
+    are_each_of_one && input.partitions.is_some_and(|partitions| held == partitions as usize)
 }
 
 /// What is known of the input; `None` while it is not known how many partitions it has, or a worker
@@ -147,11 +155,7 @@ pub fn queue_of(said: &[Said<'_>], partitions: Option<u32>) -> Option<QueueRepor
 
 /// The workers of a job as a change sees them: those that are there, whether they are wanted or not.
 #[must_use]
-pub fn world(
-    workers: &[&ServedJob],
-    (told, others): (&Told, &Elsewhere),
-    partitions: Option<u32>,
-) -> World {
+pub fn world(workers: &[&ServedJob], (told, others): (&Told, &Elsewhere), input: &Input) -> World {
     let runs = |job: &ServedJob| {
         let (_, report) = job.report.as_ref()?;
         let is_asked = job.life.saved().stop_asked_ms.is_some();
@@ -165,8 +169,9 @@ pub fn world(
     let seen = workers.iter().map(|job| (job.place(), SeenWorker { slots: runs(job) }));
     let told = told.workers.keys();
     let elsewhere = told.map(|place| (*place, SeenWorker { slots: runs_elsewhere(*place) }));
-    let all_held = are_all_held(&said(workers, others), partitions);
-    World { saved: None, workers: seen.chain(elsewhere).collect(), all_held }
+    let all_held = are_all_held(&said(workers, others), input);
+    let partitions = input.partitions.unwrap_or_default();
+    World { saved: None, workers: seen.chain(elsewhere).collect(), all_held, partitions }
 }
 
 #[cfg(test)]
@@ -198,22 +203,43 @@ mod tests {
         Said { place, pid, report, is_elsewhere: false }
     }
 
+    fn input(partitions: Option<u32>) -> Input {
+        Input { partitions, ..Input::default() }
+    }
+
+    fn of(partitions: u32) -> Input {
+        input(Some(partitions))
+    }
+
+    #[test]
+    fn partitions_of_others_count_as_held_unless_a_worker_says_that_it_holds_them() {
+        let one = report(1_000, 0, 0, &[0, 1]);
+        let are_held = |others: &[u32]| {
+            let held_by_others = others.iter().copied().collect();
+            are_all_held(&[said(1, 7, &one)], &Input { held_by_others, ..of(4) })
+        };
+        assert!(!are_held(&[]) && !are_held(&[2]));
+        assert!(are_held(&[2, 3]));
+        // They move just now.
+        assert!(!are_held(&[1, 2, 3]));
+    }
+
     #[test]
     fn shares_are_those_between_two_reports_of_one_process() {
         let mut meter = Meter::default();
         let first = report(1_000, 100, 500, &[0, 1]);
-        let reports = meter.reports(&[said(1, 7, &first)], 1.0, Some(2));
+        let reports = meter.reports(&[said(1, 7, &first)], 1.0, &of(2));
         assert_eq!((reports[0].cpu, reports[0].busy), (0.0, 0.0));
         assert!(!meter.all_are_new(&[said(1, 7, &first)]));
         // Two slots waited for 3 s of 4 s together, and a quarter of a core was used.
         let second = report(3_000, 600, 3_500, &[0, 1]);
         assert!(meter.all_are_new(&[said(1, 7, &second)]));
-        let reports = meter.reports(&[said(1, 7, &second)], 1.0, Some(2));
+        let reports = meter.reports(&[said(1, 7, &second)], 1.0, &of(2));
         assert_eq!((reports[0].cpu, reports[0].busy), (0.25, 0.25));
         assert_eq!((reports[0].worker, reports[0].activity), (0, Activity::Reading));
         // Another process counts from zero.
         let other = report(5_000, 10, 10, &[0, 1]);
-        let reports = meter.reports(&[said(1, 8, &other)], 1.0, Some(2));
+        let reports = meter.reports(&[said(1, 8, &other)], 1.0, &of(2));
         assert_eq!((reports[0].cpu, reports[0].busy, reports[0].process), (0.0, 0.0, 8));
     }
 
@@ -222,7 +248,7 @@ mod tests {
         let mut meter = Meter::default();
         let one = report(1_000, 0, 0, &[0]);
         let activity = |meter: &mut Meter, report: &WorkerReport, partitions| {
-            meter.reports(&[said(1, 7, report)], 1.0, partitions)[0].activity
+            meter.reports(&[said(1, 7, report)], 1.0, &input(partitions))[0].activity
         };
         assert_eq!(activity(&mut meter, &one, Some(2)), Activity::Rebalancing);
         assert_eq!(activity(&mut meter, &one, None), Activity::Rebalancing);

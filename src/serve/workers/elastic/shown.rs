@@ -10,7 +10,7 @@ use super::entry::line_of;
 use super::lease::{Lease, Standing};
 use super::places::shape_of;
 use super::scaler::{Scaler, Taken, one_process, settings_of, why_not};
-use crate::http::model::ScalingNumbers;
+use crate::http::model::{ScalingNumbers, Wanted, WorkerElsewhere};
 use crate::job::JobSpec;
 use crate::job::service::Service;
 use crate::serve::supervisor::Supervisor;
@@ -25,21 +25,20 @@ impl Supervisor {
             Shape { workers: last.entry.workers, parallelism: last.entry.parallelism }
         });
         let wanted = stored.wanted.as_deref().map_or(running, shape_of);
-        let counts = stored.counts;
+        let (counts, lease, now) = (stored.counts, scaler.lease.as_ref(), Instant::now());
         let acts = job.spec.as_ref().is_some_and(|spec| why_not(spec, &job.service).is_none());
         Some(ScalingNumbers {
-            workers: (running.workers, wanted.workers),
-            parallelism: (running.parallelism, wanted.parallelism),
+            workers: Wanted { running: running.workers, wanted: wanted.workers },
+            parallelism: Wanted { running: running.parallelism, wanted: wanted.parallelism },
             decisions: (counts.unchanged, counts.begun, counts.not_begun),
             changes: (counts.done, counts.taken_back),
             failures: counts.failures,
             cool_down_ms: stored.state.cool_down_ms(),
             cost_ms: stored.state.measured_cost_ms(),
             acts,
-            holds_lease: scaler
-                .lease
-                .as_ref()
-                .map(|it| it.standing(Instant::now()) == Standing::Held),
+            holds_lease: lease.map(|it| it.standing(now) == Standing::Held),
+            lease_holder: lease.and_then(|it| it.holder(now)),
+            elsewhere: elsewhere(scaler),
         })
     }
 }
@@ -110,30 +109,24 @@ pub fn status(
 
 /// Who of several servers changes anything.
 fn lease(name: &str, lease: &Lease) -> Value {
-    let standing = lease.standing(Instant::now());
-    let holder = match &standing {
-        Standing::Others(holder) => Some(holder),
-        Standing::Held | Standing::Waits(_) => None,
-    };
+    let now = Instant::now();
+    let standing = lease.standing(now);
     json!({
         "is_held": standing == Standing::Held,
-        "holder": holder,
+        "holder": lease.holder(now),
         "why_not": standing.why_not(name),
     })
 }
 
 /// Workers on other machines.
-fn elsewhere(scaler: &Scaler) -> Vec<Value> {
-    let of = |(place, it): (&usize, &ToldWorker)| {
-        let said = scaler.elsewhere.report(*place);
-        json!({
-            "worker": place,
-            "name": it.name,
-            "node": it.node,
-            "slots": it.slots,
-            "state": said.map(|(report, _)| &*report.state),
-            "silence": scaler.elsewhere.silence(*place),
-        })
+fn elsewhere(scaler: &Scaler) -> Vec<WorkerElsewhere> {
+    let of = |(place, it): (&usize, &ToldWorker)| WorkerElsewhere {
+        worker: *place,
+        name: it.name.clone(),
+        node: it.node.clone(),
+        slots: it.slots,
+        state: scaler.elsewhere.report(*place).map(|(report, _)| report.state.clone()),
+        silence: scaler.elsewhere.silence(*place).map(str::to_owned),
     };
     scaler.stored.told.workers.iter().map(of).collect()
 }

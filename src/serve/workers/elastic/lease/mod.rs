@@ -165,6 +165,16 @@ impl Lease {
         }
     }
 
+    /// Who holds it, as far as this server knows, in words.
+    #[must_use]
+    pub fn holder(&self, now: Instant) -> Option<String> {
+        match self.standing(now) {
+            Standing::Held => Some(in_words(self.claim.holder())),
+            Standing::Others(holder) => Some(holder),
+            Standing::Waits(_) => None,
+        }
+    }
+
     /// One that is held for ever, as far as a test goes.
     #[cfg(test)]
     #[must_use]
@@ -237,8 +247,11 @@ mod tests {
             why(&lease, now),
             "another server holds the scaling lease of job coast, held by process 4711 on quake"
         );
+        assert_eq!(lease.holder(now).as_deref(), Some("process 4711 on quake"));
         answer(&mut lease, now, Outcome::Took(None));
         assert_eq!(lease.standing(now), Standing::Held);
+        let own = format!("process {} on ", std::process::id());
+        assert!(lease.holder(now).unwrap().starts_with(&own));
         let late = now + Duration::from_millis(claim::VALID_MS);
         assert!(why(&lease, late).ends_with("it could not be renewed in time"));
         // An answer to what was given up.
