@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::places::shape_of;
 
 /// How long a savepoint of so many partitions may take, ms: a commit of each slot, with a manifest of each
-/// partition that brokers write and that is read again. The part of a partition is ten times what it takes
-/// where brokers and workers have the cores that they need.
+/// partition that brokers write and that is read again. 256 partitions took 4.6 to 6.4 s on two cores that the
+/// broker and twelve workers shared.
 #[must_use]
 pub fn save_within_ms(partitions: u32) -> u32 {
     partitions.saturating_mul(50).saturating_add(10_000)
