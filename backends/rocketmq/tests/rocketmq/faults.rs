@@ -118,6 +118,7 @@ fn a_broker_killed_under_load_loses_and_doubles_nothing() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_dead_broker_is_noticed_at_once_and_found_again() {
     let Some(mut rocketmq) = RocketMq::one(Flush::Async) else { return };
     let queue = queue(&rocketmq);
@@ -171,6 +172,7 @@ fn a_frozen_broker_is_given_up_and_the_outcome_is_read_back() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_send_lost_in_the_middle_of_a_long_append_is_read_back_and_only_the_rest_is_sent() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let wired = rocketmq.wired_url();
@@ -223,6 +225,7 @@ fn given(queue: &RocketQueue, topic: &Topic, from: u64) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn what_a_dead_producer_had_under_way_and_lands_late_is_given_once_wherever_one_reads_from() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let queue = queue(&rocketmq);
