@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Longest stop of a server with its workers.
 pub const STOP: Duration = Duration::from_secs(60);
 
-/// How long ago the records begin that a stage has from its beginning: more than those of a few runs take.
+/// How long ago the records end that a stage has from its beginning: longer than those of a few more runs take.
 const BEFORE: Duration = Duration::from_secs(60);
 
 pub const DATA: &str = "seismic-data-topic";
@@ -46,11 +46,17 @@ impl Stage {
         Stage { folder, started, place, data: DATA.to_owned(), variables }
     }
 
-    /// A stage whose topic holds what `generate` with these options published. Unless they say when, it lies a
+    /// A stage whose topic holds what `generate` with these options published. Unless they say when, it ended a
     /// while ago: a run that goes on from there need not wait until its last event is over.
     pub fn with_records(options: &[&str]) -> Self {
         let stage = Stage::new();
-        let begun = jiff::Timestamp::now() - BEFORE;
+        let of = |name: &str| {
+            let at = options.iter().position(|option| *option == name)?;
+            options.get(at + 1)?.parse::<f64>().ok()
+        };
+        let a_second = of("--sensors").unwrap_or(10.0) * of("--sample-rate-hz").unwrap_or(25.0);
+        let length = Duration::from_secs_f64(of("--records").unwrap_or(3_000.0) / a_second);
+        let begun = jiff::Timestamp::now() - BEFORE - length;
         let start = ["--start", &format!("{begun:.3}")];
         let says_when = options.iter().any(|option| ["--start", "--rate"].contains(option));
         stage.generate(&[options, if says_when { &[] } else { &start }].concat());
