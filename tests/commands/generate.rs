@@ -40,7 +40,8 @@ fn the_defaults_are_those_that_are_documented() {
 
 #[test]
 fn ten_sensors_take_turns_at_25_samples_a_second_and_end_now() {
-    let stage = Stage::with_records(&["--anomaly-percent", "0"]);
+    let stage = Stage::new();
+    stage.generate(&["--anomaly-percent", "0"]);
     let times = times(&stage);
     let names: Vec<_> = (1..=10).map(|number| format!("S{number:03}")).collect();
     assert_eq!(times.keys().collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
