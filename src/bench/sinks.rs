@@ -208,7 +208,7 @@ fn bare(sink: &SinkSpec, context: &Context, batches: &[Batch]) -> anyhow::Result
     time(prepare(sink, context, batches)?)
 }
 
-/// The rows from that one on, no two of one window; batches go to as many partitions by turns.
+/// Rows from that number on, each of a window of its own; batches take the partitions in turn.
 fn batch(first: u64, count: u64, partitions: u64) -> Batch {
     let mut batch = Batch::default();
     let turn = first / count;

@@ -89,7 +89,7 @@ impl Kept {
         Ok(kept.store(store, (sink, output))?.then_some(kept))
     }
 
-    /// Lets go of what is older than it must be, where the sink is durable up to `next` now.
+    /// Releases the rows that are older than `hold_behind`, now that the sink is durable up to `next`.
     pub(super) fn pass(
         &mut self,
         store: &dyn JobStore,

@@ -67,7 +67,7 @@ pub(crate) struct GroupSource {
     waits: Option<Instant>,
     /// Since when its place is known to be worthless and the group has not said why.
     pub(super) outlived: Option<Instant>,
-    /// Who has its name, while it waits whether that one is gone.
+    /// The member that holds its name, until that one has left the group or is known to be alive.
     pub(super) rival: Option<Rival>,
 }
 

@@ -140,7 +140,7 @@ fn a_process_whose_slot_another_one_has_taken_ends_and_does_not_take_it_back() {
 /// has long ended and has not left.
 #[test]
 #[ignore = "more on brokers: .ci/run"]
-fn a_slot_whose_name_a_process_has_that_is_gone_waits_for_its_session_and_goes_on() {
+fn a_slot_on_kafka_whose_name_a_process_has_that_is_gone_waits_for_its_session_and_goes_on() {
     let Some(on) = OnKafka::new() else { return };
     let mut slot = Process::joined(&on, &job(&on));
     let before = slot.source.fencing_token();
