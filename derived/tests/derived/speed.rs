@@ -1,6 +1,6 @@
 //! How fast statements are, against a plain loop that does the same by hand.
 //!
-//! `cargo test --release -p seismic-derived --test derived -- --ignored --nocapture speed`
+//! `cargo test --release -p seismic-derived --test derived -- --ignored --show-output speed`
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::JobFile;
 use super::envs::{PRODUCTION, TABLE};
+use super::reading::read_unconnected;
 use super::variables::Given;
-use super::{JobFile, read_unconnected};
 
 impl JobFile {
     /// Makes it the instance of this environment, which sets those keys.
