@@ -114,13 +114,13 @@ fn ignored_in(path: &Path, found: &mut Vec<Test>) {
         let is_test = |line: &&str| line.trim().starts_with("fn ");
         let signature = lines[at..].iter().copied().find(is_test).unwrap().trim();
         let function = signature["fn ".len()..].split('(').next().unwrap();
-        let (target, modules) = match parts.iter().position(|part| ["src", "tests"].contains(part))
-        {
-            Some(at) if parts[at] == "src" => ("lib", &parts[at + 1..]),
+        let after = |folder: &str| parts.iter().position(|part| *part == folder).map(|at| at + 1);
+        let (target, modules) = match (after("src"), after("tests")) {
+            (Some(at), _) => ("lib", &parts[at..]),
             // The program's tests are one target, and so are those of most crates.
-            Some(0) => ("tests", &parts[1..]),
-            Some(at) => (parts[at + 1], &parts[at + 2..]),
-            None => continue,
+            (None, Some(1)) => ("tests", &parts[1..]),
+            (None, Some(at)) => (parts[at], &parts[at + 1..]),
+            (None, None) => continue,
         };
         let names: Vec<&str> = modules.iter().copied().chain([function]).collect();
         found.push(Test {

@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "more on brokers: .ci/run"]
+    #[ignore = "long, on brokers: .ci/run --long"]
     fn a_topic_is_there_after_a_crash_and_a_clean_restart() {
         let Some(mut kafka) = Kafka::one() else { return };
         let create = ["--create", "--topic", "t", "--partitions", "3"];
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "more on brokers: .ci/run"]
+    #[ignore = "long, on brokers: .ci/run --long"]
     fn three_nodes_go_on_without_one() {
         let Some(mut kafka) = Kafka::three() else { return };
         let create = ["--create", "--topic", "t", "--partitions", "3"];

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "more on brokers: .ci/run"]
+    #[ignore = "long, on brokers: .ci/run --long"]
     fn a_topic_is_there_after_a_crash_and_a_clean_restart() {
         let Some(mut rocketmq) = RocketMq::one(Flush::Async) else { return };
         let broker = rocketmq.brokers[0].address();

@@ -107,7 +107,7 @@ fn a_worker_with_a_name_whose_broker_is_away_about_as_long_as_a_session_goes_on(
     trial.load();
     let mut worker = trial.worker("--slot one --slots 2");
     trial.wait_for_rows(50);
-    for round in 0..Trial::rounds(3) {
+    for round in 0..Trial::rounds(1) {
         trial.kafka.nodes[0].kill();
         // With the seconds that it takes to start: the slot has lost its place, or has it still, or
         // finds that out while it commits.

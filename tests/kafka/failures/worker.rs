@@ -64,7 +64,7 @@ fn a_second_process_with_the_name_of_a_slot_takes_its_place() {
     trial.load();
     let mut first = trial.worker("--slot one --slots 1");
     trial.wait_for_rows(50);
-    for _ in 0..Trial::rounds(2) {
+    for _ in 0..Trial::rounds(1) {
         let second = trial.worker("--slot one --slots 1");
         let done = first.wait();
         ended_with(&done, 4);
