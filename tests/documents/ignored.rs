@@ -70,7 +70,7 @@ fn commands(text: &str) -> Vec<Command> {
         let is_option = |word: &&str| word.starts_with("--") || word.parse::<u32>().is_ok();
         let mut filters: Vec<&str> =
             behind.split_whitespace().filter(|word| !is_option(word)).collect();
-        if filters.iter().any(|word| *word == "\"$name\"") {
+        if filters.contains(&"\"$name\"") {
             return None;
         }
         // A broker's, and then what is skipped.

@@ -164,6 +164,9 @@ pub const SEALED_BYTES: usize = 64 << 10;
 /// of a megabyte may be that hardly says anything.
 pub const UNPACKED_BYTES: usize = 64 << 20;
 
+/// How long a member's client may take to end: it has settled everything before, and only says that it goes.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
 /// How often a wait for sent messages looks whether they have arrived: well below what a broker
 /// takes for that, and a thousandth of a core.
 pub const LISTEN: Duration = Duration::from_micros(300);

@@ -1,6 +1,7 @@
 //! Clients of librdkafka: creating, polling and closing them, and what they log.
 
-use std::sync::OnceLock;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -161,6 +162,32 @@ pub(crate) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
         }
         Err(error) => tracing::debug!("ending a consumer: {error}"),
     }
+}
+
+/// As [`close`], in a thread of its own that is not waited for beyond `limit`: a client that is closed while
+/// its group asks something of it may never end, and whoever stops must. Whether it has ended.
+pub(crate) fn close_within<C>(consumer: &Arc<BaseConsumer<C>>, limit: Duration) -> bool
+where
+    C: ConsumerContext + 'static,
+{
+    let (ended, has_ended) = sync_channel(1);
+    let client = Arc::clone(consumer);
+    let closing = thread::Builder::new().name("kafka close".to_owned()).spawn(move || {
+        close(&client);
+        // Whoever waits has the last one.
+        drop(client);
+        let _ = ended.send(());
+    });
+    if closing.is_err() {
+        // Without a thread it cannot be left.
+        close(consumer);
+        return true;
+    }
+    let is_ended = has_ended.recv_timeout(limit).is_ok();
+    if !is_ended {
+        tracing::debug!("a client has not ended within {limit:?}; it is left to itself");
+    }
+    is_ended
 }
 
 /// Whether a client has lost the last broker that it knew of.

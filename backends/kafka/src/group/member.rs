@@ -29,7 +29,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::client::cluster::Cluster;
-use crate::client::connection::{close, is_without_brokers, make_with};
+use crate::client::connection::{close_within, is_without_brokers, make_with};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::error_kind::{Resource, is_denied, on_topic};
@@ -52,7 +52,7 @@ pub(crate) struct GroupSource {
     pub(super) cluster: Cluster,
     pub(super) topic: Topic,
     pub(super) member: Member,
-    consumer: BaseConsumer<RebalanceListener>,
+    consumer: Arc<BaseConsumer<RebalanceListener>>,
     fetcher: Fetcher,
     partitions: Vec<Partition>,
     pub(super) place: Option<Membership>,
@@ -85,7 +85,7 @@ impl GroupSource {
             cluster: cluster.clone(),
             topic: topic.clone(),
             member: member.clone(),
-            consumer,
+            consumer: Arc::new(consumer),
             fetcher: Fetcher::new(cluster, topic),
             partitions: Vec::new(),
             place: None,
@@ -151,8 +151,8 @@ impl GroupSource {
     /// it, unless the new one has its name and so its place.
     fn join_again(&mut self) -> Result<()> {
         let new = subscribed(&self.cluster, &self.topic, &self.member)?;
-        let old = std::mem::replace(&mut self.consumer, new);
-        old.context().is_closing.store(true, Ordering::Relaxed);
+        let old = std::mem::replace(&mut self.consumer, Arc::new(new));
+        old.context().begin_closing();
         let left = native::membership(&old).filter(|_| !self.member.is_named);
         let (cluster, group) = (self.cluster.clone(), self.member.group.clone());
         let leave = move || {
@@ -339,18 +339,15 @@ impl Source for GroupSource {
 
 impl Drop for GroupSource {
     fn drop(&mut self) {
-        self.consumer.context().is_closing.store(true, Ordering::Relaxed);
-        // librdkafka leaves a group only for members without a name.
-        if !self.member.is_named {
-            return;
-        }
-        let left = native::membership(&self.consumer);
+        self.consumer.context().begin_closing();
+        let place = native::membership(&self.consumer);
         // It must not hear that it is no member any more: a client that is closing then may wait for
         // ever for an answer of itself.
-        close(&self.consumer);
-        if let Some((member, _)) = left {
-            let (group, slot) = (&self.member.group, &self.member.slot);
-            self.cluster.leave_group(group, &member, Some(slot));
+        let has_ended = close_within(&self.consumer, limits::CLOSE_WAIT);
+        let Member { group, slot, is_named, .. } = &self.member;
+        // librdkafka leaves a group only for members without a name, and only at its end.
+        if let Some((member, _)) = place.filter(|_| *is_named || !has_ended) {
+            self.cluster.leave_group(group, &member, is_named.then_some(slot));
         }
     }
 }

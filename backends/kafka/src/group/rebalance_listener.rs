@@ -29,7 +29,9 @@ pub(super) enum GroupEvent {
 pub(super) struct RebalanceListener {
     pub(super) event: Mutex<VecDeque<GroupEvent>>,
     /// The client is about to be dropped: no one answers any more.
-    pub(super) is_closing: AtomicBool,
+    is_closing: AtomicBool,
+    /// Whether it has been answered since.
+    has_answered: AtomicBool,
     /// Whether a connection has failed since this was looked at.
     pub(super) has_failed: AtomicBool,
 }
@@ -54,6 +56,14 @@ impl ConsumerContext for RebalanceListener {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        if self.is_closing.load(Ordering::Relaxed) {
+            // One answer ends a client that is closing, however much was asked of it. A further one may
+            // find it ended, and would wait for ever.
+            if !self.has_answered.swap(true, Ordering::Relaxed) && !consumer.closed() {
+                self.answer(consumer.unassign());
+            }
+            return;
+        }
         let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let metadata = consumer.group_metadata();
             // Asked after the metadata was taken: what is valid now was valid then.
@@ -66,12 +76,6 @@ impl ConsumerContext for RebalanceListener {
                 elements.iter().map(|it| partition(it.partition())).collect(),
                 place,
             )
-        } else if self.is_closing.load(Ordering::Relaxed) {
-            // What is left of a client that is closed answers nothing, for which this would wait.
-            if !consumer.closed() {
-                self.answer(consumer.unassign());
-            }
-            return;
         } else if consumer.assignment_lost() {
             self.answer(consumer.unassign());
             GroupEvent::Lost
@@ -83,6 +87,11 @@ impl ConsumerContext for RebalanceListener {
 }
 
 impl RebalanceListener {
+    /// From now on what the group says is for nobody.
+    pub(super) fn begin_closing(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+
     fn answer(&self, outcome: std::result::Result<(), KafkaError>) {
         // It fails for a client that is closing; the group learns it from that.
         if let Err(error) = outcome {

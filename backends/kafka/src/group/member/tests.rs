@@ -1,7 +1,18 @@
 //! The name of a slot that has another member id, on a real broker: that of the slot itself, which has
 //! joined again, or that of another process.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, mpsc};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::RDKafkaRespErr;
+
 use super::*;
+use crate::client::connection::Quiet;
 use crate::tests::{GROUP, OnKafka};
 use crate::{ClusterAddress, KafkaQueue, KafkaStore};
 use seismic_queue::conformance::Backend as _;
@@ -153,7 +164,7 @@ fn a_slot_on_kafka_whose_name_a_process_has_that_is_gone_waits_for_its_session_a
         drop(gone.poll(Duration::from_millis(10)));
         assert!(began.elapsed() < PATIENCE, "it does not join");
     }
-    gone.context().is_closing.store(true, Ordering::Relaxed);
+    gone.context().begin_closing();
     // librdkafka leaves no group for a member with a name.
     drop(gone);
     slot.wait_for_partitions();
@@ -174,4 +185,79 @@ fn a_place_that_is_worthless_for_longer_than_a_session_is_another_processs() {
     slot.source.check_place(now + session).unwrap();
     let error = slot.source.check_place(now + session + limits::OUTLIVED_WAIT).unwrap_err();
     assert!(matches!(error, Error::SlotTaken { .. }), "{error}");
+}
+
+/// A client that asks to become a member of the group.
+fn joining<C: ConsumerContext>(
+    cluster: &MockCluster<'_, DefaultProducerContext>,
+    context: C,
+) -> BaseConsumer<C> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", GROUP);
+    config.set("heartbeat.interval.ms", "100");
+    let consumer: BaseConsumer<C> = make_with(&config, context).unwrap();
+    consumer.subscribe(&["in"]).unwrap();
+    consumer
+}
+
+/// As when all workers of a job are stopped at the same moment: the group asks for partitions since one
+/// has left or come, and the next one is stopped before it has answered.
+#[test]
+fn a_member_that_has_not_answered_the_group_is_closed_at_once() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("in", 2, 1).unwrap();
+    let member = Arc::new(joining(&cluster, RebalanceListener::default()));
+    let mut other = None;
+    let began = Instant::now();
+    loop {
+        drop(member.poll(Duration::from_millis(10)));
+        match member.context().next() {
+            Some(GroupEvent::Assigned(..)) => other = Some(joining(&cluster, Quiet)),
+            Some(GroupEvent::Revoked) => break,
+            _ => assert!(began.elapsed() < PATIENCE, "the group asks for nothing"),
+        }
+    }
+    member.context().begin_closing();
+    assert!(close_within(&member, PATIENCE), "it is closed");
+    drop(other);
+}
+
+/// Answers its group when it is told to, which a client that is being closed waits for.
+struct Silent {
+    has_partitions: AtomicBool,
+    answers: Mutex<mpsc::Receiver<()>>,
+}
+
+impl ClientContext for Silent {}
+
+impl ConsumerContext for Silent {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Silent>,
+        code: RDKafkaRespErr,
+        given: &mut TopicPartitionList,
+    ) {
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            consumer.assign(given).unwrap();
+            return self.has_partitions.store(true, Ordering::Relaxed);
+        }
+        self.answers.lock().unwrap().recv().unwrap();
+        consumer.unassign().unwrap();
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_member_that_does_not_end() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("in", 2, 1).unwrap();
+    let (answer, answers) = mpsc::channel();
+    let silent = Silent { has_partitions: AtomicBool::new(false), answers: Mutex::new(answers) };
+    let member = Arc::new(joining(&cluster, silent));
+    let began = Instant::now();
+    while !member.context().has_partitions.load(Ordering::Relaxed) {
+        drop(member.poll(Duration::from_millis(10)));
+        assert!(began.elapsed() < PATIENCE, "it is given nothing");
+    }
+    assert!(!close_within(&member, Duration::from_millis(200)), "it is left");
+    answer.send(()).unwrap();
 }
