@@ -40,7 +40,7 @@ fn send_plainly(rocketmq: &RocketMq, stage: &Stage, from_s: i64, seconds: i64) {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn messages_that_were_sent_plainly_have_whole_windows() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);

@@ -41,7 +41,7 @@ impl Scaled {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn workers_of_two_servers_share_a_job_on_kafka_and_the_one_that_scales_it_changes_its_own() {
     let Some(kafka) = Kafka::one() else { return };
     let queue = format!("kafka://{}", kafka.address());
