@@ -123,7 +123,7 @@ fn modules_count_words_and_keep_the_largest_of_a_window() {
         fs::write(stage.path(&format!("{name}.wasm")), module).unwrap();
     }
     let rust = "rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -O \
-                -C panic=abort -o words/words.wasm words/words.rs";
+                -C panic=abort -C link-arg=-zstack-size=32768 -o words/words.wasm words/words.rs";
     let npm = "npm --prefix top install && npm --prefix top run build";
     let places = [(rust, "mv words.wasm words"), (npm, "mv top.wasm top")];
     let said = run(&stage, "Words of lines, and the largest of a window", &places, None);

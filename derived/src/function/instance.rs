@@ -5,6 +5,7 @@ use std::fmt;
 use seismic_sql::{Answer, Cell};
 use wasmi::{Func, Memory, Store, StoreLimits, StoreLimitsBuilder, TrapCode, TypedFunc, Val};
 
+use super::undo::Undo;
 use crate::definition::column::ColumnKind;
 use crate::definition::function::FunctionDefinition;
 use crate::limits;
@@ -25,6 +26,7 @@ pub struct Instance {
     memory: Option<Memory>,
     alloc: Option<TypedFunc<i32, i32>>,
     values: Vec<Val>,
+    undo: Undo,
 }
 
 impl Instance {
@@ -46,14 +48,26 @@ impl Instance {
             .ok_or_else(|| format!("the module exports no function {}", definition.export))?;
         let memory = instance.get_memory(&store, MEMORY);
         let alloc = instance.get_typed_func(&store, ALLOC).ok();
-        Ok(Instance { store, function, memory, alloc, values: Vec::new() })
+        Ok(Instance { store, function, memory, alloc, values: Vec::new(), undo: Undo::default() })
     }
 
-    /// Calls the function.
+    /// Calls the function, and takes back what was written for that.
     ///
     /// # Errors
     /// Why there is no answer.
     pub fn call(
+        &mut self,
+        definition: &FunctionDefinition,
+        arguments: &[Cell<'_>],
+    ) -> Result<Answer, String> {
+        let answer = self.call_once(definition, arguments);
+        if let Some(memory) = self.memory {
+            self.undo.put_back(memory, &mut self.store);
+        }
+        answer
+    }
+
+    fn call_once(
         &mut self,
         definition: &FunctionDefinition,
         arguments: &[Cell<'_>],
@@ -97,6 +111,7 @@ impl Instance {
         let place =
             alloc.call(&mut self.store, bytes).map_err(|error| words(&error, definition))?;
         let at = place.cast_unsigned() as usize;
+        self.undo.keep(memory.data(&self.store), at, text.len());
         memory.write(&mut self.store, at, text.as_bytes()).map_err(|_| {
             format!("its {ALLOC} gave a place outside of its memory for {bytes} bytes")
         })?;

@@ -9,8 +9,9 @@
 //! the job as versions of tables are: a restart and a proof find it there. The module has no imports,
 //! so it knows no clock, no chance and no file; NaNs have one form; what a call may take in steps and
 //! bytes has a bound; and a call cannot leave anything behind for the next one: a function that writes
-//! nothing keeps its instance, and any other gets a new one for each call. So an answer depends on the
-//! arguments alone, however rows are cut into batches.
+//! nothing keeps its instance, where what the host wrote for a call is taken back (`undo.rs`), and any
+//! other gets a new one for each call. So an answer depends on the arguments alone, however rows are cut
+//! into batches.
 
 pub mod check;
 #[cfg(feature = "wasm")]
@@ -25,3 +26,5 @@ pub mod module;
 #[cfg(feature = "wasm")]
 mod purity;
 pub mod slot;
+#[cfg(feature = "wasm")]
+pub mod undo;

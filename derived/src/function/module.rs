@@ -43,12 +43,8 @@ impl Module {
         let hash = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
         if definition.is_operator {
             host::check(definition, &wasm)?;
-            return Ok(Module {
-                definition: definition.clone(),
-                wasm,
-                hash,
-                writes_nothing: false,
-            });
+            let writes_nothing = purity::writes_nothing(content, &[&definition.export]);
+            return Ok(Module { definition: definition.clone(), wasm, hash, writes_nothing });
         }
         if let Some(import) = wasm.imports().next() {
             let (module, name) = (import.module(), import.name());
@@ -59,9 +55,10 @@ impl Module {
             ));
         }
         check_export(definition, &wasm)?;
-        // A text is written into its memory from outside.
         let takes_text = definition.args.contains(&ColumnKind::Text);
-        let writes_nothing = !takes_text && purity::writes_nothing(content, &definition.export);
+        let called = [&*definition.export, ALLOC];
+        let writes_nothing =
+            purity::writes_nothing(content, &called[..1 + usize::from(takes_text)]);
         let module = Module { definition: definition.clone(), wasm, hash, writes_nothing };
         // Its memory and its data fit.
         Instance::new(&module.definition, &module.wasm)?;

@@ -152,6 +152,9 @@ fn write(it: &mut Call<'_>, text: &str, into: i32, room: i32) -> Result<i32, Err
     let fitting = text.len().min(room.cast_unsigned() as usize);
     charge(it, fitting)?;
     let (memory, into) = (memory(it)?, into.cast_unsigned() as usize);
+    if let (data, Host { undo: Some(undo), .. }) = memory.data_and_store_mut(&mut *it) {
+        undo.keep(data, into, fitting);
+    }
     memory.write(it, into, &text.as_bytes()[..fitting])?;
     Ok(length)
 }

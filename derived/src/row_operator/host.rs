@@ -11,6 +11,7 @@ use super::shape::{Shape, Source};
 use crate::definition::column::ColumnKind;
 use crate::dimension::key;
 use crate::dimension::rows::Value;
+use crate::function::undo::Undo;
 use crate::limits;
 use crate::output::answers::Answers;
 
@@ -51,6 +52,9 @@ pub struct Host {
     /// Lines to log, as many as may be.
     pub lines: Vec<String>,
     pub may_log: bool,
+    /// What was written into the memory of the module for a row; `None` where that has an instance of
+    /// its own.
+    pub undo: Option<Undo>,
 }
 
 impl Host {
@@ -76,6 +80,7 @@ impl Host {
             room,
             lines: Vec::new(),
             may_log: false,
+            undo: None,
         }
     }
 

@@ -1,11 +1,11 @@
 //! A module at work for one row, or for one window.
 
-use wasmi::{Linker, Store, TypedFunc};
+use wasmi::{Linker, Memory, Store, TypedFunc};
 
 use super::host::Host;
 use crate::definition::row_operator::ON_ROW;
 use crate::function::host::ON_END;
-use crate::function::instance::words;
+use crate::function::instance::{MEMORY, words};
 use crate::function::module::Module;
 use crate::limits;
 
@@ -15,6 +15,7 @@ pub struct Instance<'m> {
     store: Store<Host>,
     on_row: TypedFunc<(), ()>,
     on_end: Option<TypedFunc<(), ()>>,
+    memory: Option<Memory>,
     /// Steps that it may yet be given.
     left: u64,
 }
@@ -35,13 +36,14 @@ impl<'m> Instance<'m> {
             store.set_fuel(limits::FUEL_OF_BEGINNING)?;
             let instance = linker.instantiate_and_start(&mut store, module.wasm())?;
             let on_row = instance.get_typed_func::<(), ()>(&store, ON_ROW)?;
-            Ok((on_row, instance.get_typed_func::<(), ()>(&store, ON_END).ok()))
+            let on_end = instance.get_typed_func::<(), ()>(&store, ON_END).ok();
+            Ok((on_row, on_end, instance.get_memory(&store, MEMORY)))
         };
         match begin() {
-            Ok((on_row, on_end)) => {
+            Ok((on_row, on_end, memory)) => {
                 let left = limits::OPERATOR_WINDOW_FUEL;
                 let _ = store.set_fuel(0);
-                Ok(Instance { module, store, on_row, on_end, left })
+                Ok(Instance { module, store, on_row, on_end, memory, left })
             }
             Err(error) => {
                 let why =
@@ -68,6 +70,18 @@ impl<'m> Instance<'m> {
     pub fn call_row(&mut self) -> Result<(), String> {
         let call = self.on_row;
         self.call(call, ON_ROW)
+    }
+
+    /// Is again as if nothing had been called: the module writes nothing itself, and what was written
+    /// for it is taken back.
+    pub fn begin_again(&mut self) {
+        self.left = limits::OPERATOR_WINDOW_FUEL;
+        let _ = self.store.set_fuel(0);
+        let undo = self.host().undo.take();
+        if let (Some(mut undo), Some(memory)) = (undo, self.memory) {
+            undo.put_back(memory, &mut self.store);
+            self.host().undo = Some(undo);
+        }
     }
 
     /// Calls it behind the rows of a window, if it has something to call.

@@ -4,7 +4,8 @@
 //!  rows ─► on_row for each ─► emit … ─► output rows         of a window: on_row for each, then on_end
 //! ```
 //!
-//! Each row has an instance of its own, and each window one for all its rows, in the order of the log.
+//! Each row has an instance of its own, or one that is as new, and each window one for all its rows, in the
+//! order of the log.
 //! So what it gives depends on that row or that window alone, and state is what an open window has: its
 //! rows, which are in checkpoints.
 

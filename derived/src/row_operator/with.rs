@@ -16,6 +16,7 @@ use crate::definition::fault::DefinitionFault;
 use crate::definition::row_operator::RowOperatorDefinition;
 use crate::function::instance::bounds;
 use crate::function::module::Module;
+use crate::function::undo::Undo;
 use crate::output::answers::Answers;
 
 /// A module in place of a statement.
@@ -80,7 +81,8 @@ impl RowOperator {
         self.shape.key.is_some()
     }
 
-    /// Calls it with each row, in an instance of its own.
+    /// Calls it with each row, as if in an instance of its own: one that was called before serves where
+    /// calls leave nothing behind.
     ///
     /// # Errors
     /// When it fails for one of the rows; `into` is as it was.
@@ -89,16 +91,29 @@ impl RowOperator {
         let before = into.mark();
         let count = rows.rows().rows();
         let ran = self.with_host((&rows, OF_RECORD), into, |program, mut host| {
+            let Program { module, linker } = program;
+            let is_kept = module.writes_nothing();
+            host.undo = is_kept.then(Undo::default);
+            let begin = |host| Instance::new(module, linker, host);
+            let mut instance = match begin(host) {
+                Ok(instance) => instance,
+                Err(failed) => return (failed.1, Err(failed.0)),
+            };
             for row in 0..count {
+                if row > 0 && is_kept {
+                    instance.begin_again();
+                } else if row > 0 {
+                    instance = match begin(instance.into_host()) {
+                        Ok(instance) => instance,
+                        Err(failed) => return (failed.1, Err(failed.0)),
+                    };
+                }
+                let host = instance.host();
                 host.begin_record();
                 host.go_to_row(Some(row), first + row);
-                let mut instance = match Instance::new(&program.module, &program.linker, host) {
-                    Ok(instance) => instance,
-                    Err(failed) => return (failed.1, Err(failed.0)),
-                };
                 let called = instance.call_row();
-                host = instance.into_host();
                 if called.is_err() {
+                    let mut host = instance.into_host();
                     if count > 1 {
                         // Each row is called alone then, and logs again.
                         host.lines.clear();
@@ -106,7 +121,7 @@ impl RowOperator {
                     return (host, called);
                 }
             }
-            (host, Ok(()))
+            (instance.into_host(), Ok(()))
         });
         if ran.is_err() {
             into.cut_to(before);

@@ -168,6 +168,28 @@ fn texts_go_in_and_come_out() {
 }
 
 #[test]
+fn a_text_that_was_written_for_one_call_is_not_there_for_the_next() {
+    // It reads behind its text, where a longer one was before.
+    let text = r#"(module (memory (export "memory") 1)
+        (func (export "alloc") (param i32) (result i32) (i32.const 1000))
+        (func (export "behind") (param i32 i32) (result i64)
+            (i64.load (i32.add (local.get 0) (local.get 1)))))"#;
+    let of = function("behind", &[ColumnKind::Text], ColumnKind::Int);
+    let content = wat::parse_str(text).unwrap();
+    assert!(Module::new(&of, &content).unwrap().writes_nothing());
+    let sql =
+        "insert into MoniteSink select JobName, null, behind(JobName) from MoniteDataSource_1";
+    let stage = stage(sql, text, of);
+    for name in ["a long name of a job", "a", "abc"] {
+        stage.send("k", &line(name, 1.0, 1.0, "1"));
+    }
+    stage.run().unwrap();
+    let rows = stage.rows();
+    assert!(rows.len() == 3 && rows.iter().all(|row| row.1.contains("\"Kind\":0")), "{rows:?}");
+    assert_eq!(stage.differences(), [""; 0]);
+}
+
+#[test]
 fn a_call_that_fails_makes_that_row_a_dead_letter_with_the_words() {
     let of = |body: &str| {
         let text = format!(

@@ -43,7 +43,7 @@ const HOST: &str = r#"
             (then (call $set_text (local.get $to) (i32.const 100) (local.get $bytes)))))"#;
 
 /// The statement RATIO.
-const USED_BY_TOTAL: &str = r#"(func (export "on_row")
+pub const USED_BY_TOTAL: &str = r#"(func (export "on_row")
     (if (call $is_null (i32.const 0) (i32.const 1)) (then return))
     (if (f64.lt (call $real (i32.const 0) (i32.const 1)) (f64.const 0)) (then return))
     (call $copy (i32.const 0) (i32.const 0))
@@ -76,8 +76,12 @@ const SUMS_IN_SQL: &str = "select sensor, window_start, sum(value) as peak, coun
 
 fn module(text: &str) -> (FunctionDefinition, Vec<u8>) {
     let content = wat::parse_str(format!("(module {HOST} {text})")).unwrap();
-    let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-    (RowOperatorDefinition::module(sha256, 10_000, 2 << 20), content)
+    (of(&content), content)
+}
+
+fn of(content: &[u8]) -> FunctionDefinition {
+    let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    RowOperatorDefinition::module(sha256, 10_000, 2 << 20)
 }
 
 /// The definition with a module in place of its statement.
@@ -91,7 +95,14 @@ fn operated(definition: Definition, module: &FunctionDefinition) -> Definition {
 
 /// A job whose module is stored.
 fn stage_in(definition: Definition, text: &str, store: Box<dyn JobStore>) -> Stage {
-    let (module, content) = module(text);
+    stored(definition, module(text), store)
+}
+
+fn stored(
+    definition: Definition,
+    (module, content): (FunctionDefinition, Vec<u8>),
+    store: Box<dyn JobStore>,
+) -> Stage {
     let stage = Stage::new(operated(definition, &module), store);
     drop(stage.store.acquire(&stage.job).unwrap());
     stage.tables.put_module(&module, &content).unwrap();
@@ -100,6 +111,13 @@ fn stage_in(definition: Definition, text: &str, store: Box<dyn JobStore>) -> Sta
 
 fn stage(definition: Definition, text: &str) -> Stage {
     stage_in(definition, text, Box::new(MemoryStore::new()))
+}
+
+/// A job whose module begins with so many pages of memory.
+pub fn stage_of_pages(pages: u32, text: &str) -> Stage {
+    let host = HOST.replace("\"memory\") 1", &format!("\"memory\") {pages}"));
+    let content = wat::parse_str(format!("(module {host} {text})")).unwrap();
+    stored(usage(""), (of(&content), content), Box::new(MemoryStore::new()))
 }
 
 #[test]
@@ -177,6 +195,105 @@ fn each_row_has_an_instance_of_its_own_and_may_give_several_rows() {
     }
     assert!(rows.iter().all(|row| row.contains("\"Kind\":1,")), "{rows:?}");
     assert_eq!(stage.differences(), [""; 0]);
+}
+
+/// What a state in each of these makes of a row: a global, a place in memory, pages of it, what the
+/// host wrote there for another row, and a table.
+const STATES: [(&str, bool); 5] = [
+    (
+        "(global.set $n (i64.add (global.get $n) (i64.const 1))) (local.set $seen (global.get $n))",
+        false,
+    ),
+    (
+        "(i64.store (i32.const 200) (i64.add (i64.load (i32.const 200)) (i64.const 1)))
+         (local.set $seen (i64.load (i32.const 200)))",
+        false,
+    ),
+    ("(local.set $seen (i64.extend_i32_s (memory.grow (i32.const 1))))", false),
+    (
+        "(local.set $seen (i64.load (i32.const 100)))
+         (drop (call $text (i32.const 0) (i32.const 0) (i32.const 98) (i32.const 60000)))
+         (drop (call $text (i32.const 0) (i32.const 0) (i32.const 104) (i32.const 60000)))
+         (local.set $seen (i64.add (local.get $seen) (i64.load (i32.const 100))))",
+        true,
+    ),
+    (
+        "(if (i32.eq (table.size $t) (i32.const 1)) (then (local.set $seen (i64.const 1))))
+         (drop (table.grow $t (ref.null func) (i32.const 1)))",
+        false,
+    ),
+];
+
+#[test]
+fn no_state_is_left_for_the_next_row_whatever_the_cuts_and_what_writes_nothing_keeps_its_instance()
+{
+    for (state, is_kept) in STATES {
+        let text = format!(
+            r#"(table $t 1 funcref) (global $n (mut i64) (i64.const 0))
+            (func (export "on_row") (local $seen i64)
+                {state}
+                (call $set_int (i32.const 2) (local.get $seen))
+                (call $copy (i32.const 0) (i32.const 0))
+                (if (i64.eq (call $int (i32.const 0) (i32.const 3)) (i64.const 9)) (then unreachable))
+                (call $emit))"#
+        );
+        let (definition, content) = module(&text);
+        assert_eq!(
+            Module::new(&definition, &content).unwrap().writes_nothing(),
+            is_kept,
+            "{state}"
+        );
+        let lines: Vec<String> = ["first", "second", "third, longer", "4", "fifth", "a"]
+            .iter()
+            .zip(["1", "2", "9", "3", "4", "5"])
+            .map(|(name, kind)| line(name, 1.0, 1.0, kind))
+            .collect();
+        let all_at_once = stage(usage(""), &text);
+        all_at_once.send("a", &lines.concat());
+        all_at_once.run().unwrap();
+        let one_by_one = stage(usage(""), &text);
+        for line in &lines {
+            one_by_one.send("a", line);
+            one_by_one.run().unwrap();
+        }
+        let seen = |stage: &Stage| {
+            assert_eq!((stage.letters().len(), stage.differences()), (1, Vec::new()), "{state}");
+            let without_id =
+                |(_, row): (String, String)| row.split(",\"_id\"").next().unwrap().to_owned();
+            stage.rows().into_iter().map(without_id).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&all_at_once), seen(&one_by_one), "{state}");
+        assert_eq!(seen(&one_by_one).len(), 5, "{state}");
+    }
+}
+
+#[test]
+fn what_the_steps_of_a_row_may_be_does_not_depend_on_the_rows_before_it() {
+    // 10,000 steps are enough for one row of 3,000 turns, and not for another one on top.
+    let text = r#"(func (export "on_row") (local $i i64)
+        (loop $l (local.set $i (i64.add (local.get $i) (i64.const 1)))
+            (br_if $l (i64.lt_s (local.get $i) (call $int (i32.const 0) (i32.const 3)))))
+        (call $copy (i32.const 0) (i32.const 0)) (call $emit))"#;
+    let (definition, content) = module(text);
+    assert!(Module::new(&definition, &content).unwrap().writes_nothing());
+    let most = |first: &str| {
+        let works = |turns: i64| {
+            let stage = stage(usage(""), text);
+            stage.send(
+                "a",
+                &[line("a", 1.0, 1.0, first), line("a", 1.0, 1.0, &turns.to_string())].concat(),
+            );
+            stage.run().unwrap();
+            stage.letters().is_empty()
+        };
+        let (mut least, mut over) = (1, 10_000);
+        while over - least > 1 {
+            let middle = i64::midpoint(least, over);
+            if works(middle) { least = middle } else { over = middle }
+        }
+        least
+    };
+    assert_eq!(most("1"), most("100"));
 }
 
 #[test]

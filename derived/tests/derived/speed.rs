@@ -70,6 +70,52 @@ fn speed_of_a_projection_and_of_a_loop_by_hand() {
     }
 }
 
+/// By whether the module keeps its instance, and by the memory that a new one begins with.
+#[cfg(feature = "wasm")]
+#[test]
+#[ignore = "it measures"]
+fn speed_of_a_module_in_place_of_a_statement() {
+    use seismic_pipeline::Entry;
+
+    use crate::operators;
+
+    let topic = Topic { name: "usage".to_owned(), id: "1".to_owned(), partitions: 1 };
+    let messages: Vec<_> = (0..ROWS)
+        .map(|i| (String::new(), line(&format!("job{}", i % 1_000), (i % 97) as f64, 4.0, "2")))
+        .collect();
+    let writes = "(global $n (mut i64) (i64.const 0))";
+    for (what, text, pages) in [
+        ("its instance is kept", "", 1),
+        ("new ones of 64 KiB", writes, 1),
+        ("new ones of 128 KiB", writes, 2),
+        ("new ones of 1,088 KiB", writes, 17),
+    ] {
+        let begin = if text.is_empty() { "" } else { "(global.set $n (i64.const 1))" };
+        let of_row = operators::USED_BY_TOTAL.replacen('\n', &format!("{begin}\n"), 1);
+        let stage = operators::stage_of_pages(pages, &format!("{text}{of_row}"));
+        for size in [100, 10_000] {
+            let batches: Vec<_> = (0..ROWS / size)
+                .map(|i| batch(Partition(0), (i * size) as u64, &messages[i * size..][..size]))
+                .collect();
+            let mut operator =
+                stage.kind.start(std::slice::from_ref(&topic), Partition(0), &[Offset(0)]);
+            for entry in stage.kind.own_entries(&*operator) {
+                operator.apply_entry(&Entry::Own(entry)).unwrap();
+            }
+            let began = Instant::now();
+            for batch in &batches {
+                operator.apply_batch(0, batch);
+                assert!(operator.waiting_bytes() > 0);
+                operator.discard_output();
+            }
+            rate(
+                &format!("JSON in, a module, JSON out, batches of {size}, {what}"),
+                began.elapsed(),
+            );
+        }
+    }
+}
+
 #[test]
 #[ignore = "it measures"]
 fn speed_of_windows_by_the_rows_that_each_has() {

@@ -59,8 +59,8 @@ const ASSEMBLYSCRIPT_OPERATOR: [SkeletonFile; 2] = [
 ];
 
 const RUST_BUILD: &str = "rustup target add wasm32-unknown-unknown\n  \
-    rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -O -C panic=abort -C strip=symbols \
-    -o NAME/NAME.wasm NAME/NAME.rs";
+    rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -O -C panic=abort \
+    -C link-arg=-zstack-size=32768 -C strip=symbols -o NAME/NAME.wasm NAME/NAME.rs";
 
 const ASSEMBLYSCRIPT_BUILD: &str = "npm --prefix NAME install && npm --prefix NAME run build";
 
