@@ -64,6 +64,31 @@ fn a_killed_worker_is_started_again_and_a_killed_server_leaves_it_to_the_next_on
 }
 
 #[test]
+fn jobs_that_read_each_other_in_a_circle_are_refused_by_the_name_of_the_circle() {
+    let stage = ServeStage::with_records(&["--records", "10"]);
+    let job = |name: &str, of: &str| {
+        let text = format!(
+            "name = '{name}'\ngroup = '{name}'\ndead_topic = '{name}-dead'\nsql = 'select a from rows'\n\
+             input = {{ topic = '{of}-rows', of = '{of}', columns = {{ a = 'text' }} }}\n\
+             output = {{ topic = '{name}-rows', columns = {{ a = 'text' }} }}\n"
+        );
+        stage.write_job(&format!("{name}.toml"), &text);
+    };
+    job("ratio", "alarm");
+    let server = stage.serve(&[]);
+    wait_until("the first one is there", || !stage.life("ratio").is_null());
+    job("alarm", "ratio");
+    wait_until("the circle is named", || {
+        server.stderr().contains(
+            "jobs would go in a circle: alarm writes alarm-rows, which ratio reads, ratio writes \
+             ratio-rows, which alarm reads",
+        )
+    });
+    assert!(stage.life("alarm").is_null());
+    server.stop_within(Signal::TERM, STOP).ok();
+}
+
+#[test]
 fn files_that_change_come_and_go_are_followed() {
     let stage = ServeStage::with_records(&["--records", "1000"]);
     stage.write_job("coast.toml", JOB);

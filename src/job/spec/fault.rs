@@ -44,7 +44,8 @@ impl JobSpec {
                 fault("accept_partitions", why.to_owned());
             }
             for input in definition.inputs() {
-                if input.of.is_none() && input.topic == self.result_topic {
+                let is_of_it = input.of.as_ref().is_none_or(|of| *of == self.group);
+                if is_of_it && input.topic == self.result_topic {
                     fault("output", format!("topic: {} is the input", input.topic));
                 }
             }

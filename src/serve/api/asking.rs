@@ -10,6 +10,7 @@ use crate::http::{ApiError, Call, Caller, Reply};
 use crate::serve::handle::Handle;
 use crate::serve::rivals::Rival;
 use crate::serve::supervisor::Supervisor;
+use crate::serve::supervisor::circles::Circle;
 
 /// A handler that has the supervisor to itself.
 pub fn with(
@@ -55,9 +56,19 @@ pub fn refusal(error: &anyhow::Error) -> ApiError {
 /// The same for a caller, who does not learn of a job that they do not reach.
 #[must_use]
 pub fn refusal_to(caller: &Caller, error: &anyhow::Error) -> ApiError {
-    match error.downcast_ref::<Rival>() {
-        Some(rival) => ApiError::conflict(rival_told(caller, rival)),
-        None => refusal(error),
+    match (error.downcast_ref::<Rival>(), error.downcast_ref::<Circle>()) {
+        (Some(rival), _) => ApiError::conflict(rival_told(caller, rival)),
+        (None, Some(circle)) => ApiError::conflict(circle_told(caller, circle)),
+        (None, None) => refusal(error),
+    }
+}
+
+/// Why jobs would go in a circle, without the names of jobs that the caller does not reach.
+#[must_use]
+pub fn circle_told(caller: &Caller, circle: &Circle) -> String {
+    match circle.others().all(|job| caller.reaches(job)) {
+        true => circle.to_string(),
+        false => circle.told_to_strangers(),
     }
 }
 

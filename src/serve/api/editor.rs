@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asking::{body, refusal, rival_told, with};
+use super::asking::{body, circle_told, refusal, rival_told, with};
 use super::resources::rights as resource_rights;
 use super::{roots, topic_rights};
 use crate::http::{ApiError, Call, Reply, Right, Route};
@@ -228,6 +228,8 @@ fn look(call: &Call, server: &Supervisor, description: &Description, job: Option
         let rerun = whole.rerun;
         let rival = server.rival_of(&name, &spec, &service, rerun);
         all.extend(rival.map(|rival| rival_told(call.caller(), &rival)));
+        let circle = server.circle_of(&name, &spec);
+        all.extend(circle.map(|circle| circle_told(call.caller(), &circle)));
         all.extend(call.caller().check_reach(&name).err().map(|error| error.message));
         all.extend(topic_rights::faults(call.caller(), server, &name, &whole));
         all.extend(WebhookHosts::of(server.settings()).faults(&service));

@@ -6,6 +6,7 @@
 
 mod apply;
 mod cgroups;
+pub mod circles;
 mod known_tokens;
 pub mod manager;
 mod pins;

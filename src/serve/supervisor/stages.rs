@@ -58,6 +58,9 @@ impl Supervisor {
         if let Some(rival) = self.rival_of(name, &spec, &service, description.rerun) {
             return Err(rival.into());
         }
+        if let Some(circle) = self.circle_of(name, &spec) {
+            return Err(circle.into());
+        }
         let job = self.jobs.get_mut(name).context("there is no such job")?;
         let before = job.stored.clone();
         (job.stored.description, job.stored.version) = (description, number);

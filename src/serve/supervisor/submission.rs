@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 
 use super::Supervisor;
+use super::circles::{Circle, Flows};
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::service::Service;
@@ -85,6 +86,9 @@ impl Supervisor {
         if let Some(rival) = self.rival_of(&name, &spec, &service, description.rerun) {
             return Err(rival.into());
         }
+        if let Some(circle) = self.circle_of(&name, &spec) {
+            return Err(circle.into());
+        }
         if self.settings.needs_approval && self.jobs.contains_key(&name) {
             // It stays what it is until it is started with a version that is approved.
             let added = self.state.add_version(&name, &description, by, now_ms())?;
@@ -127,6 +131,17 @@ impl Supervisor {
         let (version, is_new_version) = saved?;
         self.fit_workers(&name, now_ms)?;
         Ok(Submitted { name, version, is_new_version })
+    }
+
+    /// The circle of jobs in which this one would be.
+    #[must_use]
+    pub fn circle_of(&self, name: &str, spec: &JobSpec) -> Option<Circle> {
+        // Further workers of a job read and write what it does.
+        let is_other = |it: &&ServedJob| it.name() == it.job_name() && it.name() != name;
+        let others = self.jobs.values().filter(is_other);
+        let flows = |other: &ServedJob| Some(Flows::of(other.name(), other.spec.as_ref()?));
+        let others: Vec<_> = others.filter_map(flows).collect();
+        Flows::of(name, spec).circle(&others)
     }
 
     /// The job with which this one would share a place.
