@@ -6,6 +6,7 @@
 mod attacks;
 mod bounds;
 mod differential;
+mod duckdb;
 mod functions;
 mod lists;
 mod refusals;
