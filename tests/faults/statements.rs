@@ -1,8 +1,9 @@
-//! Fault 1 of jobs with a statement in SQL: `kill -9` of two that are chained, and of one that joins two
-//! topics, again and again, while measurements come. The proof is `verify`, and rows that the test
+//! Faults 1, 2, 3 and 9 of jobs with a statement in SQL: `kill -9` of two that are chained, and of one that
+//! joins two topics, again and again, while measurements come; and of one while it recovers, which is then
+//! stopped, and goes on with another number of slots. The proof is `verify`, and rows that the test
 //! computes itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -66,6 +67,46 @@ fn chained_jobs_killed_while_measurements_come_give_each_alert_once() {
             Some(alert) => assert_eq!(row["AlertOrNot"], alert, "{row}"),
             None => line.doubled += 1,
         }
+    }
+    line.lost = expected.len() as u64;
+    line.print();
+    assert_eq!((line.lost, line.doubled), (0, 0));
+}
+
+#[test]
+fn a_job_that_dies_while_it_recovers_and_goes_on_with_other_slots_gives_each_row_once() {
+    let (stage, mut dice) = (stage(), Dice::new());
+    let mut line =
+        Line::new(2, "a statement in SQL dies five times while it recovers, and is stopped");
+    let start = |slots: &str| {
+        let options = ["--slots", slots, "--checkpoint-interval", "200ms"];
+        stage.spawn(&[&["run", "--job", "usage.toml"][..], &options].concat())
+    };
+    let mut expected = BTreeSet::new();
+    for (round, slots) in ["1", "3", "1"].into_iter().enumerate() {
+        let name = |i: u64| format!("job{i}-{round}");
+        expected.extend((0..ROUND).map(name));
+        let lines: Vec<_> =
+            (0..ROUND).map(|i| measured(&name(i), i as f64, 1_000.0, Some(0.5))).collect();
+        append(&stage, &lines);
+        for _ in 0..5 {
+            let job = start(slots);
+            let_it_work(Duration::from_millis(dice.draw(1..80)));
+            job.kill();
+            line.tries += 1;
+        }
+        let job = start(slots);
+        wait_until("the rows of the round", || {
+            read(&stage, "usage") == Some(expected.len() as u64)
+        });
+        let done = job.stop(Signal::TERM).ok();
+        assert!(!done.stderr.contains("panicked"), "{done}");
+    }
+    let proof = stage.ok(&["verify", "--complete", "--group", "usage"]);
+    assert!(proof.starts_with("verified: "), "{proof}");
+    for row in rows(&stage, "usage", "demo-sink") {
+        let is_there = expected.remove(row["JobName"].as_str().unwrap());
+        line.doubled += u64::from(!is_there);
     }
     line.lost = expected.len() as u64;
     line.print();
