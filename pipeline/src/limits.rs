@@ -214,6 +214,6 @@ pub const LOSSES_COUNTED_FOR: Duration = Duration::from_secs(60);
 /// outside.
 pub const LETTERS_COMPARED: u64 = 500;
 
-/// What a replay takes at least, before its first message: a broker is asked where messages are, and for
-/// the first of them.
-pub const REPLAY_BEGINS: Duration = Duration::from_millis(20);
+/// How long a running job waits for a topic of a further input that nobody knows any more when it is opened
+/// again. RocketMQ's brokers tell nameservers of their topics every 30 s.
+pub const TOPIC_KNOWN_AGAIN: Duration = Duration::from_secs(60);

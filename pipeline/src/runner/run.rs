@@ -5,9 +5,11 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Instant;
 
 use seismic_queue::{
-    AppendTimes, Committer, Lease, Member, Partition, Queue, SharedLease, Source, Topic, patiently,
+    AppendTimes, Committer, Error as QueueError, Kind, Lease, Member, Partition, Queue,
+    SharedLease, Source, Topic, patiently, patiently_by,
 };
 
 use crate::runner::clock::{Clock, Monotonic};
@@ -29,7 +31,7 @@ use crate::runner::slot::Slot;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::slot_context::SlotContext;
 use crate::runner::start::{agree_on_start, begin, begin_in_all};
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot continue.
 ///
@@ -58,9 +60,8 @@ pub fn run_behind(
     let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = |topic: &Topic| Ok(patiently(stop, || queue.spans(topic))?);
-    let open = |input: usize, partitions: &[Partition]| {
-        Ok(patiently(stop, || queue.source(&inputs[input], partitions))?)
-    };
+    let open =
+        |input: usize, partitions: &[Partition]| open(queue, (&inputs[input], partitions), stop);
     let worker = lease.shared();
     let (assignments, pool) = first_slots(job)?;
     let positions = || match worker {
@@ -268,6 +269,29 @@ fn assignments<'a>(
     (0..slots).map(assignment).collect()
 }
 
+/// What an error means where a topic was there when the run began: one that is not known now is not gone,
+/// but whoever was asked has just come back, and is still to be told of it by brokers.
+fn kind_of_known(error: &QueueError) -> Kind {
+    match error {
+        QueueError::TopicMissing { .. } => Kind::Retry,
+        _ => error.kind(),
+    }
+}
+
+/// Opens a source of a topic that was there when the run began.
+fn open(
+    queue: &dyn Queue,
+    (topic, partitions): (&Topic, &[Partition]),
+    stop: &AtomicBool,
+) -> Result<Box<dyn Source>> {
+    let asked = Instant::now();
+    let kind = |error: &QueueError| match asked.elapsed() < limits::TOPIC_KNOWN_AGAIN {
+        true => kind_of_known(error),
+        false => error.kind(),
+    };
+    Ok(patiently_by(kind, stop, || queue.source(topic, partitions))?)
+}
+
 fn run_slot(
     job: SlotContext<'_>,
     assignment: &Assignment<'_>,
@@ -275,7 +299,12 @@ fn run_slot(
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
-        let source = patiently(stop, || assignment.source(job.queue, &job.inputs[0]))?;
+        let open = || assignment.source(job.queue, &job.inputs[0]);
+        // Where others read the topic, they are told when it is gone for good, and stop this one, too.
+        let source = match place {
+            Some(_) => patiently_by(kind_of_known, stop, open)?,
+            None => patiently(stop, open)?,
+        };
         let committer = patiently(stop, || assignment.committer())?;
         let committer = CommitterThread::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(committer)).in_pool(place).run()

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use seismic_queue::memory::Memory;
 use seismic_queue::{
-    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, ImportLog,
-    KnownProducers, Member, Need, Offset, OpenTransaction, Partition, Policy, Producer, Queue,
-    Reader, Result, Retained, Retention, Source, Span, Topic,
+    Batch, Event, FencingToken, Offset, Partition, Queue as _, Result, Source, Topic,
 };
 
 use crate::faulty::{Fate, FaultyStore};
+use crate::sourced::Sourced;
 use crate::stage::Stage;
 
 /// Messages given at once.
@@ -20,12 +19,7 @@ const PIECE: usize = 20;
 /// Polls between the loss and the word of it.
 const UNHEARD: u32 = 3;
 
-/// A queue whose sources lose their partitions when `is_lost` is set, and get them back.
-struct Losing {
-    inner: Memory,
-    is_lost: Arc<AtomicBool>,
-}
-
+/// A source that loses its partitions when `is_lost` is set, and gets them back.
 struct LosingSource {
     inner: Box<dyn Source>,
     is_lost: Arc<AtomicBool>,
@@ -113,123 +107,6 @@ impl Source for LosingSource {
     }
 }
 
-impl Queue for Losing {
-    fn name(&self) -> String {
-        self.inner.name()
-    }
-
-    fn topics(&self) -> Result<Vec<Topic>> {
-        self.inner.topics()
-    }
-
-    fn topic(&self, name: &str) -> Result<Topic> {
-        self.inner.topic(name)
-    }
-
-    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
-        self.inner.create(name, partitions)
-    }
-
-    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
-        self.inner.spans(topic)
-    }
-
-    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
-        self.inner.offset_at(topic, partition, time_ms)
-    }
-
-    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
-        self.inner.producer(topic, id)
-    }
-
-    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
-        self.inner.reader(topic, at)
-    }
-
-    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
-        Ok(Box::new(LosingSource {
-            inner: self.inner.source(topic, partitions)?,
-            is_lost: Arc::clone(&self.is_lost),
-            partitions: Vec::new(),
-            unheard: UNHEARD,
-            is_told: false,
-            rest: None,
-        }))
-    }
-
-    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
-        self.inner.member(topic, member)
-    }
-
-    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
-        self.inner.known_producers(topic)
-    }
-
-    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
-        self.inner.import_log(topic)
-    }
-}
-
-impl Retention for Losing {
-    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.inner.hold(topic, holder, at)
-    }
-
-    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
-        self.inner.holds(topic)
-    }
-
-    fn policy(&self, topic: &Topic) -> Result<Policy> {
-        self.inner.policy(topic)
-    }
-
-    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
-        self.inner.set_policy(topic, policy)
-    }
-
-    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
-        self.inner.held(topic)
-    }
-
-    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
-        self.inner.retain(topic, past_holds)
-    }
-
-    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()> {
-        self.inner.trim(topic, below)
-    }
-}
-
-impl Diagnose for Losing {
-    fn check_place(&self) -> Result<()> {
-        self.inner.check_place()
-    }
-
-    fn check_topic(&self, topic: &Topic) -> Result<()> {
-        self.inner.check_topic(topic)
-    }
-
-    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
-        self.inner.append_times(topic)
-    }
-
-    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
-        self.inner.examine(topic)
-    }
-
-    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
-        self.inner.examine_rights(needs)
-    }
-
-    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
-        self.inner.open_transactions(topic)
-    }
-
-    fn look_at(&self, transactions: &mut [OpenTransaction]) {
-        self.inner.look_at(transactions);
-    }
-}
-
 #[test]
 fn a_loss_that_a_commit_hears_of_first_changes_nothing_at_any_commit() {
     let calm = Stage::new();
@@ -248,7 +125,14 @@ fn a_loss_that_a_commit_hears_of_first_changes_nothing_at_any_commit() {
         });
         let mut stage = Stage::with_store(Box::new(store));
         stage.slots = 1;
-        let queue = Losing { inner: stage.queue.clone(), is_lost };
+        let open = move |queue: &Memory, topic: &Topic, partitions: &[Partition]| {
+            let (inner, is_lost) = (queue.source(topic, partitions)?, Arc::clone(&is_lost));
+            let (partitions, rest) = (Vec::new(), None);
+            let source =
+                LosingSource { inner, is_lost, partitions, unheard: UNHEARD, is_told: false, rest };
+            Ok(Box::new(source) as Box<dyn Source>)
+        };
+        let queue = Sourced::new(&stage.queue, open);
         stage.run_on(&queue, &Arc::new(AtomicBool::new(false))).unwrap();
         // What a slot without partitions leaves undone is for the next run.
         stage.run().unwrap();

@@ -20,6 +20,7 @@ mod rescale;
 mod rewind;
 mod second_kind;
 mod slots;
+mod sourced;
 mod spread;
 mod stage;
 mod start;

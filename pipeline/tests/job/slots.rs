@@ -1,12 +1,15 @@
 //! Slots that come and go while a job works: its partitions move between threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_pipeline::{Finish, JobContext, Metrics, MetricsSnapshot, run};
+use seismic_queue::memory::Memory;
+use seismic_queue::{Error, Partition, Queue, Topic};
 
+use crate::sourced::Sourced;
 use crate::stage::{RECORDS, Stage, publish_load};
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -19,10 +22,19 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Runs a job until it is stopped, while `meanwhile` happens; what it counted.
 fn during(stage: &Stage, meanwhile: impl FnOnce(&Metrics)) -> MetricsSnapshot {
+    during_on(stage, &stage.queue, meanwhile)
+}
+
+/// The same with another way to the queue.
+fn during_on(
+    stage: &Stage,
+    queue: &dyn Queue,
+    meanwhile: impl FnOnce(&Metrics),
+) -> MetricsSnapshot {
     let (stop, metrics) = (Arc::new(AtomicBool::new(false)), Metrics::default());
     let lease = stage.store.acquire(&stage.job).unwrap();
     thread::scope(|scope| {
-        let job = JobContext { queue: &stage.queue, ..stage.run_job(&*lease) };
+        let job = JobContext { queue, ..stage.run_job(&*lease) };
         let (stop, metrics) = (&stop, &metrics);
         let running = scope.spawn(move || run(job, stop, metrics).unwrap());
         let parallelism = &stage.settings.parallelism;
@@ -119,5 +131,32 @@ fn partitions_move_while_a_job_is_paused_and_are_read_where_they_were_left() {
         pause.set(false);
         wait_until("the rest is read", || metrics.records() == 2 * RECORDS);
     });
+    assert!(stage.verify().is_fine());
+}
+
+#[test]
+fn a_slot_that_begins_while_its_topic_is_not_known_waits_for_it_and_the_job_goes_on() {
+    let mut stage = Stage { slots: 1, ..Stage::new() };
+    stage.settings.finish = Finish::Never;
+    let unknown = Arc::new(AtomicU32::new(0));
+    let left = Arc::clone(&unknown);
+    // As a nameserver says it to which a broker has just come back.
+    let queue =
+        Sourced::new(&stage.queue, move |queue: &Memory, topic: &Topic, of: &[Partition]| {
+            let less = |left: u32| left.checked_sub(1);
+            match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+                Ok(_) => Err(Error::TopicMissing { topic: topic.name.clone(), at: queue.name() }),
+                Err(_) => queue.source(topic, of),
+            }
+        });
+    let counted = during_on(&stage, &queue, |metrics| {
+        wait_until("all is read", || metrics.records() == RECORDS);
+        unknown.store(3, Ordering::SeqCst);
+        set(&stage, metrics, 2, 2);
+        assert_eq!(unknown.load(Ordering::SeqCst), 0, "it was asked for again and again");
+        publish_load(&stage.queue, RECORDS, 1);
+        wait_until("all is read", || metrics.records() == 2 * RECORDS);
+    });
+    assert_eq!((counted.messages_replayed, counted.rebuilds), (0, 0));
     assert!(stage.verify().is_fine());
 }

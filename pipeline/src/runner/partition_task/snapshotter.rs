@@ -29,6 +29,8 @@ pub(crate) struct Snapshotter {
     worked: Duration,
     /// What the last one took.
     cost: Duration,
+    /// Chunks of the last one.
+    size: usize,
     chunks: VecDeque<Chunk>,
     manifest: Option<Manifest>,
     /// Ids of the requests that the manifest on its way answers.
@@ -62,6 +64,7 @@ impl Snapshotter {
                 (Offset(it.position.0 + further), it.journal_sequence)
             }),
             keeps: self.keeps,
+            size: checkpoint.map_or(0, |it| it.chunks as usize),
             ..Snapshotter::default()
         }
     }
@@ -85,10 +88,11 @@ impl Snapshotter {
                 || self.worked >= replay_limit)
     }
 
-    /// Whether a replay from the last snapshot would take longer than another snapshot. It has to ask
-    /// the queue for messages first, so a small state is always worth it.
+    /// Whether whoever has the partition next is better off with another snapshot, also in place of one
+    /// that is still on its way: always with a state that the last commit takes along, whatever the last
+    /// snapshot took on a busy machine, and otherwise where a replay would take longer.
     pub fn is_worth_it(&self) -> bool {
-        self.manifest.is_none() && (self.worked > self.cost || self.cost < limits::REPLAY_BEGINS)
+        self.size <= limits::CHUNKS_PER_COMMIT || self.worked > self.cost
     }
 
     /// Whether the next snapshot has to answer a request that no earlier one has answered; it then
@@ -135,6 +139,7 @@ impl Snapshotter {
             crc: crc32fast::hash(&state),
             keeps: self.keeps,
         });
+        self.size = self.chunks.len();
         self.at = (operator.position(), sequence);
         self.taken = clock();
         self.cost = self.taken - began;

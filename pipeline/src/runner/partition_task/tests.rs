@@ -95,3 +95,20 @@ fn a_large_snapshot_travels_with_several_commits_and_counts_with_the_last() {
     let manifest = last.manifest.expect("it is whole");
     assert_eq!(manifest.chunks as usize, first.chunks.len() + last.chunks.len());
 }
+
+/// The time that it is asked for, a second later each time.
+fn slow_clock() -> impl Fn() -> Duration {
+    let now = std::cell::Cell::new(Duration::ZERO);
+    move || now.replace(now.get() + Duration::from_secs(1))
+}
+
+#[test]
+fn a_state_that_one_commit_takes_along_is_given_up_with_a_snapshot_whatever_the_last_one_took() {
+    let mut part = one_open_window();
+    part.snapshot(slow_clock()).unwrap();
+    assert!(!part.is_snapshot_worth_it(), "nothing has happened since");
+    assert_eq!(closed_at(&mut part, 0..=4_000), Some(2_000));
+    assert!(part.is_snapshot_worth_it(), "also while the last one is on its way");
+    part.hand_over();
+    assert!(part.is_snapshot_worth_it());
+}
