@@ -34,25 +34,25 @@ fn append(path: &Path, text: &str) {
 }
 
 /// A folder and a queue with one partition.
-struct Place {
+struct Imported {
     folder: TempDir,
     queue: Box<dyn Queue>,
     options: Options,
 }
 
-impl Place {
+impl Imported {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let files = vec![folder.path().to_owned()];
         let options = Options { partitions: 1, ..Options::new(Format::Csv, files) };
-        Place { folder, queue: Box::new(Memory::new()), options }
+        Imported { folder, queue: Box::new(Memory::new()), options }
     }
 
     /// With a queue that keeps no notes.
     fn forgetful() -> Self {
         let place = Self::new();
         let options = Options { again: true, ..place.options };
-        Place { queue: Box::new(Forgetful(Memory::new())), options, ..place }
+        Imported { queue: Box::new(Forgetful(Memory::new())), options, ..place }
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -109,7 +109,7 @@ impl Place {
 
 #[test]
 fn links_and_copies_of_a_followed_file_add_nothing() {
-    let place = Place::new();
+    let place = Imported::new();
     let log = place.write("m", &format!("{HEADER}{}", rows(0..3)));
     let empty = place.write("empty", HEADER);
     std::os::unix::fs::symlink(&log, place.at("a")).unwrap();
@@ -142,7 +142,7 @@ fn links_and_copies_of_a_followed_file_add_nothing() {
 
 #[test]
 fn a_log_that_is_copied_and_cut_goes_on_and_loses_nothing() {
-    let place = Place::new();
+    let place = Imported::new();
     let log = place.write("log", &format!("{HEADER}{}", rows(0..3)));
     place.follow(|| {
         place.wait_for(2);
@@ -158,7 +158,7 @@ fn a_log_that_is_copied_and_cut_goes_on_and_loses_nothing() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_counted_once() {
-    let place = Place::new();
+    let place = Imported::new();
     place.write("bad", "no_field,other\n1,2\n");
     let summary = place.follow(|| {
         place.wait_for_scans(0);
@@ -170,7 +170,7 @@ fn a_file_that_cannot_be_read_is_counted_once() {
 
 #[test]
 fn what_an_earlier_version_imported_is_known_and_not_followed() {
-    let place = Place::new();
+    let place = Imported::new();
     let log = place.write("log", &format!("{HEADER}{}", rows(0..3)));
     let Options { topic, partitions, .. } = &place.options;
     let made = place.queue.create(topic, *partitions).unwrap();
@@ -204,7 +204,7 @@ fn what_an_earlier_version_imported_is_known_and_not_followed() {
 
 #[test]
 fn without_notes_of_the_queue_each_line_is_published_once_a_process_if_that_is_asked_for() {
-    let place = Place::forgetful();
+    let place = Imported::forgetful();
     let log = place.write("log", &format!("{HEADER}{}", rows(0..3)));
     let refused = Options { follow: true, again: false, ..place.options.clone() };
     let error = import(&*place.queue, &refused, &AtomicBool::new(true), &mut |_| {}).unwrap_err();

@@ -24,16 +24,16 @@ fn run(queue: &Memory, options: &Options) -> RecordsSummary {
 }
 
 /// A folder, a queue with one partition, and what was imported.
-struct Place {
+struct Imported {
     folder: TempDir,
     queue: Memory,
     options: Options,
 }
 
-impl Place {
+impl Imported {
     fn new(format: Format) -> Self {
         let options = Options { partitions: 1, ..Options::new(format, vec![]) };
-        Place { folder: tempfile::tempdir().unwrap(), queue: Memory::new(), options }
+        Imported { folder: tempfile::tempdir().unwrap(), queue: Memory::new(), options }
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
@@ -69,7 +69,7 @@ fn imported(
     read: ReadOptions,
     text: impl AsRef<[u8]>,
 ) -> (Vec<SeismicRecord>, RecordsSummary) {
-    let mut place = Place::new(format);
+    let mut place = Imported::new(format);
     place.options.read = read;
     let file = place.write("file", text);
     let summary = place.import(&[&file]);
@@ -155,7 +155,7 @@ fn a_foreign_header_is_mapped_and_what_it_lacks_is_set() {
     assert_eq!((record.sensor_id.as_str(), record.depth), ("CI.PASC", 3));
     assert_eq!((record.collect_timestamp, record.seismic_amplitude), (1_600_000_000_080, 1.5));
     // Another component of the same file is another import.
-    let mut place = Place::new(Format::Csv);
+    let mut place = Imported::new(Format::Csv);
     let file = place.write("file", text);
     place.options.read = read;
     place.import(&[&file]);
@@ -192,7 +192,7 @@ fn comments_headers_that_come_again_and_a_header_behind_a_hash_are_no_rows() {
 
 #[test]
 fn files_that_are_no_text_are_named_and_empty_ones_are_no_errors() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let files = [
         place.write("utf16", utf16),
@@ -229,7 +229,7 @@ fn rows(times: std::ops::Range<i64>) -> String {
 
 #[test]
 fn files_of_one_import_are_merged_by_time_whatever_they_are_called() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let a = place.write("rec1", format!("{HEADER}{}", rows(20..30)));
     let b = place.write("rec10", format!("{HEADER}{}", rows(0..10)));
     let c = place.write("rec2", format!("{HEADER}{}", rows(10..20)));
@@ -244,7 +244,7 @@ fn files_of_one_import_are_merged_by_time_whatever_they_are_called() {
 
 #[test]
 fn more_files_than_may_be_open_are_merged_too() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let files: Vec<_> = (0..600)
         .map(|i| {
             let times = [i, i + 600, i + 1_200].map(|time| format!("S{i},{time},1.0,N,1\n"));
@@ -260,7 +260,7 @@ fn more_files_than_may_be_open_are_merged_too() {
 
 #[test]
 fn a_file_that_grew_goes_on_behind_what_is_in() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let file = place.write("log", format!("{HEADER}{}", rows(0..10)));
     place.import(&[&file]);
     let grown = place.write("renamed", format!("{HEADER}{}", rows(0..15)));
@@ -278,7 +278,7 @@ fn a_file_that_grew_goes_on_behind_what_is_in() {
 
 #[test]
 fn a_file_and_its_beginning_are_imported_once_in_one_import_too() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let files = [5, 9, 9].map(|to| format!("{HEADER}{}", rows(0..to)));
     let [a, b, c] = [0, 1, 2].map(|i| place.write(&format!("f{i}"), &files[i]));
     let summary = place.import(&[&a, &b, &c]);
@@ -288,7 +288,7 @@ fn a_file_and_its_beginning_are_imported_once_in_one_import_too() {
 
 #[test]
 fn a_last_line_without_its_end_that_grew_is_said() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let file = place.write("log", format!("{HEADER}A,1,1.0,N,1\nA,2,1.0,N,1"));
     place.import(&[&file]);
     place.write("log", format!("{HEADER}A,1,1.0,N,1\nA,2,1.0,N,1\nA,3,1.0,N,1\n"));
@@ -303,7 +303,7 @@ fn a_last_line_without_its_end_that_grew_is_said() {
 
 #[test]
 fn mended_lines_are_added_and_nothing_else() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let text = format!("{HEADER}\"A,0,1.0,N,1\n{}A,x,1.0,N,1\n{}", rows(1..10), rows(11..20));
     let file = place.write("log", &text);
     assert_eq!(place.import(&[&file]).refused.count, 2);
@@ -325,7 +325,7 @@ fn mended_lines_are_added_and_nothing_else() {
 
 #[test]
 fn a_table_of_sensors_is_applied_and_a_sensor_that_it_lacks_is_refused() {
-    let mut place = Place::new(Format::Csv);
+    let mut place = Imported::new(Format::Csv);
     let table = "id,alias,valid_from,valid_to,latitude,longitude,gain,offset\n\
                  CI.A,dev,,100,1,2,0.5,1\nCI.A,dev,100,,3,4,,\n";
     place.options.sensors = Some(place.write("table", table));
@@ -342,7 +342,7 @@ fn a_table_of_sensors_is_applied_and_a_sensor_that_it_lacks_is_refused() {
 
 #[test]
 fn a_growing_file_a_rotated_one_and_new_ones_of_a_folder_are_followed() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let folder = place.folder.path().join("logs");
     fs::create_dir(&folder).unwrap();
     let log = folder.join("log");
@@ -384,8 +384,8 @@ fn a_growing_file_a_rotated_one_and_new_ones_of_a_folder_are_followed() {
 
 #[test]
 fn lines_that_a_table_refuses_are_not_lost_when_others_are_mended() {
-    let mut place = Place::new(Format::Csv);
-    let table = |place: &Place, sensors: &[&str]| {
+    let mut place = Imported::new(Format::Csv);
+    let table = |place: &Imported, sensors: &[&str]| {
         place.write("table", format!("id\n{}\n", sensors.join("\n")));
     };
     let text: String = (0..12).map(|i| format!("S{},{i},1.0,N,1\n", 1 + i % 3)).collect();
@@ -410,7 +410,7 @@ fn lines_that_a_table_refuses_are_not_lost_when_others_are_mended() {
 
 #[test]
 fn of_a_packed_file_and_its_beginning_that_is_longer_on_disk_each_record_is_imported_once() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let whole = format!("{HEADER}{}", rows(0..1_000));
     std::io::Write::write_all(&mut zip, whole.as_bytes()).unwrap();
@@ -423,7 +423,7 @@ fn of_a_packed_file_and_its_beginning_that_is_longer_on_disk_each_record_is_impo
 
 #[test]
 fn very_many_mended_lines_come_in_portions_and_each_once() {
-    let place = Place::new(Format::Csv);
+    let place = Imported::new(Format::Csv);
     let long = "S".repeat(900 << 10);
     let text: String = (1..50).map(|i| format!("{long}{i},{i},x,N,1\n")).collect();
     let text = format!("{HEADER}A,0,1.0,N,1\n{text}A,50,1.0,N,1\n");

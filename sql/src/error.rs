@@ -10,21 +10,21 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Where something stands in a statement, both from 1; a column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TextPosition {
     /// The line.
     pub line: usize,
     /// The character in it.
     pub column: usize,
 }
 
-impl Place {
+impl TextPosition {
     /// That of a byte of the statement.
     #[must_use]
-    pub fn of(sql: &str, byte: usize) -> Place {
+    pub fn of(sql: &str, byte: usize) -> TextPosition {
         let before = sql.get(..byte).unwrap_or(sql);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place { line, column }
+        TextPosition { line, column }
     }
 
     /// The byte of the statement that stands there, or its end.
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
@@ -56,7 +56,7 @@ pub enum Error {
     #[error("{}{what}", place.map(|place| format!("{place}: ")).unwrap_or_default())]
     Refused {
         /// Where the reason stands.
-        place: Option<Place>,
+        place: Option<TextPosition>,
         /// What is wrong, and what may be meant.
         what: String,
     },
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn a_place_counts_lines_and_characters() {
         let sql = "select\n  größe, x";
-        assert_eq!(Place::of(sql, 0), Place { line: 1, column: 1 });
-        assert_eq!(Place::of(sql, sql.find('x').unwrap()).to_string(), "line 2, column 10");
-        assert_eq!(Place::of(sql, 999).line, 2);
+        assert_eq!(TextPosition::of(sql, 0), TextPosition { line: 1, column: 1 });
+        assert_eq!(TextPosition::of(sql, sql.find('x').unwrap()).to_string(), "line 2, column 10");
+        assert_eq!(TextPosition::of(sql, 999).line, 2);
     }
 }

@@ -39,7 +39,7 @@ mod virtual_table;
 pub use allow::functions as allowed_functions;
 pub use batch::{Batch, Cell};
 pub use engine::{Engine, Settings, engine_version};
-pub use error::{Error, Place, Result};
+pub use error::{Error, Result, TextPosition};
 pub use functions::names as function_names;
 pub use functions::own::{Answer, Function};
 pub use kept::Kept;

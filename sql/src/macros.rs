@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result, TextPosition};
 use crate::limits;
 use crate::tokens::{Token, TokenKind, tokens};
 
@@ -44,7 +44,7 @@ pub fn expand(sql: &str, macros: &[Macro]) -> Result<Expanded> {
     let mut calls = 0;
     while let Some((one, call)) = macros.iter().find_map(|it| Some((it, find(&expanded.sql, it)?)))
     {
-        let place = Place::of(&expanded.written, expanded.origin(call.all.start));
+        let place = TextPosition::of(&expanded.written, expanded.origin(call.all.start));
         let refused = |what: String| Err(Error::Refused { place: Some(place), what });
         if call.args.len() != one.args.len() {
             let (name, expected, found) = (&one.name, one.args.len(), call.args.len());
@@ -75,7 +75,7 @@ impl Expanded {
         match error {
             Error::Refused { place: Some(place), what } => {
                 let at = self.origin(place.byte_of(&self.sql));
-                Error::Refused { place: Some(Place::of(&self.written, at)), what }
+                Error::Refused { place: Some(TextPosition::of(&self.written, at)), what }
             }
             other => other,
         }
@@ -234,7 +234,7 @@ mod tests {
         let written = "select ratio(x, y), oops from t";
         let expanded = expand(written, &all()).unwrap();
         let place = |word: &str| {
-            let place = Place::of(&expanded.sql, expanded.sql.find(word).unwrap());
+            let place = TextPosition::of(&expanded.sql, expanded.sql.find(word).unwrap());
             let error = Error::Refused { place: Some(place), what: String::new() };
             match expanded.error(error) {
                 Error::Refused { place: Some(place), .. } => place.column,

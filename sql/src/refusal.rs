@@ -3,7 +3,7 @@
 use rusqlite::ffi::ErrorCode;
 
 use crate::allow::{Allowed, Denied};
-use crate::error::{Error, Place};
+use crate::error::{Error, TextPosition};
 use crate::limits;
 use crate::nearest::nearest;
 use crate::table::Table;
@@ -123,7 +123,7 @@ impl Context<'_> {
 
     /// A refusal at that byte.
     pub fn refused(&self, at: Option<usize>, what: String) -> Error {
-        Error::Refused { place: at.map(|at| Place::of(self.sql, at)), what }
+        Error::Refused { place: at.map(|at| TextPosition::of(self.sql, at)), what }
     }
 
     /// Where a name or a keyword stands.

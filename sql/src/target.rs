@@ -3,16 +3,16 @@
 //! No statement inserts anything here. The caller takes the head off, runs the SELECT, and puts its
 //! rows where the name says.
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result, TextPosition};
 use crate::tokens::{Token, TokenKind, tokens};
 
 /// A statement without its head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What is inserted into, and where that name stands; `None` for a SELECT alone.
-    pub name: Option<(String, Place)>,
+    pub name: Option<(String, TextPosition)>,
     /// The columns that it lists.
-    pub columns: Vec<(String, Place)>,
+    pub columns: Vec<(String, TextPosition)>,
     /// The SELECT, at the same lines and columns as in the whole statement.
     pub select: String,
 }
@@ -23,7 +23,8 @@ pub struct Target {
 /// [`Error::Refused`] for a head that cannot be read.
 pub fn target(sql: &str) -> Result<Target> {
     let tokens = tokens(sql);
-    let place = |token: Option<&Token>| Place::of(sql, token.map_or(sql.len(), |token| token.at));
+    let place =
+        |token: Option<&Token>| TextPosition::of(sql, token.map_or(sql.len(), |token| token.at));
     let is_insert = tokens.first().is_some_and(|token| token.is_name("insert"));
     if !is_insert {
         return Ok(Target { name: None, columns: Vec::new(), select: sql.to_owned() });

@@ -145,7 +145,7 @@ impl Newest {
         let mut reader = SpanReader::new(queue, topic, partition, span).map_err(failed)?;
         let mut came = Instant::now();
         while !reader.is_at_end() {
-            let moved = reader.read(READ_WAIT, |message| self.take(partition, message));
+            let moved = reader.read(READ_WAIT, |message| self.apply(partition, message));
             self.next[partition.0 as usize] = reader.next();
             if moved.map_err(Failed::told)? {
                 came = Instant::now();
@@ -157,7 +157,7 @@ impl Newest {
         Ok(())
     }
 
-    fn take(&mut self, partition: Partition, message: Message<'_>) -> Result<(), Failed> {
+    fn apply(&mut self, partition: Partition, message: Message<'_>) -> Result<(), Failed> {
         let place = || format!("message {partition}/{}", message.offset);
         if message.key.is_empty() {
             return Err(Failed::Of(format!(

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::expected::Expected;
 use super::limits;
-use super::nearest::{Nearest, Place};
+use super::nearest::{Nearest, RowKey};
 use crate::time::show_ms;
 
 /// Columns that tell which rows belong together.
@@ -340,7 +340,7 @@ fn shown(row: &Values) -> String {
 }
 
 /// Sensor and start of the window of a row.
-fn place(row: &Values) -> Place<'_> {
+fn place(row: &Values) -> RowKey<'_> {
     let sensor = match &row[place_of("sensor_id")] {
         Some(Value::Text(sensor)) => Some(&**sensor),
         _ => None,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// What tells how near a row is: its sensor, and the start of its window, as far as it has them.
-pub(super) type Place<'a> = (Option<&'a str>, Option<i64>);
+pub(super) type RowKey<'a> = (Option<&'a str>, Option<i64>);
 
 /// Rows by their places.
 #[derive(Default)]
@@ -28,7 +28,7 @@ struct OrderedRows {
 
 impl<'a> Nearest<'a> {
     /// Of these rows, by their numbers.
-    pub(super) fn of(rows: impl Iterator<Item = (usize, Place<'a>)>) -> Nearest<'a> {
+    pub(super) fn of(rows: impl Iterator<Item = (usize, RowKey<'a>)>) -> Nearest<'a> {
         let mut nearest = Nearest::default();
         for (number, (sensor, start)) in rows {
             nearest.all.add(number, start);
@@ -43,7 +43,7 @@ impl<'a> Nearest<'a> {
     }
 
     /// Number of the nearest row.
-    pub(super) fn to(&self, (sensor, start): Place<'_>) -> Option<usize> {
+    pub(super) fn to(&self, (sensor, start): RowKey<'_>) -> Option<usize> {
         let Some(sensor) = sensor else { return self.all.nearest(start).map(|(_, row)| row) };
         let own = self.by_sensor.get(sensor).and_then(|line| line.nearest(start));
         own.into_iter().chain(self.of_any.nearest(start)).min().map(|(_, row)| row)

@@ -90,8 +90,8 @@ fn continuing(said: &str) -> Vec<&str> {
 #[test]
 fn the_command_that_a_restore_prints_continues_the_job_of_any_group_at_any_place() {
     // Where it is restored to, where its queue is then, and how a look finds it.
-    type Place = (&'static [&'static str], &'static str, &'static [&'static str]);
-    let places: [Place; 4] = [
+    type Input = (&'static [&'static str], &'static str, &'static [&'static str]);
+    let places: [Input; 4] = [
         (
             &["--queue", "sqlite:a/queue.db"],
             "sqlite:a/queue.db",

@@ -46,7 +46,7 @@ impl Tables {
         let (table, mut state) = (function.stored_name(), self.lock());
         let sha256 = state.modules.get(&table)?.hash().to_owned();
         let entry = TableEntry { table, sha256, rows: 0, read_ms: 0 };
-        state.take(&entry, at);
+        state.note(&entry, at);
         Some(entry.encode())
     }
 

@@ -197,7 +197,7 @@ impl Tables {
         let (rows, read_ms) = (version.rows() as u64, *read_ms);
         let (table, sha256) = (table.name.clone(), version.hash().to_owned());
         let entry = TableEntry { table, sha256, rows, read_ms };
-        state.take(&entry, (partition, at));
+        state.note(&entry, (partition, at));
         Some(entry.encode())
     }
 
@@ -268,7 +268,7 @@ impl Tables {
 
 impl State {
     /// A partition has taken a version at a position.
-    pub(super) fn take(&mut self, entry: &TableEntry, (partition, at): (Partition, Offset)) {
+    pub(super) fn note(&mut self, entry: &TableEntry, (partition, at): (Partition, Offset)) {
         let (table, hash) = (entry.table.clone(), entry.sha256.clone());
         let is_same =
             |it: &Taken| (it.partition, &it.table, &it.hash) == (partition, &table, &hash);

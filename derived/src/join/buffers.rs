@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::limits::JoinLimits;
-use super::side::{KeySide, Place, Waiting};
+use super::side::{KeySide, RowPosition, Waiting};
 use crate::definition::join::{JoinDefinition, JoinKind};
 use crate::output::reason::{Fault, Reason};
 use crate::state::Counts;
@@ -26,10 +26,10 @@ pub struct Buffers {
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
     pub key: &'a str,
-    pub left: Option<(Place, &'a [u8])>,
-    pub right: Option<(Place, &'a [u8])>,
+    pub left: Option<(RowPosition, &'a [u8])>,
+    pub right: Option<(RowPosition, &'a [u8])>,
     /// The row by which they came to be: its side, its place, and when it was appended.
-    pub by: (usize, Place, i64),
+    pub by: (usize, RowPosition, i64),
 }
 
 /// Takes what is found.
@@ -76,7 +76,7 @@ impl Buffers {
     pub fn insert(
         &mut self,
         (side, key): (usize, &str),
-        (time_ms, place): (i64, Place),
+        (time_ms, place): (i64, RowPosition),
         mut row: Waiting,
         (counts, emit): (&mut Counts, Emit<'_>),
     ) -> Result<(), Fault> {
@@ -91,7 +91,7 @@ impl Buffers {
         counts.waiting += 1;
         let [own, mates] = definition_range(definition, side, time_ms);
         for ((_, of_mate), mate) in
-            sides[other].rows.range_mut((own, Place::FIRST)..=(mates, Place::LAST))
+            sides[other].rows.range_mut((own, RowPosition::FIRST)..=(mates, RowPosition::LAST))
         {
             join(mate, counts);
             join(&mut row, counts);
@@ -124,7 +124,8 @@ impl Buffers {
     ) -> bool {
         let Buffers { definition, keys, waited, held, rows, bytes } = self;
         let (from, other) = (waited[side], 1 - side);
-        let is_between = |(_, place): &(i64, Place)| place.offset >= from && place.offset < below;
+        let is_between =
+            |(_, place): &(i64, RowPosition)| place.offset >= from && place.offset < below;
         let mut has_changed = false;
         if below > from && keys.values().any(|sides| sides[side].rows.keys().any(is_between)) {
             waited[side] = below;
@@ -134,7 +135,7 @@ impl Buffers {
             if !sides[side].clock.is_idle(below) {
                 continue;
             }
-            let has_waited = |it: &&(i64, Place)| held[other] || it.1.offset < waited[other];
+            let has_waited = |it: &&(i64, RowPosition)| held[other] || it.1.offset < waited[other];
             let until = sides[other].rows.keys().filter(has_waited);
             let until = until.map(|(time_ms, _)| definition.last_mate_ms(other, *time_ms)).max();
             let Some(until_ms) = until else { continue };
@@ -203,7 +204,7 @@ impl Leaving<'_, '_> {
     }
 
     /// A row waits no more.
-    fn leave(&mut self, key: &str, side: usize, place: Place, row: &Waiting) {
+    fn leave(&mut self, key: &str, side: usize, place: RowPosition, row: &Waiting) {
         if row.is_joined {
             return;
         }

@@ -9,7 +9,7 @@ use super::buffers::Buffers;
 use super::entry::HoldEntry;
 use super::limits::JoinLimits;
 use super::pairs::Pairs;
-use super::side::{Place, Waiting};
+use super::side::{RowPosition, Waiting};
 use crate::definition::join::JoinDefinition;
 use crate::definition::{Definition, InputDefinition};
 use crate::dimension::entry::TableEntry;
@@ -147,7 +147,7 @@ impl JoinOperator {
     fn admit(&mut self, side: usize, record: &Record<'_>) -> Result<(), Fault> {
         let input = &mut self.sides[side];
         input.read(record, (self.partition, self.partitions))?;
-        let place = Place { offset: record.offset.0, index: record.index };
+        let place = RowPosition { offset: record.offset.0, index: record.index };
         let cells = input.cells.as_slice().into();
         let row = Waiting { append_ms: record.append_ms, is_joined: false, cells };
         let (pairs, mut mates) = (&mut self.pairs, 0);

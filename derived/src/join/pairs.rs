@@ -7,7 +7,7 @@ use seismic_sql::{Batch, Cell, Error};
 use serde_json::{Map, Value};
 
 use super::buffers::Found;
-use super::side::Place;
+use super::side::RowPosition;
 use crate::cells;
 use crate::definition::Definition;
 use crate::input::columns;
@@ -47,9 +47,9 @@ pub struct Pairs {
 
 #[derive(Clone, Debug)]
 struct Pair {
-    left: Option<Place>,
-    right: Option<Place>,
-    by: (usize, Place, i64),
+    left: Option<RowPosition>,
+    right: Option<RowPosition>,
+    by: (usize, RowPosition, i64),
     key: Range<usize>,
     cells: Range<usize>,
 }
@@ -263,7 +263,7 @@ impl Pairs {
     /// its bytes are the row that the statement saw.
     #[cold]
     fn bury_pair(&mut self, pair: &Pair, (reason, why): &Fault) {
-        let (side, Place { offset, index }, append_ms) = pair.by;
+        let (side, RowPosition { offset, index }, append_ms) = pair.by;
         let bytes = self.row_as_json(pair);
         let key = self.keys[pair.key.clone()].as_bytes();
         let record = Record { offset: Offset(offset), index, append_ms, key, bytes: &bytes };
@@ -297,7 +297,7 @@ impl Pairs {
 
     /// Where the record is by which a pair came to be.
     fn place(&self, pair: &Pair) -> String {
-        let (side, Place { offset, index }, _) = pair.by;
+        let (side, RowPosition { offset, index }, _) = pair.by;
         let (topic, partition) = (&self.topics[side], self.partition);
         format!("record {index} of message {topic}/{partition}/{offset}")
     }

@@ -7,16 +7,16 @@ use crate::limits;
 
 /// Where a record was in the log of its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RowPosition {
     /// Offset of its message.
     pub offset: u64,
     /// Its number in the message.
     pub index: u32,
 }
 
-impl Place {
-    pub const FIRST: Place = Place { offset: 0, index: 0 };
-    pub const LAST: Place = Place { offset: u64::MAX, index: u32::MAX };
+impl RowPosition {
+    pub const FIRST: RowPosition = RowPosition { offset: 0, index: 0 };
+    pub const LAST: RowPosition = RowPosition { offset: u64::MAX, index: u32::MAX };
 }
 
 /// A row that waits for others.
@@ -43,5 +43,5 @@ pub struct KeySide {
     /// Its clock there.
     pub clock: Clock,
     /// Its rows that wait, by event time and place.
-    pub rows: BTreeMap<(i64, Place), Waiting>,
+    pub rows: BTreeMap<(i64, RowPosition), Waiting>,
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use seismic_sql::Batch;
 
 use super::buffers::Buffers;
-use super::side::{KeySide, Place, Waiting};
+use super::side::{KeySide, RowPosition, Waiting};
 use crate::bytes::{self, flag, length, number, push_length, take};
 use crate::cells;
 use crate::clock::Clock;
@@ -70,11 +70,11 @@ impl Buffers {
     }
 }
 
-fn rows(rest: &mut &[u8], width: usize) -> Option<BTreeMap<(i64, Place), Waiting>> {
+fn rows(rest: &mut &[u8], width: usize) -> Option<BTreeMap<(i64, RowPosition), Waiting>> {
     let mut rows = BTreeMap::new();
     for _ in 0..length(rest)? {
         let time_ms = number(rest)? as i64;
-        let place = Place { offset: number(rest)?, index: length(rest)? as u32 };
+        let place = RowPosition { offset: number(rest)?, index: length(rest)? as u32 };
         let append_ms = number(rest)? as i64;
         let is_joined = flag(rest)?;
         let cells: Box<[u8]> = take(rest)?.into();

@@ -145,7 +145,7 @@ impl StatementPlan {
         let mut answer = query.run();
         while let Some(row) = answer.next()? {
             let place = first + usize::try_from(row.place(INPUT)).unwrap_or(usize::MAX);
-            self.take(place, &row, into)?;
+            self.collect(place, &row, into)?;
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl StatementPlan {
         let mut query = self.engine.again(&self.select)?;
         let mut answer = query.run();
         while let Some(row) = answer.next()? {
-            self.take(0, &row, into)?;
+            self.collect(0, &row, into)?;
             let rows = into.all().len();
             if rows > limits::WINDOW_ANSWERS || into.bytes() > limits::WINDOW_ANSWER_BYTES {
                 let (most, mib) = (limits::WINDOW_ANSWERS, limits::WINDOW_ANSWER_BYTES >> 20);
@@ -181,7 +181,7 @@ impl StatementPlan {
         Ok(())
     }
 
-    fn take(&self, row_place: usize, row: &Row<'_>, into: &mut Answers) -> Result<(), Error> {
+    fn collect(&self, row_place: usize, row: &Row<'_>, into: &mut Answers) -> Result<(), Error> {
         for (column, place) in &self.columns {
             into.push(column, row.cell(*place)?);
         }

@@ -74,7 +74,7 @@ pub fn held(store: &MemoryStore, topic: &str) -> BTreeMap<Partition, (Offset, Ve
 
 /// A sink that outlives its runners, as a place outside does.
 #[derive(Default)]
-struct Place {
+struct Outside {
     rows: Messages,
     /// How many of them are durable, by partition.
     synced: BTreeMap<Partition, usize>,
@@ -82,7 +82,7 @@ struct Place {
 }
 
 /// The sink that a runner holds.
-struct Visitor(Arc<Mutex<Place>>);
+struct Visitor(Arc<Mutex<Outside>>);
 
 impl Sink for Visitor {
     fn name(&self) -> &str {
@@ -119,7 +119,7 @@ impl Sink for Visitor {
 /// A sink and its runner, which dies and comes back.
 pub struct Show<'a> {
     store: &'a MemoryStore,
-    place: Arc<Mutex<Place>>,
+    place: Arc<Mutex<Outside>>,
     runner: SinkRunner,
 }
 
@@ -172,12 +172,12 @@ impl<'a> Show<'a> {
         self.place().rows.clone()
     }
 
-    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
+    fn place(&self) -> std::sync::MutexGuard<'_, Outside> {
         self.place.lock().unwrap()
     }
 }
 
-fn runner(store: &MemoryStore, place: &Arc<Mutex<Place>>) -> SinkRunner {
+fn runner(store: &MemoryStore, place: &Arc<Mutex<Outside>>) -> SinkRunner {
     let visitor = Box::new(Visitor(Arc::clone(place)));
     SinkRunner::new(Arc::new(store.clone()), visitor).unwrap()
 }

@@ -23,7 +23,7 @@ pub trait ScalingLease: Send {
 
     /// Takes it for that holder, whoever has it, and notes that; the note that was there when nobody else
     /// could note anything any more.
-    fn take(&mut self, holder: &str) -> Result<Option<ScalingNote>>;
+    fn acquire(&mut self, holder: &str) -> Result<Option<ScalingNote>>;
 
     /// Notes once more that it is held.
     ///

@@ -53,14 +53,14 @@ pub(super) struct TableSink<D: Database> {
 
 /// A lane, and what waits for it.
 struct Slot<D: Database> {
-    place: Place<D>,
+    place: LaneState<D>,
     batch: Batch,
     /// Where its partitions are once the batch is there.
     pending: Vec<Position>,
 }
 
 /// Where a lane is.
-enum Place<D: Database> {
+enum LaneState<D: Database> {
     Here(Box<Lane<D>>),
     /// On its thread, which gives it back.
     Away(JoinHandle<(Box<Lane<D>>, Result<()>)>),
@@ -71,13 +71,13 @@ enum Place<D: Database> {
 impl<D: Database> Slot<D> {
     fn new(mut lane: Lane<D>, positions: &[Position]) -> Self {
         lane.begin(positions);
-        let (place, pending) = (Place::Here(Box::new(lane)), positions.to_vec());
+        let (place, pending) = (LaneState::Here(Box::new(lane)), positions.to_vec());
         Slot { place, batch: Batch::default(), pending }
     }
 
     /// The lane with all that waits for it, if it is here.
     fn here(&mut self) -> Option<&mut Lane<D>> {
-        let Place::Here(lane) = &mut self.place else { return None };
+        let LaneState::Here(lane) = &mut self.place else { return None };
         lane.add(&mut self.batch, &self.pending);
         Some(lane)
     }
@@ -87,8 +87,8 @@ impl<D: Database> Slot<D> {
         if !self.here().is_some_and(|lane| lane.is_behind()) {
             return;
         }
-        if let Place::Here(mut lane) = std::mem::replace(&mut self.place, Place::Lost) {
-            self.place = Place::Away(thread::spawn(move || {
+        if let LaneState::Here(mut lane) = std::mem::replace(&mut self.place, LaneState::Lost) {
+            self.place = LaneState::Away(thread::spawn(move || {
                 let flushed = lane.flush();
                 (lane, flushed)
             }));
@@ -96,15 +96,15 @@ impl<D: Database> Slot<D> {
     }
 
     fn is_away(&self) -> bool {
-        matches!(self.place, Place::Away(_))
+        matches!(self.place, LaneState::Away(_))
     }
 
     /// Waits for the lane, and says what became of its rows.
     fn wait(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.place, Place::Lost) {
-            Place::Away(thread) => {
+        match std::mem::replace(&mut self.place, LaneState::Lost) {
+            LaneState::Away(thread) => {
                 let (lane, flushed) = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-                self.place = Place::Here(lane);
+                self.place = LaneState::Here(lane);
                 flushed
             }
             place => {
@@ -117,7 +117,7 @@ impl<D: Database> Slot<D> {
     /// What is known of a lane that is done.
     fn look(&mut self) -> Result<()> {
         match &self.place {
-            Place::Away(thread) if thread.is_finished() => self.wait(),
+            LaneState::Away(thread) if thread.is_finished() => self.wait(),
             _ => Ok(()),
         }
     }
@@ -247,7 +247,7 @@ impl<D: Database> Sink for TableSink<D> {
         // Each knows where all begin.
         for slot in &mut self.slots {
             slot.pending[partition.0 as usize] = back[partition.0 as usize];
-            if let Place::Here(lane) = &mut slot.place {
+            if let LaneState::Here(lane) = &mut slot.place {
                 lane.begin(&slot.pending);
             }
         }

@@ -252,7 +252,7 @@ impl TopicScan {
     }
 
     /// Takes what a read brought.
-    fn take(&mut self, into: &mut Batch) -> Result<(), Error> {
+    fn read_into(&mut self, into: &mut Batch) -> Result<(), Error> {
         let Some(current) = &mut self.current else { return Ok(()) };
         match current.reader.read(Duration::from_millis(100), &mut self.spare)? {
             Event::Batch(batch) => {
@@ -286,7 +286,7 @@ impl Scan for TopicScan {
             if self.current.is_none() && !self.begin_partition()? {
                 break;
             }
-            self.take(into)?;
+            self.read_into(into)?;
         }
         Ok(())
     }

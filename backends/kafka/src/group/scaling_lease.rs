@@ -96,7 +96,7 @@ impl ScalingLease for KafkaScalingLease {
         Ok(note.map(|(Offset(number), holder)| ScalingNote { holder, number }))
     }
 
-    fn take(&mut self, holder: &str) -> Result<Option<ScalingNote>> {
+    fn acquire(&mut self, holder: &str) -> Result<Option<ScalingNote>> {
         self.held = None;
         let config = self.cluster.settings.committing(&self.group, MESSAGE_BYTES);
         let client: BaseProducer<FirstFailure> = make_with(&config, FirstFailure::default())?;

@@ -209,7 +209,7 @@ impl Client {
             }
         }
         self.ask(&[&[PREPARE], sql.as_bytes()])?;
-        self.take()?;
+        self.next_packet()?;
         let read = |mut bytes: Bytes<'_>| {
             let (0, id) = (bytes.u8()?, bytes.u32()?) else { return None };
             Some((id, bytes.u16()?, bytes.u16()?))
@@ -222,7 +222,7 @@ impl Client {
             // Each list has an end of its own.
             let packets = if count > 0 { u32::from(count).saturating_add(1) } else { 0 };
             for _ in 0..packets {
-                self.take()?;
+                self.next_packet()?;
             }
         }
         let statement = Statement { id, parameters, is_bound: false };
@@ -239,7 +239,7 @@ impl Client {
     }
 
     fn take_answer(&mut self, look: &mut Look<'_>) -> Outcome<u64> {
-        self.take()?;
+        self.next_packet()?;
         let mut bytes = Bytes(&self.packet);
         let count = match bytes.0.first() {
             Some(0x00) => return bytes.some(1).and_then(|_| bytes.number()).ok_or(Trouble::Broken),
@@ -249,12 +249,12 @@ impl Client {
         };
         let mut columns = Vec::new();
         for _ in 0..count {
-            self.take()?;
+            self.next_packet()?;
             columns.push(cell::column(&self.packet).ok_or(Trouble::Broken)?);
         }
-        self.take()?;
+        self.next_packet()?;
         loop {
-            self.take()?;
+            self.next_packet()?;
             if self.packet.first() == Some(&0xfe) && self.packet.len() < 9 {
                 return Ok(0);
             }
@@ -271,8 +271,8 @@ impl Client {
     }
 
     /// Takes a packet; one that is an error is that error.
-    fn take(&mut self) -> Outcome<()> {
-        let taken = self.packets.take(&mut self.packet);
+    fn next_packet(&mut self) -> Outcome<()> {
+        let taken = self.packets.next_into(&mut self.packet);
         taken.inspect_err(|_| self.is_lost = true)?;
         match self.packet.first() {
             Some(0xff) => Err(of_packet(&self.packet)),

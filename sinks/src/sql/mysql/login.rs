@@ -61,7 +61,7 @@ impl Login<'_> {
     /// Logs in. The connection, and the server's version.
     pub(super) fn enter(mut self, mut packets: Packets) -> Result<(Packets, String), Trouble> {
         let mut packet = Vec::new();
-        packets.take(&mut packet)?;
+        packets.next_into(&mut packet)?;
         let greeting = read_greeting(&packet)?;
         if greeting.capabilities & NEEDED != NEEDED {
             return Err(Trouble::Refused(format!("server {} is too old", greeting.version)));
@@ -100,7 +100,7 @@ impl Login<'_> {
     fn prove(&self, packets: &mut Packets, mut plugin: Vec<u8>) -> Result<(), Trouble> {
         let (mut packet, mut switches) = (Vec::new(), 0u8);
         loop {
-            packets.take(&mut packet)?;
+            packets.next_into(&mut packet)?;
             let mut bytes = Bytes(&packet);
             match (bytes.u8(), switches) {
                 (Some(0x00), _) => return Ok(()),

@@ -88,7 +88,7 @@ impl Packets {
     }
 
     /// Takes the next packet into `into`, which it replaces.
-    pub(super) fn take(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn next_into(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
         into.clear();
         loop {
             let mut head = [0; 4];
@@ -233,7 +233,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=PART).map(|i| i as u8).collect();
         packets.ask(&[&bytes[..10], &[], &bytes[10..]]).unwrap();
         let mut back = Vec::new();
-        packets.take(&mut back).unwrap();
+        packets.next_into(&mut back).unwrap();
         assert!(back == bytes, "the same {} bytes", bytes.len());
         let sent = echo.join().unwrap();
         assert_eq!(

@@ -20,16 +20,16 @@ fn whoever_has_taken_it_last_notes_it_and_the_one_before_is_refused_and_told_who
     // Tests before this one may have left a note, and a broker that has just begun looks for it.
     let before = for_a_while(|| one.note()).unwrap();
     let first = before.as_ref().map_or(0, |note| note.number + 1);
-    assert_eq!(one.take("one").unwrap(), before);
+    assert_eq!(one.acquire("one").unwrap(), before);
     assert_eq!(other.note().unwrap(), noted("one", first));
     one.renew().unwrap();
     assert_eq!(other.note().unwrap(), noted("one", first + 1));
-    assert_eq!(other.take("other").unwrap(), noted("one", first + 1));
+    assert_eq!(other.acquire("other").unwrap(), noted("one", first + 1));
     let error = one.renew().unwrap_err();
     assert!(matches!(&error, Error::Owned { by, .. } if by == "other"), "{error}");
     // It has nothing any more, and what the other one has noted stays.
     assert!(matches!(one.renew().unwrap_err(), Error::Owned { .. }));
     assert_eq!(one.note().unwrap(), noted("other", first + 2));
     other.renew().unwrap();
-    assert_eq!(one.take("one").unwrap(), noted("other", first + 3));
+    assert_eq!(one.acquire("one").unwrap(), noted("other", first + 3));
 }

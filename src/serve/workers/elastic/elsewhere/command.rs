@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use seismic_elastic::Shape;
 
-use super::plan::{Place, Work, slug_of};
+use super::plan::{RemoteWorker, Work, slug_of};
 use crate::job::service::elsewhere::{Elsewhere, filled};
 use crate::time::now_ms;
 
@@ -71,7 +71,12 @@ impl Ran {
 
 /// The program and its arguments for a piece of work.
 #[must_use]
-pub fn words(settings: &Elsewhere, job: &str, place: (&Work, &Place), to: Shape) -> Vec<String> {
+pub fn words(
+    settings: &Elsewhere,
+    job: &str,
+    place: (&Work, &RemoteWorker),
+    to: Shape,
+) -> Vec<String> {
     let (work, it) = place;
     let (slug, number) = (slug_of(job), |number: usize| number.to_string());
     let (at, port) = (number(it.place), settings.port_of(it.place).to_string());
@@ -206,7 +211,7 @@ mod tests {
             ..Elsewhere::default()
         };
         let (node, name) = ("n1".to_owned(), "w".to_owned());
-        let place = Place { place: 3, node, name, slots: 2 };
+        let place = RemoteWorker { place: 3, node, name, slots: 2 };
         let work = Work::Start(place.clone());
         let to = Shape { workers: 4, parallelism: 8 };
         let words = words(&settings, "coast", (&work, &place), to);

@@ -36,18 +36,18 @@ pub struct ToldWorker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Start a worker, which may run already.
-    Start(Place),
+    Start(RemoteWorker),
     /// Stop one, which may have ended already.
-    Stop(Place),
+    Stop(RemoteWorker),
     /// Have one run with other slots.
-    Replace(Place),
+    Replace(RemoteWorker),
     /// Have so many pods.
     Scale(u32),
 }
 
 /// A worker of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RemoteWorker {
     /// Its place, from 2 on.
     pub place: usize,
     /// Its node.
@@ -93,7 +93,7 @@ impl Told {
 
     fn next_command(&self, goal: &Goal<'_>, nodes: &[String]) -> Option<Work> {
         let all = self.workers.iter();
-        let known = |place: usize, it: &ToldWorker, slots| Place {
+        let known = |place: usize, it: &ToldWorker, slots| RemoteWorker {
             place,
             node: it.node.clone(),
             name: it.name.clone(),
@@ -111,7 +111,7 @@ impl Told {
         if let Some((place, slots)) = wanted().find(|(place, _)| !self.workers.contains_key(place))
         {
             let (node, name) = (self.fewest(nodes), worker_name(goal.job, place));
-            return Some(Work::Start(Place { place, node, name, slots }));
+            return Some(Work::Start(RemoteWorker { place, node, name, slots }));
         }
         let told = |place: &usize| self.workers.get(place);
         let differs = wanted().find_map(|(place, slots)| {
@@ -136,7 +136,7 @@ impl Told {
     pub fn did(&mut self, work: &Work, goal: &Goal<'_>, means: &Means<'_>) {
         match work {
             Work::Start(it) | Work::Replace(it) => {
-                let Place { place, node, name, slots } = it.clone();
+                let RemoteWorker { place, node, name, slots } = it.clone();
                 self.workers.insert(place, ToldWorker { node, name, slots });
             }
             Work::Stop(it) => {
@@ -192,7 +192,7 @@ impl Work {
 
     /// The worker that it is about.
     #[must_use]
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&RemoteWorker> {
         match self {
             Work::Start(it) | Work::Stop(it) | Work::Replace(it) => Some(it),
             Work::Scale(_) => None,

@@ -24,7 +24,7 @@ pub fn keep(job: &str, location: Location, holder: &str, ear: &Ear) -> io::Resul
         let mut lease = None;
         for step in steps {
             let began = Instant::now();
-            let outcome = take(step, &mut lease, &location, &holder);
+            let outcome = carry_out(step, &mut lease, &location, &holder);
             let heard = Heard::Lease(Answered { began, ended: Instant::now(), outcome });
             if ear.send((name.clone(), heard)).is_err() {
                 // The server is about to end.
@@ -37,7 +37,7 @@ pub fn keep(job: &str, location: Location, holder: &str, ear: &Ear) -> io::Resul
 }
 
 /// Takes a step, with the lease of before, if there is one.
-fn take(
+fn carry_out(
     step: Step,
     lease: &mut Option<Box<dyn ScalingLease>>,
     location: &Location,
@@ -46,7 +46,7 @@ fn take(
     let done = opened(lease, location).and_then(|lease| {
         Ok(match step {
             Step::Look => Outcome::Note(lease.note()?),
-            Step::Take => Outcome::Took(lease.take(holder)?),
+            Step::Take => Outcome::Took(lease.acquire(holder)?),
             Step::Renew => {
                 lease.renew()?;
                 Outcome::Renewed
