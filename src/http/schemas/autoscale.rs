@@ -19,6 +19,7 @@ pub(super) fn autoscale() -> Value {
         ("parallelism_min", count()),
         ("parallelism_max", count()),
         ("partitions", optional("integer")),
+        ("held_by_others", count()),
         ("wanted_slots", either(list(count()), null())),
         ("last", either(scaling_decision(), null())),
         ("change", either(change(), null())),

@@ -17,7 +17,7 @@ pub fn job(queue: &str) -> String {
     format!(
         "name = 'coast'\nqueue = '{queue}'\nworkers = 3\nslots = 2\nsink = ['csv:rows']\n\
          window = '200ms'\nlateness = '50ms'\nidle_timeout = '0'\n[restart]\ninterval_s = 1\n\
-         [elastic]\naction = 'local'\npolicy = 'threshold'\ninterval_s = 1\nfor_s = 3\n\
+         [elastic]\naction = 'local'\npolicy = 'threshold'\ninterval = '1s'\nfor = '3s'\n\
          parallelism_min = 6\nparallelism_up = 6\nparallelism_down = 2\nthroughput_up = 1500\n\
          throughput_down = 1000\ncpu_up = 0.99\ncpu_down = 0.45\n"
     )
@@ -109,9 +109,17 @@ impl Scaled {
         self.server = Some(server);
     }
 
+    /// Samples with what was decided, oldest first.
+    fn entries(&self) -> Vec<Value> {
+        let mut all = self.get("/api/v1/jobs/coast/autoscale/history?limit=20000");
+        let mut all = std::mem::take(all["entries"].as_array_mut().unwrap());
+        all.sort_by_key(|it| it["at_ms"].as_i64());
+        all
+    }
+
     fn begun(&self) -> Vec<Begun> {
-        let all = self.get("/api/v1/jobs/coast/autoscale/history?limit=20000");
-        let all = all["entries"].as_array().unwrap().iter().filter(|it| it["is_begun"] == true);
+        let all = self.entries();
+        let all = all.iter().filter(|it| it["is_begun"] == true);
         let of = |it: &Value| Begun {
             at_ms: it["at_ms"].as_i64().unwrap(),
             workers: it["to_workers"].as_u64().unwrap(),
@@ -133,6 +141,17 @@ impl Scaled {
     }
 }
 
+/// Asserts that nothing was changed with fewer than three samples in a row, of which there were some before
+/// the first change.
+fn few_samples_change_nothing(entries: &[Value]) {
+    let is_few =
+        |it: &Value| it["reason"].as_str().unwrap().contains("of at least 3 samples in a row");
+    let first = entries.iter().position(|it| it["is_begun"] == true).expect("something is changed");
+    assert!(first >= 3 && entries[..first].iter().any(is_few), "{entries:?}");
+    let few = entries.iter().filter(|it| is_few(it));
+    assert!(few.clone().all(|it| it["is_change"] == false && it["is_begun"] == false), "{few:?}");
+}
+
 /// Whether nothing is under way, and this server is the one that changes the job.
 pub fn may_change(scaling: &Value) -> bool {
     scaling["change"].is_null() && scaling["lease"]["is_held"] == true
@@ -144,32 +163,51 @@ pub fn longest_gap(times: &[i64], from: i64, to: i64) -> i64 {
     within.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }
 
+/// The list of eight of the operating guide, one after the other: each has its number.
 #[test]
 #[ignore = "long, on brokers: .ci/run --long"]
 fn workers_on_kafka_follow_the_load_up_and_down_and_a_server_that_dies_in_a_change() {
     let Some(kafka) = Kafka::one() else { return };
     let mut scaled = Scaled::start(&format!("kafka://{}", kafka.address()));
+    // 1: 3 workers and 6 slots at the start.
     scaled.wait_for(3);
+    let shown = scaled.scaling();
+    assert_eq!(shown["wanted_slots"], serde_json::json!([2, 2, 2]), "{shown}");
+    // 2: the job is running.
+    scaled.stage.wait_for_state("coast", "running");
     let quiet = scaled.load("300");
-    wait_until("there are samples in a row", || {
-        scaled.scaling()["last"]["entry"]["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("at the lower limit"))
+    let last = |scaled: &Scaled| {
+        scaled.scaling()["last"]["entry"]["reason"].as_str().unwrap_or_default().to_owned()
+    };
+    // 7: the lower limit, which is said and not passed.
+    wait_until("the lower limit is said", || {
+        last(&scaled).contains("workers at the lower limit (3/3)")
     });
-    // Everything shakes at once.
+    // 3: metrics are collected, into the files of the guide.
+    let folders = fs::read_dir(scaled.stage.stage.path("output/serve.db.elastic")).unwrap();
+    let folder = folders.map(|it| it.unwrap().path()).next().unwrap();
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(read("log/collect_metrics.log").contains(" | tm=3 | records="));
+    assert!(read("metrics/history_metrics.log").contains(",throughput:"));
+    // 6: everything shakes at once, and workers come, through the death of the server.
     let much = scaled.load("3000");
     wait_until("a change is under way", || !scaled.scaling()["change"].is_null());
     scaled.server_dies();
     scaled.wait_for(6);
+    // 8: the upper limit.
+    wait_until("the upper limit is said", || last(&scaled).contains("at the upper limit (12/12)"));
     let done = much.stop_within(Signal::TERM, STOP);
     assert!(matches!(done.code, Some(0)), "{done}");
-    // It is quiet again: one worker less at a time, down to the limit.
+    // 5: it is quiet again: one worker less at a time, down to the limit.
     scaled.wait_for(3);
-    let last = || scaled.scaling()["last"]["entry"]["reason"].as_str().unwrap_or("").to_owned();
-    wait_until("the lower limit is said", || last().contains("workers at the lower limit (3/3)"));
+    wait_until("the lower limit is said", || {
+        last(&scaled).contains("workers at the lower limit (3/3)")
+    });
     let begun = scaled.begun();
     let workers: Vec<u64> = begun.iter().map(|it| it.workers).collect();
     assert_eq!(workers, [6, 5, 4, 3], "{begun:?}");
+    // 4: fewer than 3 samples never act.
+    few_samples_change_nothing(&scaled.entries());
     quiet.stop_within(Signal::TERM, STOP).ok();
     wait_until("all is read", || scaled.get("/api/v1/jobs")["jobs"][0]["numbers"]["lag"] == 0);
     // The newest three savepoints are kept.
@@ -193,6 +231,8 @@ fn workers_on_kafka_follow_the_load_up_and_down_and_a_server_that_dies_in_a_chan
     let args = ["verify", "--complete", "--job", "jobs/coast.toml", "--sink", "csv:rows"];
     let text = scaled.stage.stage.ok(&args);
     assert!(text.contains("verified: "), "{text}");
+    let rows = scaled.rows_are_those_of_one_worker();
+    assert!(rows > 1_000, "{rows} rows");
 }
 
 #[test]

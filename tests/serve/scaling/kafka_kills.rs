@@ -44,17 +44,32 @@ impl Scaled {
     }
 
     /// Rows of a job in an order of their own, without where they are and when they came.
-    pub fn rows_of(&self, job: &str) -> Vec<String> {
+    fn rows_of(&self, job: &str) -> Vec<String> {
         let args = ["sql", "select * from rows", "--format", "csv", "--job", job];
         let text = self.stage.stage.ok(&args);
         let mut rows: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
         rows.sort_unstable();
         rows
     }
+
+    /// Reads what is left when the server is gone, verifies all of it, and has one worker of one slot read the
+    /// same log: its rows are the same. How many there are.
+    pub fn rows_are_those_of_one_worker(&self) -> usize {
+        let stage = &self.stage.stage;
+        stage.ok(&["run", "--quiet", "--drain", "--job", "jobs/coast.toml"]);
+        let text = stage.ok(&["verify", "--complete", "--job", "jobs/coast.toml"]);
+        assert!(text.contains("verified: "), "{text}");
+        fs::write(stage.path("alone.toml"), alone(&self.queue)).unwrap();
+        stage.ok(&["run", "--quiet", "--drain", "--job", "alone.toml"]);
+        let (rows, expected) = (self.rows_of("jobs/coast.toml"), self.rows_of("alone.toml"));
+        assert_eq!(rows.len(), expected.len());
+        assert!(rows == expected, "rows differ from those of a single worker");
+        expected.len()
+    }
 }
 
 /// The same job as one of a single worker, into topics of its own.
-pub fn alone(queue: &str) -> String {
+fn alone(queue: &str) -> String {
     format!(
         "name = 'alone'\nqueue = '{queue}'\ngroup = 'alone'\nresult_topic = 'rows-alone'\n\
          dead_topic = 'dead-alone'\nslots = 1\nsink = ['csv:alone']\nwindow = '200ms'\n\
@@ -100,21 +115,11 @@ fn deaths_of_a_worker_the_server_and_the_broker_in_the_middle_of_changes_cost_no
     wait_until("all is read", || scaled.get("/api/v1/jobs")["jobs"][0]["numbers"]["lag"] == 0);
     let replayed = scaled.metric("seismic_replayed_messages");
     scaled.server.take().unwrap().stop_within(Signal::TERM, STOP).ok();
-    let stage = &scaled.stage.stage;
-    stage.ok(&["run", "--quiet", "--drain", "--job", "jobs/coast.toml"]);
-    let text = stage.ok(&["verify", "--complete", "--job", "jobs/coast.toml"]);
-    assert!(text.contains("verified: "), "{text}");
-
-    // One worker of one slot reads the same log.
-    fs::write(stage.path("alone.toml"), alone(&queue)).unwrap();
-    stage.ok(&["run", "--quiet", "--drain", "--job", "alone.toml"]);
-    let (rows, expected) = (scaled.rows_of("jobs/coast.toml"), scaled.rows_of("alone.toml"));
-    assert!(expected.len() > 100, "{} rows", expected.len());
-    assert_eq!(rows.len(), expected.len());
-    assert!(rows == expected, "rows differ from those of a single worker");
+    let rows = scaled.rows_are_those_of_one_worker();
+    assert!(rows > 100, "{rows} rows");
     let what = "kill -9 of a worker, twice of the server, and of the broker for 8 s, each in a change of workers";
     let mut line = Line { place: "Kafka", tries: 4, ..Line::new(8, what) };
-    line.measured.push(format!("{} rows, as a single worker makes them", rows.len()));
+    line.measured.push(format!("{rows} rows, as a single worker makes them"));
     line.measured.push(format!("{replayed} messages done again"));
     line.print();
 }

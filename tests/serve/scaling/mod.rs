@@ -2,10 +2,12 @@
 
 mod elsewhere;
 mod kafka;
+mod kafka_graceful;
 mod kafka_kills;
 mod kafka_wide;
 mod lease;
 mod live;
+mod live_rocketmq;
 mod pods;
 mod two_servers;
 

@@ -64,6 +64,13 @@ fn workers_of_two_servers_share_a_job_on_kafka_and_the_one_that_scales_it_change
     assert!(one.held() >= PARTITIONS / 2, "three of five workers have half of it at least");
     assert!(of_one.iter().all(|pid| one.pids().contains(pid)), "no worker was replaced");
     assert_eq!(other.pids(), of_other, "nor was one of the other server");
+    // What is shown is of its own workers, and it says so.
+    wait_until("it is said that others have some of it", || {
+        let args = ["autoscale", "status", "coast", "--server", &one.url];
+        let text = one.stage.stage.ok(&args);
+        let expected = format!("workers of others hold {} of 12 partitions: samples", other.held());
+        text.contains(&expected)
+    });
     // It is sampled as any job that runs.
     wait_until("there are samples in a row", || {
         one.scaling()["samples"].as_array().is_some_and(|all| all.len() >= 3)

@@ -18,9 +18,13 @@ fn part() -> PartitionTask {
 
 /// A message of one record for each of these sensors, from offset 0 on, 10 ms apart.
 fn batch(sensors: impl IntoIterator<Item = String>) -> Batch {
+    batch_from(0, sensors)
+}
+
+fn batch_from(first: u64, sensors: impl IntoIterator<Item = String>) -> Batch {
     let mut batch = Batch::default();
-    batch.reset(P0, Offset(0));
-    for (i, sensor_id) in (0..).zip(sensors) {
+    batch.reset(P0, Offset(first));
+    for (i, sensor_id) in (first..).zip(sensors) {
         let append_ms = 1_600_000_000_000 + i as i64 * 10;
         let record = SeismicRecord {
             sensor_id,
@@ -110,5 +114,18 @@ fn a_state_that_one_commit_takes_along_is_given_up_with_a_snapshot_whatever_the_
     assert_eq!(closed_at(&mut part, 0..=4_000), Some(2_000));
     assert!(part.is_snapshot_worth_it(), "also while the last one is on its way");
     part.hand_over();
+    assert!(part.is_snapshot_worth_it());
+}
+
+#[test]
+fn a_large_state_is_given_up_with_a_snapshot_where_a_replay_would_take_longer() {
+    let mut part = part();
+    let sensors = (0..10_000).map(|i| format!("{i:0>250}"));
+    part.apply_batch((&Rules::default(), 0), &batch(sensors), &RecordBudget::new(None)).unwrap();
+    part.snapshot(slow_clock()).unwrap();
+    let one = batch_from(10_000, ["S".to_owned()]);
+    part.apply_batch((&Rules::default(), 0), &one, &RecordBudget::new(None)).unwrap();
+    assert!(part.is_ahead_of_snapshot() && !part.is_snapshot_worth_it());
+    part.add_work(Duration::from_secs(2));
     assert!(part.is_snapshot_worth_it());
 }

@@ -69,6 +69,14 @@ fn in_words(shown: &Value) -> String {
         number(&entry["parallelism"]),
         number(&shown["partitions"])
     );
+    if let Some(held) = shown["held_by_others"].as_u64().filter(|held| *held > 0) {
+        let _ = writeln!(
+            text,
+            "workers of others hold {held} of {} partitions: samples, lag and limits are of this server's own \
+             workers",
+            number(&shown["partitions"])
+        );
+    }
     if let Some(slots) = shown["wanted_slots"].as_array() {
         let each: Vec<String> = slots.iter().map(number).collect();
         let _ = writeln!(text, "wanted: {} workers of {} slots", slots.len(), each.join(", "));

@@ -48,12 +48,20 @@ impl Others {
 
     /// Partitions that they hold, as far as that is known to be so now.
     pub fn held(&self, said: &[Said<'_>], now: Instant) -> BTreeSet<u32> {
-        let fresh =
-            self.heard.as_ref().filter(|(at, _)| now.saturating_duration_since(*at) < FRESH);
-        match fresh {
-            Some((_, held)) if pids(said) == self.of => held.clone(),
+        match self.fresh(now) {
+            Some(held) if pids(said) == self.of => held.clone(),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// How many partitions they held when that was asked last, if that is not long ago.
+    pub fn count(&self, now: Instant) -> usize {
+        self.fresh(now).map_or(0, BTreeSet::len)
+    }
+
+    fn fresh(&self, now: Instant) -> Option<&BTreeSet<u32>> {
+        let (at, held) = self.heard.as_ref()?;
+        (now.saturating_duration_since(*at) < FRESH).then_some(held)
     }
 }
 
@@ -126,6 +134,7 @@ mod tests {
         others.heard(now, BTreeSet::from([3]));
         assert_eq!(others.held(&said(7), now), BTreeSet::from([3]));
         assert_eq!(others.held(&said(7), now + FRESH), BTreeSet::new());
+        assert_eq!((others.count(now), others.count(now + FRESH)), (1, 0));
         assert_eq!(others.held(&said(8), now), BTreeSet::new());
         // Another worker runs: it is asked at once, and what was asked before is no answer.
         let later = now + Duration::from_millis(10);

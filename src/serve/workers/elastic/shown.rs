@@ -92,6 +92,7 @@ pub fn status(
         "parallelism_min": limits.parallelism_min,
         "parallelism_max": limits.parallelism_max,
         "partitions": scaler.partitions,
+        "held_by_others": scaler.others.count(Instant::now()),
         "wanted_slots": wanted,
         "last": scaler.last.as_ref().map(taken),
         "change": change,
