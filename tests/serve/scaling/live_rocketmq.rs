@@ -6,7 +6,7 @@ use super::live::{Live, job, pauses};
 use crate::stage::wait_until;
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn slots_of_a_job_on_rocketmq_change_while_it_works_and_while_its_broker_is_away() {
     let Some(mut rocketmq) = RocketMq::one(Flush::Sync) else { return };
     let queue = rocketmq.url();
