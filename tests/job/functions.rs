@@ -76,6 +76,9 @@ fn a_function_makes_rows_and_dead_letters_that_are_proved_without_its_file() {
     assert_eq!(ratios(&stage), ["\"db\" 0.1", "\"web\" 0.9"]);
     let letters = stage.ok(&["read", "usage-dead", "--group", "usage"]);
     assert!(letters.contains("fill: it gave up (unreachable)"), "{letters}");
+    let asked = ["sql", "select Fill(length(row), 1000) < 1 from rows limit 1"];
+    let asked = stage.ok(&[&asked[..], &["--job", "usage.toml", "--format", "csv"]].concat());
+    assert!(asked.ends_with("\n1\n"), "{asked}");
     // The store has the module, so nothing else is needed.
     fs::remove_file(stage.path("fill.wasm")).unwrap();
     let proof = stage.ok(&["verify", "--complete", "--group", "usage"]);
@@ -194,6 +197,7 @@ pub fn built_at(stage: &Stage, name: &str, stored: &[u8]) -> Vec<u8> {
     let out = stage.path(&format!("{name}/{name}.wasm"));
     let built = Command::new("rustc")
         .args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-C", "panic=abort"])
+        .args(["-C", "link-arg=-zstack-size=32768"])
         .args(target)
         .args([Path::new("-o"), &out, &stage.path(&format!("{name}/{name}.rs"))])
         .output()
@@ -261,4 +265,10 @@ fn an_expression_of_the_job_file_is_called_as_a_function_is() {
     stage.ok(&["run", "--job", "usage.toml", "--until-caught-up"]);
     assert_eq!(ratios(&stage), ["\"web\" 0.9"]);
     stage.ok(&["verify", "--complete", "--group", "usage"]);
+    // A question calls it, too, and what is wrong is named where it was written.
+    let ask = |sql: &str| stage.run(&["sql", sql, "--job", "usage.toml", "--format", "csv"]);
+    let asked = ask("select fill(length(row) * 0 + 9.0, 20) as half from rows");
+    assert!(asked.stdout.ends_with("half\n0.45\n"), "{asked}");
+    let refused = ask("select fill(1, 2),\n  x from rows").stderr;
+    assert!(refused.contains("line 2, column 3: there is no column x"), "{refused}");
 }

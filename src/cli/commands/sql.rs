@@ -11,6 +11,7 @@ use crate::cli::format::count;
 use crate::cli::found_topic::Where;
 use crate::cli::signal;
 use crate::cli::sql::answer::{Answer, Format};
+use crate::cli::sql::own_functions::with_functions;
 use crate::cli::sql::read_failure::of_engine;
 use crate::cli::sql::{Asked, Part, tables};
 use crate::cli::stdio::tell;
@@ -74,9 +75,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         stop: Arc::clone(&stop),
     })?;
     let memory_bytes = args.memory.saturating_mul(1 << 20);
-    let engine = Engine::with(tables, Settings { stop, memory_bytes, ..Settings::default() })
-        .map_err(of_engine)?;
-    let mut query = engine.prepare(&args.statement).map_err(of_engine)?;
+    let (question, functions) = with_functions(&args.statement, &args.target.file.read()?)?;
+    let engine =
+        Engine::with(tables, Settings { stop, memory_bytes, functions }).map_err(of_engine)?;
+    let mut query =
+        engine.prepare(&question.sql).map_err(|error| of_engine(question.error(error)))?;
     let columns = query.columns().to_vec();
     let out = io::BufWriter::new(io::stdout().lock());
     let mut answer = Answer::begin(args.format, &columns, out)?;

@@ -9,6 +9,7 @@ mod job;
 mod journal_table;
 mod list_table;
 mod message_columns;
+pub(in crate::cli) mod own_functions;
 pub(crate) mod read_failure;
 mod table_answer;
 mod topic_table;
