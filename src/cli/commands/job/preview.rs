@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use seismic_derived::ROWS;
+use seismic_derived::{Column, Definition, InputDefinition, InputFormat, ROWS};
 use seismic_pipeline::{DEAD, ROLLUP};
 use seismic_proto::{ColumnType, Schema};
 use seismic_queue::{Error, Offset, Queue, Span, SpanReader};
@@ -95,7 +95,10 @@ pub fn preview(args: &Args) -> anyhow::Result<()> {
     file.check()?;
     let mut options = file.options;
     options.location = args.target.options.clone().or(options.location);
-    let spec = JobSpec::of(options);
+    let mut spec = JobSpec { statement: file.statement, ..JobSpec::of(options) };
+    if let Some(statement) = &mut spec.statement {
+        statement.input.topic.clone_from(&spec.topic);
+    }
     let newest = usize::from(args.newest);
     let found = match sink_of(&args.what, &spec) {
         Some(sink) => of_sink(&sink, &spec, newest)?,
@@ -160,8 +163,68 @@ fn of_sink(sink: &SinkSpec, spec: &JobSpec, newest: usize) -> anyhow::Result<Pre
     Ok(Preview { title, columns: columns_of(Content::Rows), messages, why_none })
 }
 
+/// An input of a statement, whose job file says what its messages have.
+fn of_input(
+    input: &InputDefinition,
+    location: &Location,
+    newest: usize,
+) -> anyhow::Result<Preview> {
+    let (content, what, columns) = match input.format {
+        InputFormat::Json => (Content::Json, "lines of JSON", declared(&input.columns)),
+        InputFormat::Windows => (Content::Rows, "rows", columns_of(Content::Rows)),
+    };
+    let name = &input.topic;
+    let (place, messages) = match &input.of {
+        Some(of) => {
+            let location = location.of_job(of);
+            let store = location.open_store()?;
+            let has_begun = store.view().is_ok();
+            let messages = has_begun.then(|| newest_of(store.topics(), name, content, newest));
+            (location.store_url().to_string(), messages.transpose()?)
+        }
+        None => {
+            let messages = match location.open_queue_of(name) {
+                Ok(queue) => Some(newest_of(&*queue, name, content, newest)?),
+                Err(Error::TopicMissing { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            (location.queue.to_string(), messages)
+        }
+    };
+    let title = format!("topic {name} in {place}: {what}");
+    let (messages, why_none) = (messages.unwrap_or_default(), "there are no messages yet");
+    Ok(Preview { title, columns, messages, why_none })
+}
+
+/// Columns that a job file declares.
+fn declared(columns: &[Column]) -> Vec<ShownColumn> {
+    let one = |column: &Column| ShownColumn {
+        name: column.name.clone(),
+        kind: column.kind.to_string(),
+        unit: String::new(),
+        doc: String::new(),
+    };
+    columns.iter().map(one).collect()
+}
+
+/// Columns of the rows that the statement makes.
+fn of_output(statement: &Definition) -> Vec<ShownColumn> {
+    let doc = "what it was made of: partition, offset, record and row, of a window its start, of a \
+               join both sides";
+    let id = ["_id", "text", "", doc].map(str::to_owned);
+    let [name, kind, unit, doc] = id;
+    let mut columns = declared(&statement.output.columns);
+    columns.push(ShownColumn { name, kind, unit, doc });
+    columns
+}
+
 fn of_topic(name: &str, spec: &JobSpec, newest: usize) -> anyhow::Result<Preview> {
     let location = spec.location();
+    let is_own = [&spec.result_topic, &spec.dead_topic].iter().any(|own| *own == name);
+    let mut inputs = spec.statement.iter().flat_map(Definition::inputs);
+    if let (false, Some(input)) = (is_own, inputs.find(|input| input.topic == name)) {
+        return of_input(input, &location, newest);
+    }
     let (content, is_in_store) = content_of(name, spec, &location)?;
     let mut messages = Vec::new();
     let mut place = location.queue.to_string();
@@ -193,7 +256,11 @@ fn of_topic(name: &str, spec: &JobSpec, newest: usize) -> anyhow::Result<Preview
     };
     let title = format!("topic {name} in {place}: {what}");
     let why_none = "there are no messages yet";
-    Ok(Preview { title, columns: columns_of(content), messages, why_none })
+    let columns = match &spec.statement {
+        Some(statement) if name == spec.result_topic => of_output(statement),
+        _ => columns_of(content),
+    };
+    Ok(Preview { title, columns, messages, why_none })
 }
 
 /// What the messages of a topic are, and whether it is one of the job's store.
