@@ -49,6 +49,7 @@ pub use definition::timing::{TimeBasis, TimingDefinition, WindowDefinition};
 pub use definition::{Definition, InputDefinition, InputFormat, OutputDefinition};
 pub use dimension::difference::TableDifference;
 pub use dimension::entry::TableEntry;
+pub use dimension::json_path::rows_of_json;
 pub use dimension::rows::{TableRow, Value};
 pub use dimension::tables::{Read, TableError, Tables};
 pub use dimension::text::TextFormat;

@@ -22,8 +22,18 @@ pub type KnownPosition = fn(&SinkSpec, &Url) -> Result<Option<SinkMark>>;
 /// Compares what a sink holds with the result topic and counts the rows that it looked at.
 pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
 
-/// Reads the table that a spec names, or what a query answers at its server, as a whole.
-pub type ReadTable = fn(&SinkSpec, &TableQuestion<'_>) -> Result<TableRows>;
+/// How tables of a kind of server are read.
+#[derive(Debug)]
+pub struct TableReading {
+    /// Whether a SELECT may stand in place of a table.
+    pub has_queries: bool,
+    /// How a table is written, for people.
+    pub table: &'static str,
+    /// Whether rows are found there by one column, whose name the server does not know.
+    pub has_one_key: bool,
+    /// Reads the table that a spec names, or what a query answers at its server, as a whole.
+    pub load_all: fn(&SinkSpec, &TableQuestion<'_>) -> Result<TableRows>,
+}
 
 /// Opens the topic of that name in the queue at this address, as a reader of a sink's rows.
 pub type RowsIn = fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>;
@@ -102,9 +112,9 @@ pub struct Entry {
     /// The queue at this address, read by that rule, whatever its topics are; `None` when such a
     /// sink cannot write there. For sinks that write into queues.
     pub sends_back_to: Option<SendsBackTo>,
-    /// Reads a table of the same server, for jobs that look things up in it; `None` where it has
-    /// none that could be read so.
-    pub read_table: Option<ReadTable>,
+    /// How tables of the same server are read, for jobs that look things up in them; `None` where it
+    /// has none that could be read so.
+    pub lookup: Option<&'static TableReading>,
     /// The same statements without what the sink computes, for the bench; `None` where a file takes the
     /// rows, or nobody measures it.
     pub bare: Option<Bare>,

@@ -37,7 +37,7 @@ mod entry;
 mod error;
 pub mod failpoints;
 mod files;
-#[cfg(any(feature = "hbase", feature = "influx", feature = "opensearch"))]
+#[cfg(any(feature = "documents", feature = "hbase", feature = "influx", feature = "opensearch"))]
 mod http;
 pub mod limits;
 mod options;
@@ -57,7 +57,7 @@ mod sql;
 mod table_source;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
-pub use entry::{BareLoop, Context, Entry, SinkSpec, Written};
+pub use entry::{BareLoop, Context, Entry, SinkSpec, TableReading, Written};
 pub use error::{Error, Result};
 #[cfg(feature = "parquet")]
 pub use files::parquet;
@@ -75,6 +75,8 @@ pub use run::{
 pub use sink::Sink;
 pub use table_source::{TableQuestion, TableRows, TableValue, remedy_of_reading};
 
+#[cfg(feature = "documents")]
+pub use http::document;
 #[cfg(feature = "hbase")]
 pub use http::hbase;
 #[cfg(feature = "influx")]

@@ -1,5 +1,5 @@
-//! A table of a database, or what a query answers there. Server, account and TLS are said as for a
-//! sink of that database, whose connections are used.
+//! A table at a server of a kind that sinks know, or what a query answers there. Server, account and TLS
+//! are said as for such a sink, whose connections are used.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use seismic_derived::{Column, ColumnKind, TableRow, TextFormat, Value, limits};
 use seismic_queue::Kind;
 use seismic_sinks::{
-    Error, OptionKind, SinkSpec, TableQuestion, TableValue, all, remedy_of_reading,
+    Error, OptionKind, SinkSpec, TableQuestion, TableValue, all, document, remedy_of_reading,
 };
 
-/// Options of a sink that say which table of a database is read, and how.
-pub const OPTIONS: [&str; 4] = ["table", "password_file", "sslmode", "ssl_ca"];
+/// Options that say what is read at a server, and how.
+pub const OPTIONS: [&str; 7] =
+    ["table", "namespace", "family", "password_file", "token_file", "sslmode", "ssl_ca"];
 
 /// Digits that a decimal number may have to become a floating-point number: as many come back as
 /// they were.
@@ -25,6 +26,7 @@ pub struct DatabaseTable {
     spec: SinkSpec,
     /// As it is written.
     address: String,
+    table: Option<String>,
     query: Option<String>,
 }
 
@@ -35,6 +37,8 @@ pub struct SourceKeys {
     pub format: Option<SourceFormat>,
     /// `query`.
     pub query: Option<String>,
+    /// `path`: where in a document its rows are.
+    pub path: Option<String>,
     /// `of`: the job whose results a topic is of.
     pub of: Option<String>,
     /// `keep`: how long a message of a topic is a row.
@@ -57,6 +61,17 @@ impl SourceKeys {
     pub(super) fn of_topics(&self) -> Option<&'static str> {
         self.of.is_some().then_some("of").or(self.keep.is_some().then_some("keep"))
     }
+
+    /// What of them only a server can have.
+    pub(super) fn of_servers(&self) -> Option<&str> {
+        let all = self.options.keys().map(String::as_str);
+        all.chain(self.query.as_ref().map(|_| "query")).chain(self.of_documents()).next()
+    }
+
+    /// What of them only a document over HTTP can have.
+    pub(super) fn of_documents(&self) -> Option<&'static str> {
+        self.path.is_some().then_some("path")
+    }
 }
 
 /// Why rows could not be read.
@@ -76,6 +91,15 @@ impl Unread {
     pub fn for_good(why: String) -> Unread {
         Unread { why, remedy: String::new(), passes: false }
     }
+
+    /// What a server says, or that it says nothing.
+    pub(super) fn of_server(place: &str, error: &Error) -> Unread {
+        let words = error.to_string();
+        // Whoever tells it has named the place.
+        let why = words.strip_prefix(&format!("{place}: ")).unwrap_or(&words).to_owned();
+        let passes = error.kind() == Kind::Retry;
+        Unread { why, remedy: remedy_of_reading(error), passes }
+    }
 }
 
 impl DatabaseTable {
@@ -84,10 +108,10 @@ impl DatabaseTable {
     /// # Errors
     /// What to write instead.
     pub fn new(address: &str, keys: &SourceKeys) -> Result<DatabaseTable, String> {
-        let readable = || all().filter(|entry| entry.read_table.is_some());
+        let readable = || all().filter(|entry| entry.lookup.is_some());
         let known = || {
             let forms = readable().map(|entry| entry.form);
-            ["file:PATH", "resource:NAME", "topic:NAME"]
+            ["file:PATH", "resource:NAME", "topic:NAME", document::FORM]
                 .into_iter()
                 .chain(forms)
                 .collect::<Vec<_>>()
@@ -104,62 +128,83 @@ impl DatabaseTable {
             "mariadb" => ("mysql", address),
             scheme => (scheme, target),
         };
-        let is_known = readable().any(|entry| entry.scheme == scheme);
-        if !is_known {
+        let found = readable().find(|entry| entry.scheme == scheme);
+        let Some((entry, reading)) = found.and_then(|it| Some((it, it.lookup?))) else {
             // One that is left out of this program says so itself.
             return match SinkSpec::new(scheme, Some(target), BTreeMap::new()) {
                 Err(Error::Spec { why, .. }) if why.contains("built without") => Err(why),
                 _ => strange(),
             };
-        }
+        };
         if keys.format.is_some() {
             return Err("format is for files and topics: leave it out".to_owned());
         }
         if let Some(key) = keys.of_topics() {
             return Err(format!("{key} is for topics: leave it out"));
         }
-        match (&keys.query, keys.options.contains_key("table")) {
-            (Some(_), true) => return Err("it has a table and a query: write one of them".into()),
-            (None, false) => {
+        if let Some(key) = keys.of_documents() {
+            return Err(format!("{key} is for documents over HTTP: leave it out"));
+        }
+        match (&keys.query, keys.options.get("table")) {
+            (Some(_), _) if !reading.has_queries => {
+                return Err("it answers no query: say which table is read instead".to_owned());
+            }
+            (Some(_), Some(_)) => {
+                return Err("it has a table and a query: write one of them".into());
+            }
+            (None, None) if reading.has_queries => {
                 return Err(
                     "say what is read there: table = \"NAME\", or query = \"select …\"".into()
                 );
             }
+            (None, None) => {
+                let table = reading.table;
+                return Err(format!("say what is read there, as the key table: {table}"));
+            }
             _ => {}
         }
-        match SinkSpec::new(scheme, Some(target), keys.options.clone()) {
+        let mut options = keys.options.clone();
+        let table = options.get("table").cloned();
+        if entry.all_options().all(|option| option.name != "table") {
+            options.remove("table");
+        }
+        match SinkSpec::new(scheme, Some(target), options) {
             Ok(spec) => {
                 let (address, query) = (address.to_owned(), keys.query.clone());
-                Ok(DatabaseTable { spec, address, query })
+                Ok(DatabaseTable { spec, address, table, query })
             }
             Err(Error::Spec { why, .. }) => Err(why),
             Err(error) => Err(error.to_string()),
         }
     }
 
+    /// Whether rows are found there by one column alone.
+    pub(super) fn has_one_key(&self) -> bool {
+        self.spec.entry().lookup.is_some_and(|reading| reading.has_one_key)
+    }
+
     /// Reads all rows, of one moment.
     ///
     /// # Errors
     /// What happened there.
-    pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, Unread> {
+    pub fn read(&self, columns: &[Column], key: &[String]) -> Result<Vec<TableRow>, Unread> {
         let place = self.to_string();
+        let key: Vec<&str> = key.iter().map(String::as_str).collect();
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let question = TableQuestion {
             place: &place,
+            table: self.table.as_deref().unwrap_or_default(),
             query: self.query.as_deref(),
             columns: &names,
+            key: &key,
             rows: limits::DIMENSION_ROWS,
             bytes: limits::DIMENSION_FILE_BYTES,
         };
-        let read = self.spec.entry().read_table;
-        let read = read.ok_or_else(|| Unread::for_good("its tables cannot be read".to_owned()))?;
-        let rows = read(&self.spec, &question).map_err(|error| {
-            let words = error.to_string();
-            // Whoever tells it has named the place.
-            let why = words.strip_prefix(&format!("{place}: ")).unwrap_or(&words).to_owned();
-            let passes = error.kind() == Kind::Retry;
-            Unread { why, remedy: remedy_of_reading(&error), passes }
-        })?;
+        let reading = self.spec.entry().lookup;
+        let reading =
+            reading.ok_or_else(|| Unread::for_good("its tables cannot be read".to_owned()))?;
+        let rows = (reading.load_all)(&self.spec, &question);
+        let rows = rows.map_err(|error| Unread::of_server(&place, &error))?;
         let row = |(number, values): (usize, Vec<TableValue>)| {
             let value = |(value, column)| of_column(value, column);
             let row = values.into_iter().zip(columns).map(value).collect::<Result<_, _>>();
@@ -172,6 +217,7 @@ impl DatabaseTable {
     pub(super) fn keys(&self) -> BTreeMap<String, String> {
         let mut keys = self.spec.options().clone();
         keys.insert("source".to_owned(), self.address.clone());
+        keys.extend(self.table.clone().map(|table| ("table".to_owned(), table)));
         keys.extend(self.query.clone().map(|query| ("query".to_owned(), query)));
         keys
     }
@@ -195,6 +241,7 @@ fn of_column(value: TableValue, column: &Column) -> Result<Value, String> {
         TableValue::Int(value) => Value::Integer(value),
         TableValue::Real(value) => Value::Real(value),
         TableValue::Text(text) => Value::Text(text),
+        TableValue::Written(text) => return Value::parse(&text, column),
         TableValue::Decimal(text) => {
             let said = if text.contains('.') { text.trim_end_matches('0') } else { &text };
             let digits = said.trim_start_matches(['-', '0', '.']).bytes();
@@ -218,7 +265,7 @@ fn of_column(value: TableValue, column: &Column) -> Result<Value, String> {
 impl fmt::Display for DatabaseTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)?;
-        match self.spec.options().get("table") {
+        match &self.table {
             Some(table) => write!(f, ", table {table}"),
             None => f.write_str(", query"),
         }

@@ -256,9 +256,9 @@ fn read_unless_stopped(
     spec: &TableSpec,
     stop: &AtomicBool,
 ) -> Option<Result<Vec<TableRow>, Unread>> {
-    let (source, columns) = (spec.source.clone(), definition.columns.clone());
+    let (source, definition) = (spec.source.clone(), definition.clone());
     let reading = thread::Builder::new().name("reads a table".to_owned());
-    let reading = match reading.spawn(move || source.read(&columns)) {
+    let reading = match reading.spawn(move || source.read(&definition.columns, &definition.key)) {
         Ok(reading) => reading,
         Err(error) => {
             let why = format!("no thread can be started to read it: {error}");

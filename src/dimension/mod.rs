@@ -6,6 +6,7 @@
 //! but the note that `status` shows.
 
 pub mod database;
+pub mod document;
 pub mod function;
 pub mod keeper;
 pub mod limits;

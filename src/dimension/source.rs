@@ -11,6 +11,7 @@ use seismic_queue::Topic;
 use sha2::{Digest as _, Sha256};
 
 use super::database::{DatabaseTable, SourceFormat, SourceKeys, Unread};
+use super::document::DocumentTable;
 use super::topic::TopicTable;
 use crate::job::file::pinned::{self, PinnedFile, PinnedResources, ResourceName};
 use crate::job::location::Location;
@@ -36,13 +37,15 @@ pub enum TableSource {
     },
     /// A topic, by key.
     Topic(TopicTable),
-    /// A table of a database, or what a query answers there.
+    /// A document over HTTP.
+    Document(DocumentTable),
+    /// A table at a server, or what a query answers there.
     Database(DatabaseTable),
 }
 
 impl TableSource {
     /// That of a job file: `file:PATH` or `resource:NAME`, with the form if the name does not say it,
-    /// `topic:NAME`, or the address of a database.
+    /// `topic:NAME`, or the address of a document or of a server.
     ///
     /// # Errors
     /// What to write instead.
@@ -50,15 +53,17 @@ impl TableSource {
         if let Some(topic) = text.strip_prefix("topic:") {
             return of_topic(topic, keys).map(TableSource::Topic);
         }
+        if DocumentTable::is_address(text) {
+            return DocumentTable::new(text, keys).map(TableSource::Document);
+        }
         let (place, is_resource) =
             match (text.strip_prefix("file:"), text.strip_prefix(pinned::PREFIX)) {
                 (Some(path), _) if !path.is_empty() => (path, false),
                 (_, Some(name)) => (name, true),
                 _ => return DatabaseTable::new(text, keys).map(TableSource::Database),
             };
-        let strange = keys.options.keys().map(String::as_str);
-        if let Some(key) = strange.chain(keys.query.as_ref().map(|_| "query")).next() {
-            return Err(format!("{key} is for tables of a database, and {text} is a file"));
+        if let Some(key) = keys.of_servers() {
+            return Err(format!("{key} is for tables of a server, and {text} is a file"));
         }
         if let Some(key) = keys.of_topics() {
             return Err(format!("{key} is for topics, and {text} is a file"));
@@ -83,15 +88,21 @@ impl TableSource {
         }
     }
 
-    /// The form of its file; `None` of a database.
+    /// The form of its file; `None` where it is none.
     #[must_use]
     pub fn format(&self) -> Option<TextFormat> {
         match self {
             TableSource::File { format, .. } | TableSource::Resource { format, .. } => {
                 Some(*format)
             }
-            TableSource::Database(_) | TableSource::Topic(_) => None,
+            TableSource::Database(_) | TableSource::Document(_) | TableSource::Topic(_) => None,
         }
+    }
+
+    /// Whether its rows are found by one column alone.
+    #[must_use]
+    pub fn has_one_key(&self) -> bool {
+        matches!(self, TableSource::Database(table) if table.has_one_key())
     }
 
     /// The keys of a job file that make it.
@@ -104,6 +115,7 @@ impl TableSource {
         };
         match self {
             TableSource::Database(table) => table.keys(),
+            TableSource::Document(table) => table.keys(),
             TableSource::Topic(table) => table.keys(),
             _ => [("source", self.to_string()), ("format", format.to_owned())]
                 .map(|(key, value)| (key.to_owned(), value))
@@ -117,6 +129,7 @@ impl TableSource {
         match self {
             TableSource::File { path, .. } => vec![("source", path.clone())],
             TableSource::Resource { .. } | TableSource::Topic(_) => Vec::new(),
+            TableSource::Document(table) => table.files(),
             TableSource::Database(table) => table.files(),
         }
     }
@@ -126,7 +139,7 @@ impl TableSource {
     pub fn resource(&self) -> Option<&ResourceName> {
         match self {
             TableSource::Resource { name, .. } => Some(name),
-            TableSource::File { .. } | TableSource::Topic(_) | TableSource::Database(_) => None,
+            _ => None,
         }
     }
 
@@ -167,14 +180,15 @@ impl TableSource {
         }
     }
 
-    /// Reads all rows.
+    /// Reads all rows, with these columns, of which some are the key.
     ///
     /// # Errors
     /// What happened there.
-    pub fn read(&self, columns: &[Column]) -> Result<Vec<TableRow>, Unread> {
+    pub fn read(&self, columns: &[Column], key: &[String]) -> Result<Vec<TableRow>, Unread> {
         self.check_pinned().map_err(Unread::for_good)?;
         let (text, format) = match self {
-            TableSource::Database(table) => return table.read(columns),
+            TableSource::Database(table) => return table.read(columns, key),
+            TableSource::Document(table) => return table.read(columns),
             TableSource::Topic(table) => return table.read(columns),
             TableSource::File { path, format } => (text_of(path), format),
             TableSource::Resource { pinned, format, .. } => {
@@ -187,9 +201,8 @@ impl TableSource {
 
 fn of_topic(topic: &str, keys: &SourceKeys) -> Result<TopicTable, String> {
     Topic::check_name(topic).map_err(|error| error.to_string())?;
-    let strange = keys.options.keys().map(String::as_str);
-    if let Some(key) = strange.chain(keys.query.as_ref().map(|_| "query")).next() {
-        return Err(format!("{key} is for tables of a database, and {topic} is a topic"));
+    if let Some(key) = keys.of_servers() {
+        return Err(format!("{key} is for tables of a server, and {topic} is a topic"));
     }
     let format = match keys.format {
         None | Some(SourceFormat::Text(TextFormat::Json)) => InputFormat::Json,
@@ -236,6 +249,7 @@ impl fmt::Display for TableSource {
         match self {
             TableSource::File { path, .. } => write!(f, "file:{}", path.display()),
             TableSource::Resource { name, .. } => write!(f, "{}{name}", pinned::PREFIX),
+            TableSource::Document(table) => table.fmt(f),
             TableSource::Database(table) => table.fmt(f),
             TableSource::Topic(table) => table.fmt(f),
         }
@@ -251,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut source = TableSource::new("resource:names.csv", &SourceKeys::default()).unwrap();
         assert_eq!((&*source.to_string(), source.files()), ("resource:names.csv", vec![]));
-        let why = source.read(&[]).unwrap_err().why;
+        let why = source.read(&[], &[]).unwrap_err().why;
         assert!(why.contains("no server runs this job"), "{why}");
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned();
         let hashes = [("names.csv".to_owned(), hash.clone())].into();
@@ -259,9 +273,9 @@ mod tests {
         std::fs::write(folder.path().join(&hash), "").unwrap();
         assert!(source.check_pinned().is_ok());
         // An empty file has no header, and is what was pinned.
-        assert!(!source.read(&[]).is_err_and(|it| it.why.contains("another content")));
+        assert!(!source.read(&[], &[]).is_err_and(|it| it.why.contains("another content")));
         std::fs::write(folder.path().join(hash), "Type\n").unwrap();
-        let why = source.read(&[]).unwrap_err().why;
+        let why = source.read(&[], &[]).unwrap_err().why;
         assert!(why.contains("another content"), "{why}");
         for wrong in ["resource:", "resource:../x.csv", "resource:a/b.csv", "names.csv", "file:"] {
             assert!(TableSource::new(wrong, &SourceKeys::default()).is_err(), "{wrong}");

@@ -14,7 +14,7 @@ const REMEDY: &str =
 /// Reads a table.
 pub(super) fn examine((definition, spec): &(DimensionDefinition, TableSpec)) -> Section {
     let of = format!("table {} ({})", spec.table, spec.source);
-    let read = spec.source.read(&definition.columns);
+    let read = spec.source.read(&definition.columns, &definition.key);
     let version = |rows| rows_of_version(definition, rows).map_err(Unread::for_good);
     let finding = match read.and_then(version) {
         Ok(rows) => Finding::fine(format!("it can be read, and has {rows} rows")),

@@ -1,8 +1,5 @@
 //! Rows that are kept though a sink has written them: its server may lose what it wrote last.
 
-#[cfg(feature = "redis")]
-use seismic_brokers::Redis;
-
 use crate::stage::{ROWS, Stage};
 
 /// Deletes every row that no one holds.
@@ -52,24 +49,31 @@ fn who_releases_a_sink_releases_what_is_kept_for_it() {
 }
 
 #[cfg(feature = "redis")]
-#[test]
-fn a_redis_that_goes_back_to_its_last_snapshot_gets_the_rows_since_again_though_retention_ran() {
-    let Some(mut server) = Redis::start(&["--appendonly no"]) else { return };
-    let stage = Stage::with_records(&["--records", "2000", "--seed", "1"]);
-    let sink = format!("redis://{}/0,operation=rpush,key=rows:{{pane}}", server.address());
-    stage.ok(&["run", "--drain", "--quiet", "--sink", &sink]);
-    server.call(0, &["SAVE"]);
-    stage.generate(&["--records", "2000", "--seed", "2"]);
-    stage.ok(&["run", "--drain", "--quiet", "--sink", &sink]);
-    delete_what_is_not_held(&stage);
-    server.kill();
-    server.restart();
-    stage.ok(&["sink", &sink, "--until-caught-up", "--quiet"]);
-    let rows = stage.read(ROWS).len();
-    let held = server.call(0, &["LLEN", "rows:0"]);
-    assert!(rows > 0 && held == [rows.to_string()], "{rows} in the topic, {held:?} in Redis");
-    stage.ok(&["verify", "--sink", &sink]);
-    let examined = stage.run(&["doctor", "--sink", &sink]);
-    let said = "hold_behind keeps the rows of the last 3600 s";
-    assert!(examined.stdout.contains(said), "{}", examined.stdout);
+mod redis {
+    use seismic_brokers::Redis;
+
+    use super::*;
+
+    #[test]
+    fn a_redis_that_goes_back_to_its_last_snapshot_gets_the_rows_since_again_though_retention_ran()
+    {
+        let Some(mut server) = Redis::start(&["--appendonly no"]) else { return };
+        let stage = Stage::with_records(&["--records", "2000", "--seed", "1"]);
+        let sink = format!("redis://{}/0,operation=rpush,key=rows:{{pane}}", server.address());
+        stage.ok(&["run", "--drain", "--quiet", "--sink", &sink]);
+        server.call(0, &["SAVE"]);
+        stage.generate(&["--records", "2000", "--seed", "2"]);
+        stage.ok(&["run", "--drain", "--quiet", "--sink", &sink]);
+        delete_what_is_not_held(&stage);
+        server.kill();
+        server.restart();
+        stage.ok(&["sink", &sink, "--until-caught-up", "--quiet"]);
+        let rows = stage.read(ROWS).len();
+        let held = server.call(0, &["LLEN", "rows:0"]);
+        assert!(rows > 0 && held == [rows.to_string()], "{rows} in the topic, {held:?} in Redis");
+        stage.ok(&["verify", "--sink", &sink]);
+        let examined = stage.run(&["doctor", "--sink", &sink]);
+        let said = "hold_behind keeps the rows of the last 3600 s";
+        assert!(examined.stdout.contains(said), "{}", examined.stdout);
+    }
 }

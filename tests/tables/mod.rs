@@ -1,5 +1,5 @@
-//! Tables of PostgreSQL and MariaDB that a job with a statement looks things up in: real servers, the
-//! real program.
+//! Tables of PostgreSQL, MariaDB, Redis, HBase and documents over HTTP that a job with a statement looks
+//! things up in: real servers, the real program.
 
 pub mod database;
 pub mod examples;
@@ -7,3 +7,4 @@ pub mod examples;
 mod kills;
 mod reading;
 mod refresh;
+mod servers;

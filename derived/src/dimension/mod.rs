@@ -1,7 +1,7 @@
 //! Tables that a statement looks things up in.
 //!
 //! ```text
-//!  file, database, topic ─► rows ─► version (content, hash) ─► store ─► journal entry ─► operator
+//!  file, server, topic   ─► rows ─► version (content, hash) ─► store ─► journal entry ─► operator
 //!  (the caller's)           rows.rs  version.rs                tables.rs  entry.rs
 //! ```
 //!
@@ -13,6 +13,7 @@
 pub mod check;
 pub mod difference;
 pub mod entry;
+pub mod json_path;
 pub mod key;
 mod modules;
 pub mod retention;

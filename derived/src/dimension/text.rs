@@ -50,7 +50,7 @@ fn line_of(text: &[u8], at: usize) -> usize {
     text[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn too_many() -> String {
+pub(super) fn too_many() -> String {
     format!("it has more than {} rows", limits::DIMENSION_ROWS)
 }
 

@@ -90,12 +90,16 @@ impl Server {
 fn failure(place: &str, doing: &'static str, error: &ureq::Error) -> Error {
     let what = match error {
         ureq::Error::Timeout(_) => "the server answers nothing within the time for it".to_owned(),
+        ureq::Error::BodyExceedsLimit(most) => {
+            format!("the answer is longer than {} MiB", most >> 20)
+        }
         error => error.to_string(),
     };
     // A certificate that is not believed comes as an error of the connection.
     let of_tls = what.contains("certificate")
         || matches!(error, ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::BadUri(_));
-    let kind = if of_tls { Kind::Config } else { Kind::Retry };
+    let is_for_good = of_tls || matches!(error, ureq::Error::BodyExceedsLimit(_));
+    let kind = if is_for_good { Kind::Config } else { Kind::Retry };
     Error::Database { place: place.to_owned(), doing, what, kind }
 }
 

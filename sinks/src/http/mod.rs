@@ -1,10 +1,13 @@
-//! Sinks whose servers speak HTTP: what they share, and a folder for each.
+//! Servers that speak HTTP: what their sinks share, a folder for each of these, and documents that are
+//! read there.
 
-#[cfg(any(feature = "hbase", feature = "opensearch"))]
+#[cfg(any(feature = "documents", feature = "hbase", feature = "opensearch"))]
 mod address;
 #[cfg(any(feature = "hbase", feature = "opensearch"))]
 mod answer;
 mod client;
+#[cfg(feature = "documents")]
+pub mod document;
 #[cfg(feature = "hbase")]
 pub mod hbase;
 #[cfg(feature = "influx")]

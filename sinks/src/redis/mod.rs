@@ -19,6 +19,7 @@ mod names;
 mod operation;
 mod options;
 mod position;
+mod reading;
 mod resp;
 mod script;
 mod session;
@@ -60,7 +61,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
-    read_table: None,
+    lookup: Some(&reading::READING),
     bare: Some(|spec, context, batches| bare(Redis::open(spec, context)?, context, batches)),
 };
 

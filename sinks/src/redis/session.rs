@@ -100,6 +100,30 @@ impl Session {
         answered.map_err(|e| failure::of_connection(&self.place, doing, &e))
     }
 
+    /// The answers to commands that are sent at once, also errors of the server.
+    pub(super) fn ask_all<A: AsRef<[u8]>>(
+        &mut self,
+        doing: &'static str,
+        all: &[Vec<A>],
+    ) -> Result<Vec<Reply>> {
+        self.request.clear();
+        all.iter().for_each(|args| resp::put(args, &mut self.request));
+        let answered = self.stream.get_mut().write_all(&self.request);
+        let answered =
+            answered.and_then(|()| all.iter().map(|_| resp::read(&mut self.stream)).collect());
+        answered.map_err(|e| failure::of_connection(&self.place, doing, &e))
+    }
+
+    /// What an error of the server means.
+    pub(super) fn refusal(&self, doing: &'static str, words: &str) -> Error {
+        failure::of_server(&self.place, doing, words)
+    }
+
+    /// Name of the sink, for messages.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The answer to a command that a user may not be allowed; `None` then.
     pub(super) fn may_call<A: AsRef<[u8]>>(
         &mut self,

@@ -118,6 +118,11 @@ impl Target {
         Target::read(spec).map_err(|faults| spec.refusal(&faults))
     }
 
+    /// The same under another name, for who does not write.
+    pub(super) fn named(self, name: &str) -> Target {
+        Target { name: name.to_owned(), ..self }
+    }
+
     /// What is done with rows of this schema.
     pub(super) fn plan(&self, schema: &Schema) -> Result<Plan> {
         let refuse = |what| Error::TableDiffers { place: self.name.clone(), what };

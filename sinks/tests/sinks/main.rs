@@ -7,6 +7,7 @@ mod crash_images;
 mod csv_conformance;
 mod csv_folder;
 mod csv_place;
+mod document;
 mod geojson;
 mod geojson_place;
 #[cfg(feature = "hbase")]

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [dimension.Threshold]
-//! source = "file:thresholds.csv"           # or resource:NAME, topic:NAME, or an address with table or query
+//! source = "file:thresholds.csv"           # or resource:NAME, topic:NAME, or an address
 //! key = "Type"
 //! columns = { Type = "int", Value = "real" }
 //! ttl = "60s"
@@ -24,14 +24,18 @@ use crate::dimension::{TableSpec, limits};
 use crate::job::time_span::TimeSpan;
 
 /// Keys of a table.
-pub const OF_DIMENSION: [&str; 17] = [
+pub const OF_DIMENSION: [&str; 21] = [
     "source",
     "format",
     "of",
     "keep",
     "table",
+    "namespace",
+    "family",
     "query",
+    "path",
     "password_file",
+    "token_file",
     "sslmode",
     "ssl_ca",
     "columns",
@@ -89,6 +93,7 @@ impl DimensionKeys {
                 self.of_source.keep = Some(duration(value)?.duration()).filter(|it| !it.is_zero());
             }
             "query" => self.of_source.query = Some(text(value)?),
+            "path" => self.of_source.path = Some(text(value)?),
             option if OPTIONS.contains(&option) => {
                 self.of_source.options.insert(option.to_owned(), text(value)?);
             }
@@ -146,6 +151,9 @@ impl DimensionKeys {
         };
         let source = TableSource::new(source, &self.of_source)
             .map_err(|why| about(format!("source: {why}")))?;
+        if source.has_one_key() && self.key.len() > 1 {
+            return Err(about("key: rows are found by one column there: name one".to_owned()));
+        }
         let is_key = |it: &&(String, String)| !self.key.iter().any(|key| is_same(key, &it.0));
         if let Some((strange, _)) = self.on.iter().find(is_key) {
             let keys = self.key.join(", ");

@@ -54,7 +54,7 @@ pub(super) fn compare(
     let keys = expected(&format, context, &stored, into)?.map_err(nothing)?;
     let mut comparing = Comparing { target: &target, context, stored: &stored, keys, same: 0 };
     let mut is_ahead = false;
-    scan::each(&server, &target, |found| {
+    scan::each(&server, &target, limits::DOCUMENTS_ANSWER_BYTES, |found| {
         match &format {
             RowFormat::Put(format) => comparing.see_row(format, found, into),
             RowFormat::Incr(format) => is_ahead |= comparing.see_sum(format, found, into),

@@ -28,6 +28,7 @@ mod operation;
 mod options;
 mod position;
 mod puts;
+mod reading;
 mod row_format;
 mod scan;
 mod tables;
@@ -74,7 +75,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
-    read_table: None,
+    lookup: Some(&reading::READING),
     bare: Some(|spec, context, batches| bare(HBase::open(spec, context)?, context, batches)),
 };
 

@@ -4,15 +4,16 @@ use super::cells::{self, FoundRow};
 use super::failure;
 use super::target::Target;
 use crate::http::answer::{self, Request, Server};
-use crate::{Error, Result, limits};
+use crate::{Error, Result};
 
 /// Rows of one page: some MB.
 const PAGE: usize = 1_000;
 
-/// Hands each row of the sink's family to `look`.
+/// Hands each row of the sink's family to `look`; a page has at most so many bytes.
 pub(super) fn each(
     server: &Server,
     target: &Target,
+    page_bytes: u64,
     mut look: impl FnMut(&FoundRow) -> Result<()>,
 ) -> Result<()> {
     let doing = "reading rows";
@@ -22,7 +23,7 @@ pub(super) fn each(
             .as_ref()
             .map_or(String::new(), |key| format!("&startrow={}", cells::escaped(key)));
         let path = format!("/{}/*?limit={PAGE}&column={}{from}", target.table, target.family);
-        let answer = server.ask(doing, Request::Get, &path, limits::DOCUMENTS_ANSWER_BYTES)?;
+        let answer = server.ask(doing, Request::Get, &path, page_bytes)?;
         let page = match answer.status {
             200 => cells::read(&answer.body).ok_or_else(|| answer::unread(&target.name, doing))?,
             204 | 404 => Vec::new(),

@@ -49,19 +49,37 @@ fn schema(server: &Server, target: &Target, table: &str) -> Result<Option<Value>
 pub(super) fn check(server: &Server, target: &Target) -> Result<()> {
     let place = || target.name.clone();
     for (table, family) in both(target) {
-        let Some(schema) = schema(server, target, table)? else {
-            return Err(Error::TableMissing { place: place(), table: table.to_owned() });
-        };
-        let families = schema["ColumnSchema"].as_array().cloned().unwrap_or_default();
-        let Some(of_family) = families.iter().find(|it| it["name"] == family) else {
-            let what = format!("table {table} has no column family {family}");
-            return Err(Error::TableDiffers { place: place(), what });
-        };
-        if let Some(what) = weakness(target, table, &schema, of_family) {
+        let (schema, of_family) = family_of(server, target, (table, family))?;
+        if let Some(what) = weakness(target, table, &schema, &of_family) {
             return Err(Error::Database { place: place(), doing: DOING, what, kind: Kind::Config });
         }
     }
     Ok(())
+}
+
+/// What the server says of a table, and of a family of it.
+fn family_of(
+    server: &Server,
+    target: &Target,
+    (table, family): (&str, &str),
+) -> Result<(Value, Value)> {
+    let place = || target.name.clone();
+    let Some(schema) = schema(server, target, table)? else {
+        return Err(Error::TableMissing { place: place(), table: table.to_owned() });
+    };
+    let families = schema["ColumnSchema"].as_array().cloned().unwrap_or_default();
+    match families.into_iter().find(|it| it["name"] == family) {
+        Some(of_family) => Ok((schema, of_family)),
+        None => {
+            let what = format!("table {table} has no column family {family}");
+            Err(Error::TableDiffers { place: place(), what })
+        }
+    }
+}
+
+/// Refuses a table of rows that is missing, or has no such family.
+pub(super) fn check_rows(server: &Server, target: &Target) -> Result<()> {
+    family_of(server, target, (&target.table, &target.family)).map(|_| ())
 }
 
 /// Why the sink cannot promise anything of that table.

@@ -135,6 +135,11 @@ impl Target {
         Target::read(spec).map_err(|faults| spec.refusal(&faults))
     }
 
+    /// The same under another name, for who does not write.
+    pub(super) fn named(self, name: &str) -> Target {
+        Target { name: name.to_owned(), ..self }
+    }
+
     /// Row keys of rows of this schema. Where none is chosen, those that are no windows have their place in
     /// the result topic.
     pub(super) fn key(&self, schema: &Schema) -> std::result::Result<Key, String> {

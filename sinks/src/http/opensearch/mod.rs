@@ -78,7 +78,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
-    read_table: None,
+    lookup: None,
     bare: Some(|spec, context, batches| bare(OpenSearch::open(spec, context)?, context, batches)),
 };
 

@@ -68,7 +68,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs,
     rows_in: Some(rows_in),
     sends_back_to: Some(sends_back_to),
-    read_table: None,
+    lookup: None,
     bare: None,
 };
 

@@ -77,7 +77,7 @@ pub(crate) const ENTRY: Entry = Entry {
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
-    read_table: Some(reading::read_table),
+    lookup: Some(&reading::READING),
     bare: Some(|spec, context, batches| bare(sink(spec, context)?.alone(), context, batches)),
 };
 

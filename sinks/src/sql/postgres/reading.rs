@@ -9,7 +9,9 @@ use super::failure::failure;
 use super::names::quoted;
 use super::session;
 use super::target::Target;
-use crate::sql::read_table::{STATEMENT_TIME, TableReader, as_a_table, find_columns};
+use crate::entry::TableReading;
+use crate::sql::read_table::{STATEMENT_TIME, as_a_table, find_columns};
+use crate::table_source::reader::TableReader;
 use crate::table_source::{TableQuestion, TableRows, TableValue};
 use crate::{Error, Result, SinkSpec};
 
@@ -27,11 +29,15 @@ enum Taken {
     Decimal,
 }
 
+/// How tables of such servers are read.
+pub(super) const READING: TableReading =
+    TableReading { has_queries: true, table: "NAME", has_one_key: false, load_all: read_table };
+
 /// What a question asks for.
 ///
 /// # Errors
 /// When it cannot be read, or is more than fits.
-pub(super) fn read_table(spec: &SinkSpec, question: &TableQuestion<'_>) -> Result<TableRows> {
+fn read_table(spec: &SinkSpec, question: &TableQuestion<'_>) -> Result<TableRows> {
     let target = Target::of(spec)?.named(question.place);
     let place = question.place;
     let failed = move |doing: &'static str| move |trouble: Trouble| failure(place, doing, trouble);

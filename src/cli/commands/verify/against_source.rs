@@ -33,7 +33,7 @@ pub(super) fn compare(
     for (definition, spec) in dimensions.zip(&file.tables) {
         let (name, mut source) = (&definition.name, spec.source.clone());
         source.read_from(location);
-        let rows = match source.read(&definition.columns) {
+        let rows = match source.read(&definition.columns, &definition.key) {
             Ok(rows) => rows,
             Err(unread) => bail!(
                 "table {name} cannot be read from {source}: {}; leave out --against-source to prove \

@@ -103,7 +103,7 @@ pub fn of_dimensions() -> Value {
             "properties": {
                 "source": {
                     "type": "string",
-                    "description": "Where its rows are: file:PATH, resource:NAME for a file that the server keeps, topic:NAME for the newest message of each key, or the address of a database",
+                    "description": "Where its rows are: file:PATH, resource:NAME for a file that the server keeps, topic:NAME for the newest message of each key, or the address of a database, Redis, HBase or a document over HTTP",
                 },
                 "format": {
                     "enum": ["csv", "json", "windows"],
@@ -118,12 +118,29 @@ pub fn of_dimensions() -> Value {
                     "pattern": DURATION,
                     "description": "How long a message of a topic is a row; else as long as the topic has it",
                 },
-                "table": { "type": "string", "description": "Table of the database" },
+                "table": {
+                    "type": "string",
+                    "description": "Table of a server; of Redis BEGINNING* for the keys that begin so, or one hash",
+                },
+                "namespace": { "type": "string", "description": "Namespace of the table in HBase" },
+                "family": {
+                    "type": "string",
+                    "description": "Column family in HBase",
+                    "$comment": "default: w",
+                },
                 "query": {
                     "type": "string",
                     "description": "SELECT whose answer is read instead of a table of the database",
                 },
+                "path": {
+                    "type": "string",
+                    "description": "Where in a document over HTTP the list of rows is: names with dots between them",
+                },
                 "password_file": { "type": "string", "description": "File with the password" },
+                "token_file": {
+                    "type": "string",
+                    "description": "File with a token for a document over HTTP",
+                },
                 "sslmode": {
                     "enum": ["disable", "prefer", "require", "verify-full"],
                     "description": "TLS: never, where the server has it, always, always and for this host alone",
