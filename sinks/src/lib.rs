@@ -50,11 +50,12 @@ mod registry;
 mod rows;
 mod run;
 mod sink;
-mod source;
 mod spec;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;
 mod table_source;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+mod tls;
 
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{BareLoop, Context, Entry, SinkSpec, TableReading, Written};

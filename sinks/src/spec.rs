@@ -12,8 +12,8 @@ use std::str::FromStr;
 
 use crate::entry::SinkSpec;
 use crate::options::nearest;
-use crate::rows::filter;
-use crate::{Error, Result, registry, source};
+use crate::rows::{filter, source};
+use crate::{Error, Result, registry};
 
 impl SinkSpec {
     /// The sink of that scheme. Without a target it takes its default.

@@ -28,7 +28,11 @@ pub fn text(status: &JobStatus) -> String {
                     0 => String::new(),
                     kept => format!("; {} rows before its position are kept", count(kept)),
                 };
-                format!("sink {}: {} rows behind{kept}\n", sink.sink, count(sink.lag))
+                let source = match &*sink.source {
+                    "rows" => String::new(),
+                    source => format!(" ({source})"),
+                };
+                format!("sink {}{source}: {} rows behind{kept}\n", sink.sink, count(sink.lag))
             }
         };
     }

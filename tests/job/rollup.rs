@@ -101,6 +101,13 @@ fn a_sink_shows_the_rows_of_a_roll_up_and_verify_compares_them_with_its_topic() 
     // Its position is one of the roll-up, which is caught up, and holds that topic alone.
     let status = stage.status();
     assert!(status["sinks"].as_array().unwrap().iter().all(|sink| sink["lag"] == 0), "{status}");
+    let source = |sink: &serde_json::Value| sink["source"].as_str().unwrap().to_owned();
+    let mut sources: Vec<_> = status["sinks"].as_array().unwrap().iter().map(source).collect();
+    sources.sort();
+    let expected = ["rollup:10s", "rollup:2s", "rows"];
+    let expected = if has_parquet() { &expected[..] } else { &expected[1..] };
+    assert_eq!(sources, expected);
+    assert!(stage.ok(&["status"]).contains("spans (rollup:2s): 0 rows behind"));
     let holds = |topic| stage.ok(&["retention", topic, "--in", "store"]);
     assert!(holds("seismic-agg-topic-2s").contains("spans holds partition"));
     assert!(!holds(ROWS).contains("spans holds partition"));

@@ -2,11 +2,15 @@
 
 use seismic_queue::View;
 
+use crate::rows::source;
+
 /// How far a sink is behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkLag {
     /// Name of the sink.
     pub sink: String,
+    /// Whose rows it shows, as its option says.
+    pub source: String,
     /// Offsets of the topic that it shows from its position to the end, over all partitions.
     pub rows: u64,
     /// Offsets before its position that are kept all the same, should its server lose what it wrote
@@ -25,7 +29,10 @@ pub fn lags(view: &View) -> Vec<SinkLag> {
         let kept = position.next.0.saturating_sub(position.kept_from.0);
         match lags.iter_mut().find(|lag| lag.sink == position.sink) {
             Some(lag) => (lag.rows, lag.kept) = (lag.rows + behind, lag.kept + kept),
-            None => lags.push(SinkLag { sink: position.sink.clone(), rows: behind, kept }),
+            None => {
+                let source = source::words(&view.job, position.output);
+                lags.push(SinkLag { sink: position.sink.clone(), source, rows: behind, kept });
+            }
         }
     }
     lags

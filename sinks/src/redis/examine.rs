@@ -29,6 +29,9 @@ fn remedy(error: &Error) -> String {
              operation and, with expire_ms, PTTL and PEXPIRE"
                 .to_owned()
         }
+        Error::Database { what, .. } if what.contains("certificate") => {
+            "name the authority with ssl_ca=FILE, and the host as its certificate does".to_owned()
+        }
         Error::Database { kind: Kind::Retry, .. } => {
             "start the server, or correct host and port; the sink waits for it, and the job does not wait \
              for the sink"

@@ -23,6 +23,7 @@ mod reading;
 mod resp;
 mod script;
 mod session;
+mod stream;
 mod target;
 
 use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};

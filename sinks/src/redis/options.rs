@@ -64,6 +64,13 @@ pub(super) const OPTIONS: &[SinkOption] = &[
     options::password_file(
         "file with the password; without it the variable SEISMIC_SINK_REDIS_PASSWORD",
     ),
+    SinkOption {
+        name: "ssl_ca",
+        kind: OptionKind::Text("FILE"),
+        default: "",
+        doc: "PEM file of the trusted certificate authorities: with it TLS, for this host alone; empty: \
+              none",
+    },
     options::BATCH_ROWS,
     SinkOption {
         name: "batch_bytes",

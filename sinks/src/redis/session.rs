@@ -14,6 +14,7 @@ use seismic_queue::Kind;
 
 use super::failure;
 use super::resp::{self, Reply};
+use super::stream::Stream;
 use super::target::Target;
 use crate::{Error, Result, limits};
 
@@ -21,7 +22,7 @@ use crate::{Error, Result, limits};
 pub(super) struct Session {
     /// Name of the sink, for messages.
     place: String,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
     request: Vec<u8>,
 }
 
@@ -50,6 +51,10 @@ impl Session {
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_read_timeout(Some(patience)).map_err(failed)?;
         stream.set_write_timeout(Some(patience)).map_err(failed)?;
+        let stream = match target.tls()? {
+            Some(config) => Stream::encrypted(stream, config, &target.host).map_err(failed)?,
+            None => Stream::Plain(stream),
+        };
         let (place, request) = (target.name.clone(), Vec::new());
         let mut session = Session { place, stream: BufReader::new(stream), request };
         match target.login()? {
@@ -74,7 +79,7 @@ impl Session {
 
     /// From now on answers may take as long as sinks wait for them.
     pub(super) fn patient(self) -> Result<Session> {
-        let set = self.stream.get_ref().set_read_timeout(Some(limits::SILENT_PATIENCE));
+        let set = self.stream.get_ref().tcp().set_read_timeout(Some(limits::SILENT_PATIENCE));
         set.map_err(|e| failure::of_connection(&self.place, "connecting", &e))?;
         Ok(self)
     }
@@ -95,7 +100,8 @@ impl Session {
     fn ask<A: AsRef<[u8]>>(&mut self, doing: &'static str, args: &[A]) -> Result<Reply> {
         self.request.clear();
         resp::put(args, &mut self.request);
-        let answered = self.stream.get_mut().write_all(&self.request);
+        let stream = self.stream.get_mut();
+        let answered = stream.write_all(&self.request).and_then(|()| stream.flush());
         let answered = answered.and_then(|()| resp::read(&mut self.stream));
         answered.map_err(|e| failure::of_connection(&self.place, doing, &e))
     }
@@ -108,7 +114,8 @@ impl Session {
     ) -> Result<Vec<Reply>> {
         self.request.clear();
         all.iter().for_each(|args| resp::put(args, &mut self.request));
-        let answered = self.stream.get_mut().write_all(&self.request);
+        let stream = self.stream.get_mut();
+        let answered = stream.write_all(&self.request).and_then(|()| stream.flush());
         let answered =
             answered.and_then(|()| all.iter().map(|_| resp::read(&mut self.stream)).collect());
         answered.map_err(|e| failure::of_connection(&self.place, doing, &e))

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustls::ClientConfig;
 use seismic_proto::Schema;
 
 use super::names::POSITIONS;
 use super::operation::{Operation, Plan};
 use super::{merge, options};
 use crate::rows::template::Template;
-use crate::{Error, Result, SinkSpec};
+use crate::{Error, Result, SinkSpec, tls};
 
 /// Where the password is taken from when no file is named.
 pub(super) const PASSWORD_VARIABLE: &str = "SEISMIC_SINK_REDIS_PASSWORD";
@@ -25,6 +26,8 @@ pub(super) struct Target {
     pub(super) database: u32,
     user: Option<String>,
     password_file: Option<PathBuf>,
+    /// The authorities whose certificates are believed; `None`: the connection is not encrypted.
+    authority: Option<PathBuf>,
     /// The same place has the same name, whoever connects.
     pub(super) name: String,
     /// What its position is kept under.
@@ -92,6 +95,9 @@ impl Target {
             faults.push("incrByFloat needs the field that it adds: value=FIELD".to_owned());
         }
         let (Some(key), true) = (key, faults.is_empty()) else { return Err(faults) };
+        let file = |option: &str| {
+            Some(spec.text(option)).filter(|file| !file.is_empty()).map(PathBuf::from)
+        };
         Ok(Target {
             name: format!("redis://{host}:{port}/{database},name={of}"),
             position_key: format!("{POSITIONS}{of}"),
@@ -99,9 +105,8 @@ impl Target {
             port,
             database,
             user,
-            password_file: Some(spec.text("password_file"))
-                .filter(|file| !file.is_empty())
-                .map(PathBuf::from),
+            password_file: file("password_file"),
+            authority: file("ssl_ca"),
             of,
             operation,
             key,
@@ -136,6 +141,11 @@ impl Target {
             plan.merges_panes = true;
         }
         Ok(plan)
+    }
+
+    /// What an encrypted connection is made with; `None`: it is not.
+    pub(super) fn tls(&self) -> Result<Option<ClientConfig>> {
+        self.authority.as_deref().map(|at| tls::client_config(Some(at), true)).transpose()
     }
 
     /// Who logs in, and with which password.

@@ -6,6 +6,7 @@ mod json;
 #[cfg(any(feature = "kafka", feature = "opensearch"))]
 pub(crate) mod object;
 mod skipped;
+pub(crate) mod source;
 #[cfg(any(feature = "hbase", feature = "redis"))]
 pub(crate) mod template;
 pub(crate) mod text;

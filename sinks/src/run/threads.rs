@@ -9,7 +9,8 @@ use seismic_queue::{JobStore, Kind};
 
 use super::metrics::SinkMetrics;
 use super::stop::Order;
-use crate::{Error, Result, SinkHold, SinkRunner, SinkSpec, SinkStop, limits, source};
+use crate::rows::source;
+use crate::{Error, Result, SinkHold, SinkRunner, SinkSpec, SinkStop, limits};
 
 /// Longest time between two looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -19,4 +19,3 @@ pub mod postgres;
 mod read_table;
 mod sink;
 mod table_target;
-mod tls;

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustls::ClientConfig;
 use seismic_proto::Schema;
 
 use super::names::{DEAD_LETTERS, POSITIONS};
 use crate::rows::columns::{self, Choice, NAME_BYTES, TableColumn};
-use crate::{Error, Result, SinkSpec};
+use crate::{Error, Result, SinkSpec, tls};
 
 /// What to do when a row's key is in the table already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,12 @@ pub(super) struct TableTarget {
 }
 
 impl TableTarget {
+    /// What encrypted connections are made with.
+    pub(super) fn tls(&self) -> Result<ClientConfig> {
+        let checks_host = self.protection == Protection::VerifyFull;
+        tls::client_config(self.authority.as_deref(), checks_host)
+    }
+
     /// Reads the options; every fault is added. `schema` is where a table is whose option names
     /// none.
     pub(super) fn read(spec: &SinkSpec, schema: &str, faults: &mut Vec<String>) -> TableTarget {

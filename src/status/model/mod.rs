@@ -102,6 +102,8 @@ pub struct JobStatus {
 pub struct SinkStatus {
     /// Its name.
     pub sink: String,
+    /// Whose rows it shows, as its option `source` says.
+    pub source: String,
     /// Rows that it has not written yet.
     pub lag: u64,
     /// Rows that it has written and that are kept all the same (`hold_behind`).
@@ -190,6 +192,12 @@ fn is_zero(rows: &u64) -> bool {
 
 /// Name and lag of every sink that keeps a position.
 fn sinks(view: &View) -> Vec<SinkStatus> {
-    let status = |SinkLag { sink, rows, kept }| SinkStatus { sink, lag: rows, kept, ahead: None };
+    let status = |SinkLag { sink, source, rows, kept }| SinkStatus {
+        sink,
+        source,
+        lag: rows,
+        kept,
+        ahead: None,
+    };
     seismic_sinks::lags(view).into_iter().map(status).collect()
 }

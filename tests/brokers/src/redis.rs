@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::{env, thread};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::process::Process;
 use crate::proxy::{Protocol, Proxy};
 use crate::server::show_end;
@@ -51,6 +53,26 @@ impl Redis {
         let mut server = Redis { folder, port, settings, process: None, given: AtomicU32::new(0) };
         server.restart();
         Some(server)
+    }
+
+    /// One that speaks TLS too, and where, with certificates of its own: `ca.pem` has signed the
+    /// server's, and `stranger.pem` has signed nothing.
+    #[must_use]
+    pub fn with_tls() -> Option<(Redis, String, PathBuf)> {
+        let mut server = Redis::start(&[])?;
+        let folder = server.folder.path().join("certificates");
+        Certificates::make(&folder);
+        let port = ports::free(1)[0];
+        server.settings.push(format!("--tls-port {port} --tls-auth-clients no"));
+        for (setting, name) in
+            [("cert-file", "server.pem"), ("key-file", "server.key"), ("ca-cert-file", "ca.pem")]
+        {
+            let path = folder.join(name);
+            server.settings.push(format!("--tls-{setting} {}", path.display()));
+        }
+        server.kill();
+        server.restart();
+        Some((server, format!("127.0.0.1:{port}"), folder))
     }
 
     /// The number of a database that no one was given.

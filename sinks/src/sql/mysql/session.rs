@@ -19,7 +19,6 @@ use crate::sql::application::of_lane;
 use crate::sql::patience::{PATIENCE, PATIENCE_TO_LOOK, Patience};
 use crate::sql::read_table::PATIENCE_TO_READ;
 use crate::sql::table_target::Protection;
-use crate::sql::tls;
 use crate::{Error, Result, SinkSpec, limits};
 
 /// What every session of a sink is set to, whatever the server's defaults are: values that do not
@@ -91,7 +90,7 @@ fn connect_within(target: &Target, patience: Patience) -> Result<Client> {
         password: &password,
         database,
         host,
-        tls: if has_tls { Some(tls::client_config(target)?) } else { None },
+        tls: if has_tls { Some(target.tls()?) } else { None },
         needs_tls: matches!(target.protection, Protection::Require | Protection::VerifyFull),
     };
     let connected = Client::connect(login, *port, patience);

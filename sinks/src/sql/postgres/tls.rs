@@ -4,9 +4,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::target::Target;
 use crate::Result;
-use crate::sql::tls;
 
 /// What a connection to the target's server is made with.
 pub(super) fn connector(target: &Target) -> Result<MakeRustlsConnect> {
-    Ok(MakeRustlsConnect::new(tls::client_config(target)?))
+    Ok(MakeRustlsConnect::new(target.tls()?))
 }

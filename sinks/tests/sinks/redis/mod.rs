@@ -1,6 +1,7 @@
 //! The Redis sink on a real server: the suite, its operations, and faults of servers and networks.
 
 mod place;
+mod tls;
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -12,17 +12,14 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use super::table_target::{Protection, TableTarget};
 use crate::{Error, Result};
 
-/// What TLS connections to the target's server are made with.
-pub(super) fn client_config(target: &TableTarget) -> Result<ClientConfig> {
+/// What connections are made with where such authorities are believed, for the host alone or for any;
+/// without authorities anyone is.
+pub(crate) fn client_config(authorities: Option<&Path>, checks_host: bool) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trust = match &target.authority {
-        Some(at) => Trust::Authority {
-            verifier: authority(at, &provider)?,
-            checks_host: target.protection == Protection::VerifyFull,
-        },
+    let trust = match authorities {
+        Some(at) => Trust::Authority { verifier: authority(at, &provider)?, checks_host },
         None => Trust::Anyone(provider.clone()),
     };
     Ok(ClientConfig::builder_with_provider(provider)

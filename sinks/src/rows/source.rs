@@ -76,17 +76,24 @@ pub(crate) fn output_of(spec: &SinkSpec, job: &Job) -> Result<usize> {
         Err(_) => None,
     };
     found.ok_or_else(|| {
-        let words = |(place, _, topic): (usize, Option<u64>, &str)| match place {
-            0 => format!("rows ({topic})"),
-            _ => {
-                let span = suffix(job, topic).unwrap_or_default();
-                format!("rollup:{span} ({topic})")
-            }
+        let words = |(place, _, topic): (usize, Option<u64>, &str)| {
+            format!("{} ({topic})", words(job, place))
         };
         let there: Vec<_> = all(job).map(words).collect();
         let (sink, wanted) = (spec.shown(), text.to_owned());
         Error::NoSource { sink, wanted, group: job.group.clone(), there: there.join(", ") }
     })
+}
+
+/// The source that is the output at that place of a job.
+pub(crate) fn words(job: &Job, output: usize) -> String {
+    match (output, job.outputs.get(output)) {
+        (1.., Some(output)) => match suffix(job, &output.topic) {
+            Some(span) => format!("rollup:{span}"),
+            None => format!("topic:{}", output.topic),
+        },
+        _ => "rows".to_owned(),
+    }
 }
 
 /// The outputs with rows: place in the job, length of the spans of a roll-up, and topic.
@@ -179,5 +186,13 @@ mod tests {
             assert!(error.contains("rows, rollup:SPAN (as rollup:60s) or topic:NAME"), "{error}");
         }
         assert!(found("triggers").unwrap_err().contains("no job has triggers"));
+    }
+
+    #[test]
+    fn a_place_in_the_job_is_said_as_the_option_says_it() {
+        for (place, source) in [(0, "rows"), (2, "rollup:1m"), (3, "rollup:1h"), (1, "topic:dead")]
+        {
+            assert_eq!(words(&job(), place), source);
+        }
     }
 }
