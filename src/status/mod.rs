@@ -11,6 +11,9 @@ pub mod statement;
 pub mod text;
 pub mod windows;
 
+use std::path::Path;
+
+use rustix::fs::statvfs;
 use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors};
 use seismic_queue::for_a_while;
 
@@ -22,6 +25,12 @@ use self::repartition::RepartitionStatus;
 use crate::job::kinds;
 use crate::job::location::Location;
 use crate::job::repartition::{InputQueue, StoredFirstStep};
+
+/// Bytes that are free on the disk of a file.
+fn free_bytes(file: &Path) -> Option<u64> {
+    let disk = statvfs(file).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
 
 /// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that
 /// the status is there at once. The doctor compares more, and `verify` all.
@@ -60,6 +69,11 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     let ahead = seismic_sinks::all_ahead((&*store, &view), &location.queue);
     for sink in &mut status.sinks {
         sink.ahead = ahead.get(&sink.sink).map(ToString::to_string);
+    }
+    if let Some(free) = location.store_url().file().and_then(free_bytes) {
+        let is_stored = |topic: &str| view.job.topics().any(|it| it == topic);
+        let stored = status.pinned.iter_mut().filter(|pinned| is_stored(&pinned.topic));
+        stored.for_each(|pinned| pinned.with_free(free));
     }
     status.hold_back(&open);
     status.tables = statement::tables(&*store, &view)?;

@@ -8,7 +8,7 @@ use super::repartition::RepartitionStatus;
 use super::sensors;
 use crate::cli::format::count;
 use crate::dimension::note::TableNote;
-use crate::time::show_ms;
+use crate::time::{show_ms, show_span};
 
 /// The whole status.
 pub fn text(status: &JobStatus) -> String {
@@ -194,9 +194,13 @@ fn clocks(status: &JobStatus) -> String {
 fn pinned(one: &PinnedStatus) -> String {
     let (mib, minutes) = (one.bytes.div_ceil(1 << 20), one.age_ms / 60_000);
     let PinnedStatus { topic, holder, release, .. } = one;
+    let full = one.disk_full_in_ms.map_or_else(String::new, |ms| {
+        let span = show_span(i64::try_from(ms).unwrap_or(i64::MAX));
+        format!(", and the disk is full in {span} if it goes on so")
+    });
     format!(
         "{holder} holds {mib} MiB of {topic} that retention would have deleted, the oldest of it \
-         {minutes} min old; let it catch up, or, if it no longer exists: `{release}`\n"
+         {minutes} min old{full}; let it catch up, or, if it no longer exists: `{release}`\n"
     )
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use seismic_queue::{HeldTopic, Queue, Remedy, SinkPosition, Topic};
+use seismic_queue::{HeldTopic, Policy, Queue, Remedy, SinkPosition, Topic};
 
 use crate::limits;
 
@@ -20,7 +20,24 @@ pub struct RetentionLag {
     pub bytes: u64,
     /// Age of the oldest message of them, ms.
     pub age_ms: u64,
+    /// Bytes that the topic gets in an hour, as far as those that are held tell.
+    pub bytes_per_hour: u64,
 }
+
+/// Bytes that a topic gets in an hour, where so many are held beyond its policy.
+fn bytes_per_hour(bytes: u64, age_ms: u64, policy: &Policy, partitions: u32) -> u64 {
+    let (bytes, ms) = match (policy.max_bytes, policy.max_age_ms) {
+        // What the policy leaves is of the same time.
+        (Some(most), _) => (bytes.saturating_add(most.saturating_mul(partitions.into())), age_ms),
+        (None, Some(most_ms)) => (bytes, age_ms.saturating_sub(most_ms)),
+        (None, None) => (bytes, age_ms),
+    };
+    let per_hour = u128::from(bytes) * 3_600_000 / u128::from(ms.max(LEAST_MS));
+    u64::try_from(per_hour).unwrap_or(u64::MAX)
+}
+
+/// Messages of a shorter time say nothing of an hour.
+const LEAST_MS: u64 = 60_000;
 
 impl RetentionLag {
     /// Every holder that keeps [`limits::PINNED_BYTES`] or more, or messages that are
@@ -45,17 +62,28 @@ impl RetentionLag {
                 }
                 None => {
                     let (topic, bytes) = (topic.name.clone(), held.bytes);
-                    all.push(RetentionLag { topic, in_store, holder, bytes, age_ms: held.age_ms });
+                    all.push(RetentionLag {
+                        topic,
+                        in_store,
+                        holder,
+                        bytes,
+                        age_ms: held.age_ms,
+                        bytes_per_hour: 0,
+                    });
                 }
             }
         }
-        let most_ms = queue.policy(topic)?.max_age_ms;
+        let policy = queue.policy(topic)?;
+        let most_ms = policy.max_age_ms;
         all.retain(|lag| {
             let is_old = |most_ms: u64| {
                 lag.age_ms.saturating_sub(most_ms) >= limits::PINNED_AGE_MS && lag.bytes > 0
             };
             lag.bytes >= limits::PINNED_BYTES || most_ms.is_some_and(is_old)
         });
+        for lag in &mut all {
+            lag.bytes_per_hour = bytes_per_hour(lag.bytes, lag.age_ms, &policy, topic.partitions);
+        }
         Ok(all)
     }
 
@@ -76,5 +104,20 @@ impl fmt::Display for RetentionLag {
              old",
             self.holder, self.topic
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_says_how_fast_a_topic_grows() {
+        const HOUR: u64 = 3_600_000;
+        let by_age = Policy { max_age_ms: Some(24 * HOUR), max_bytes: None };
+        assert_eq!(bytes_per_hour(100, 34 * HOUR, &by_age, 2), 10);
+        let by_size = Policy { max_age_ms: None, max_bytes: Some(50) };
+        assert_eq!(bytes_per_hour(100, 10 * HOUR, &by_size, 2), 20);
+        assert_eq!(bytes_per_hour(100, 0, &Policy { max_bytes: None, ..by_size }, 1), 6_000);
     }
 }
