@@ -60,6 +60,19 @@ pub const MYSQL_AFTER_COMMIT: &str = "mysql-after-commit";
 pub const MYSQL: [&str; 4] =
     [MYSQL_BEFORE_FENCE, MYSQL_AFTER_FENCE, MYSQL_BEFORE_COMMIT, MYSQL_AFTER_COMMIT];
 
+/// A transaction of ODBC is begun.
+pub const ODBC_BEFORE_FENCE: &str = "odbc-before-fence";
+/// The position is moved in it.
+pub const ODBC_AFTER_FENCE: &str = "odbc-after-fence";
+/// The rows are in it, and it is not committed.
+pub const ODBC_BEFORE_COMMIT: &str = "odbc-before-commit";
+/// It is committed, and the sink does not know it yet.
+pub const ODBC_AFTER_COMMIT: &str = "odbc-after-commit";
+
+/// The places of the ODBC sink.
+pub const ODBC: [&str; 4] =
+    [ODBC_BEFORE_FENCE, ODBC_AFTER_FENCE, ODBC_BEFORE_COMMIT, ODBC_AFTER_COMMIT];
+
 /// A script is about to be sent to Redis.
 pub const REDIS_BEFORE_SCRIPT: &str = "redis-before-script";
 /// It was done, and the sink does not know it yet.

@@ -20,6 +20,7 @@
         feature = "influx",
         feature = "kafka",
         feature = "mysql",
+        feature = "odbc",
         feature = "opensearch",
         feature = "parquet",
         feature = "postgres",
@@ -51,7 +52,7 @@ mod rows;
 mod run;
 mod sink;
 mod spec;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "odbc", feature = "postgres"))]
 mod sql;
 mod table_source;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
@@ -91,5 +92,7 @@ pub use queues::rocketmq;
 pub use spec::without_password;
 #[cfg(feature = "mysql")]
 pub use sql::mysql;
+#[cfg(feature = "odbc")]
+pub use sql::odbc;
 #[cfg(feature = "postgres")]
 pub use sql::postgres;

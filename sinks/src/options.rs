@@ -112,6 +112,10 @@ pub(crate) const fn on_data_error(doc: &'static str) -> SinkOption {
     SinkOption { name: "on_data_error", kind, default: "stop", doc }
 }
 
+/// Parts of names of keys in connection strings of ODBC whose values are secret.
+pub(crate) const SECRETS_OF_ODBC: [&str; 6] =
+    ["pwd", "password", "passwd", "passphrase", "secret", "token"];
+
 /// Of sinks that log in.
 pub(crate) const fn password_file(doc: &'static str) -> SinkOption {
     SinkOption { name: "password_file", kind: OptionKind::Text("FILE"), default: "", doc }

@@ -20,6 +20,8 @@ use crate::queues::rocketmq;
 use crate::redis;
 #[cfg(feature = "mysql")]
 use crate::sql::mysql;
+#[cfg(feature = "odbc")]
+use crate::sql::odbc;
 #[cfg(feature = "postgres")]
 use crate::sql::postgres;
 use crate::{Result, Sink, console};
@@ -37,6 +39,8 @@ const SINKS: &[&Entry] = &[
     &kafka::ENTRY,
     #[cfg(feature = "mysql")]
     &mysql::ENTRY,
+    #[cfg(feature = "odbc")]
+    &odbc::ENTRY,
     #[cfg(feature = "opensearch")]
     &opensearch::ENTRY,
     #[cfg(feature = "parquet")]
@@ -59,6 +63,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("kafka", "kafka"),
     #[cfg(not(feature = "mysql"))]
     ("mysql", "mysql"),
+    #[cfg(not(feature = "odbc"))]
+    ("odbc", "odbc"),
     #[cfg(not(feature = "opensearch"))]
     ("opensearch", "opensearch"),
     #[cfg(not(feature = "parquet"))]

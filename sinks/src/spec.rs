@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::entry::SinkSpec;
-use crate::options::nearest;
+use crate::options::{SECRETS_OF_ODBC, nearest};
 use crate::rows::{filter, source};
 use crate::{Error, Result, registry};
 
@@ -93,6 +93,9 @@ const SECRETS: [&str; 5] = ["password", "p", "token", "authKey", "api_key"];
 /// A sink as it was given, with stars where it has a password: that of a user before `@`, or a
 /// parameter.
 pub fn without_password(words: &str) -> String {
+    if let Some(shown) = without_secrets_of_odbc(words) {
+        return shown;
+    }
     let mut shown = words.to_owned();
     let begin = login_begins(words);
     if let Some(end) = words[begin..].rfind('@').map(|at| begin + at)
@@ -114,6 +117,25 @@ pub fn without_password(words: &str) -> String {
         }
     }
     shown
+}
+
+/// A connection string of ODBC up to its first secret, and stars; `None` where it is none. What is
+/// behind a secret may be part of it.
+fn without_secrets_of_odbc(words: &str) -> Option<String> {
+    let target = words.strip_prefix("odbc:")?;
+    let is_secret = |key: &str| {
+        let key = key.to_lowercase();
+        SECRETS_OF_ODBC.iter().any(|secret| key.contains(secret))
+    };
+    let mut begin = 0;
+    while let Some(equals) = target[begin..].find('=').map(|at| begin + at) {
+        let key = target[begin..equals].rsplit([';', ',']).next().unwrap_or_default();
+        if is_secret(key) && key.trim() != "password_file" {
+            return Some(format!("odbc:{}=***", &target[..equals]));
+        }
+        begin = equals + 1;
+    }
+    Some(words.to_owned())
 }
 
 /// Where user and password would begin: behind the name of a sink and the `//` of an address.
@@ -144,6 +166,7 @@ impl SinkSpec {
         feature = "hbase",
         feature = "kafka",
         feature = "mysql",
+        feature = "odbc",
         feature = "opensearch",
         feature = "parquet",
         feature = "postgres",
@@ -297,6 +320,9 @@ mod tests {
             ("influx:http://db/w?token=pw&authkey=pw", "influx:http://db/w?token=***&authkey=***"),
             ("influx:http://db/w?rp=a,password=pw", "influx:http://db/w?rp=a,password=***"),
             ("influx:x,token_file=f", "influx:x,token_file=f"),
+            ("odbc:DSN=a;PWD=p;w,table=t", "odbc:DSN=a;PWD=***"),
+            ("odbc:Access_Token={a};DSN=a", "odbc:Access_Token=***"),
+            ("odbc:DSN=a,password_file=f,table=t", "odbc:DSN=a,password_file=f,table=t"),
         ] {
             assert_eq!(without_password(text), shown);
         }

@@ -19,6 +19,10 @@ mod line;
 #[path = "sinks/mysql_place.rs"]
 #[allow(dead_code)]
 mod mysql_place;
+#[cfg(feature = "odbc")]
+#[path = "sinks/odbc/place.rs"]
+#[allow(dead_code)]
+mod odbc_place;
 #[cfg(feature = "parquet")]
 #[path = "sinks/parquet/place.rs"]
 #[allow(dead_code)]
@@ -313,6 +317,38 @@ fn dying_at_any_pass_of_any_place_of_the_mysql_sink_leaves_each_row_once() {
         }
         assert!(deaths > 0, "{name} was never passed");
         line.tries += deaths;
+    }
+    line.print();
+    scenario.teardown();
+}
+
+#[cfg(feature = "odbc")]
+#[test]
+fn dying_at_any_pass_of_any_place_of_the_odbc_sink_leaves_each_row_once() {
+    use odbc_place::{OdbcPlace, Server};
+    let scenario = FailScenario::setup();
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the ODBC sink, in process");
+    line.place = "SQLite, PostgreSQL";
+    let servers = [Server::sqlite(), Server::postgres()];
+    for server in servers.into_iter().flatten() {
+        for name in failpoints::ODBC {
+            let mut deaths = 0;
+            loop {
+                let place = OdbcPlace::new(&server, "");
+                fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
+                let died = try_write_the_rest(&mut *place.sink("home").unwrap()).is_err();
+                fail::remove(name);
+                write_the_rest(&place);
+                assert_whole(&place);
+                if !died {
+                    break;
+                }
+                deaths += 1;
+            }
+            assert!(deaths > 0, "{name} was never passed");
+            line.tries += deaths;
+        }
     }
     line.print();
     scenario.teardown();

@@ -32,9 +32,9 @@ pub struct JobOptions {
     #[arg(long, value_name = "NAME")]
     pub dead_topic: Option<String>,
     /// Where results go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE,
-    /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE, opensearch:http://HOST:PORT,
-    /// hbase:http://HOST:PORT, kafka://HOST:PORT, parquet:DIR, geojson:FILE, influx:FILE or, on the
-    /// queue's own cluster, rocketmq:TOPIC; repeatable [default: console]
+    /// mysql://USER@HOST/DATABASE, odbc:CONNECTION, redis://HOST/DATABASE,
+    /// opensearch:http://HOST:PORT, hbase:http://HOST:PORT, kafka://HOST:PORT, parquet:DIR,
+    /// geojson:FILE, influx:FILE or, on the queue's own cluster, rocketmq:TOPIC; repeatable [default: console]
     #[arg(long, value_name = "SINK", value_parser = SinkValue)]
     pub sink: Vec<SinkSpec>,
     /// Where a group without progress starts: earliest, latest, an offset or a time

@@ -7,6 +7,7 @@ pub(crate) mod object;
 #[cfg(any(
     feature = "kafka",
     feature = "mysql",
+    feature = "odbc",
     feature = "opensearch",
     feature = "parquet",
     feature = "postgres"

@@ -9,6 +9,7 @@ pub(crate) mod mark;
     feature = "hbase",
     feature = "kafka",
     feature = "mysql",
+    feature = "odbc",
     feature = "opensearch",
     feature = "parquet",
     feature = "postgres",

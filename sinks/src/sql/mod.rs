@@ -11,6 +11,8 @@ mod lane;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod names;
+#[cfg(feature = "odbc")]
+pub mod odbc;
 mod options;
 mod patience;
 mod positions;

@@ -85,13 +85,16 @@ impl TableTarget {
             faults.push(fault);
             Choice::default()
         });
-        let protection = match spec.text("sslmode") {
+        // Drivers of ODBC have TLS in their connection strings, and we have no say in it.
+        let of_tls = |name| spec.option(name).map_or("", |_| spec.text(name));
+        let protection = match of_tls("sslmode") {
+            "" => Protection::Prefer,
             "disable" => Protection::Disable,
             "prefer" => Protection::Prefer,
             "require" => Protection::Require,
             _ => Protection::VerifyFull,
         };
-        let authority = some_path(spec.text("ssl_ca"));
+        let authority = some_path(of_tls("ssl_ca"));
         match (protection, &authority) {
             (Protection::VerifyFull, None) => faults.push(
                 "sslmode=verify-full needs the authority that signed the server's certificate: \

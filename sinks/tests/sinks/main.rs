@@ -23,6 +23,8 @@ mod kafka;
 mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_place;
+#[cfg(feature = "odbc")]
+mod odbc;
 #[cfg(feature = "opensearch")]
 mod opensearch;
 #[cfg(any(feature = "mysql", feature = "postgres"))]

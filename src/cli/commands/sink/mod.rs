@@ -35,9 +35,9 @@ pub struct Args {
     #[command(flatten)]
     target: Target,
     /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE,
-    /// mysql://USER@HOST/DATABASE, redis://HOST/DATABASE, opensearch:http://HOST:PORT,
-    /// hbase:http://HOST:PORT, kafka://HOST:PORT, parquet:DIR, geojson:FILE, influx:FILE or, on the
-    /// queue's own cluster, rocketmq:TOPIC
+    /// mysql://USER@HOST/DATABASE, odbc:CONNECTION, redis://HOST/DATABASE,
+    /// opensearch:http://HOST:PORT, hbase:http://HOST:PORT, kafka://HOST:PORT, parquet:DIR,
+    /// geojson:FILE, influx:FILE or, on the queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK", value_parser = SinkValue, required = true)]
     sink: Option<SinkSpec>,
     /// Print what makes the tables, indices or topics that the sink expects, and do nothing else
