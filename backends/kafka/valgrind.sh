@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What backends/kafka/src/client/native.rs, the one file with `unsafe`, does with memory: its tests under
+# What backends/kafka/src/client/native.rs, the one file of this backend with `unsafe`, does with memory: its tests under
 # Valgrind. Fails on any wrong access, and on memory that nobody can give back any more.
 #
 # Options are those of cargo, as of the tests that were built before. Needs valgrind. About a minute once everything is built.

@@ -13,7 +13,7 @@ pub struct ScalingNote {
 
 /// The right to decide how many workers a job has: of whoever has taken it last.
 ///
-/// A note is durable when [`take`](Self::take) or [`renew`](Self::renew) returns. Nobody can note
+/// A note is durable when [`acquire`](Self::acquire) or [`renew`](Self::renew) returns. Nobody can note
 /// anything any more who had it before somebody else's `take` has returned. It says nothing about
 /// time: whoever acts on it has to stop a while after its last note, and to begin as much later than
 /// its `take`.

@@ -3,7 +3,13 @@
 
 #[cfg(any(feature = "hbase", feature = "redis"))]
 pub(crate) mod keyed;
-#[cfg(any(feature = "hbase", feature = "mysql", feature = "postgres", feature = "redis"))]
+#[cfg(any(
+    feature = "hbase",
+    feature = "mysql",
+    feature = "odbc",
+    feature = "postgres",
+    feature = "redis"
+))]
 pub(crate) mod reader;
 
 use seismic_queue::Kind;

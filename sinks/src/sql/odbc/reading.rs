@@ -12,7 +12,7 @@ use crate::table_source::reader::TableReader;
 use crate::table_source::{TableQuestion, TableRows, TableValue};
 use crate::{Result, SinkSpec};
 
-/// How tables of such servers are read.
+/// How tables of such databases are read.
 pub(super) const READING: TableReading =
     TableReading { has_queries: true, table: "NAME", has_one_key: false, load_all: read_table };
 
