@@ -191,7 +191,7 @@ fn what_is_older_than_keep_is_no_row_and_what_is_wrong_is_said() {
         ("source = \"topic:thresholds\"\nformat = \"csv\"\n", "and no CSV"),
         (
             "source = \"topic:thresholds\"\nquery = \"select 1\"\n",
-            "query is for tables of a database",
+            "query is for tables of a server",
         ),
         ("source = \"file:thresholds.csv\"\nkeep = \"7d\"\n", "keep is for topics"),
         ("source = \"file:thresholds.csv\"\nof = \"x\"\n", "of is for topics"),
