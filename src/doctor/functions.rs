@@ -17,10 +17,13 @@ pub(super) fn examine((definition, spec): &(FunctionDefinition, FunctionSpec)) -
     };
     let finding = match load(definition, spec) {
         Ok((loaded, module)) => {
-            let instances = match module.writes_nothing() {
-                _ if definition.is_operator => "each row, or window, has an instance of its own",
-                true => "it writes nothing, so one instance serves all calls",
-                false => "it writes memory or globals, so each call has a new instance, some 10 µs",
+            let instances = match (definition.is_operator, module.writes_nothing()) {
+                (true, true) => "one instance serves all rows, and each window has one of its own",
+                (true, false) => {
+                    "it writes memory or globals, so each row, or window, has a new instance"
+                }
+                (false, true) => "it writes nothing, so one instance serves all calls",
+                (false, false) => "it writes memory or globals, so each call has a new instance",
             };
             let (hash, bytes) = (module.hash(), loaded.content.len());
             Finding::fine(format!("module {} of {bytes} bytes: {instances}", &hash[..8]))

@@ -97,7 +97,7 @@ fn an_operator_is_tried_shown_and_examined_as_it_runs() {
     assert_eq!(rules("again.toml"), rules("words.toml"));
     let found = stage.run(&["doctor", "--job", "words.toml"]).stdout;
     assert!(found.contains("module of the operator (file:words/words.wasm)"), "{found}");
-    assert!(found.contains("each row, or window, has an instance of its own"), "{found}");
+    assert!(found.contains("one instance serves all rows, and each window has"), "{found}");
 }
 
 #[test]
