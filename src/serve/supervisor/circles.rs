@@ -47,7 +47,7 @@ impl Circle {
 
 /// A topic, and the file or the cluster that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct LocatedTopic {
     at: String,
     topic: String,
 }
@@ -56,8 +56,8 @@ struct Place {
 #[derive(Clone, Debug)]
 pub struct Flows {
     job: String,
-    reads: Vec<Place>,
-    writes: Vec<Place>,
+    reads: Vec<LocatedTopic>,
+    writes: Vec<LocatedTopic>,
 }
 
 impl Flows {
@@ -69,7 +69,7 @@ impl Flows {
             Some(of) => at(&location.of_job(of).store_url(), of),
             None => at(&spec.queue, &spec.group),
         };
-        let place = |at: String, topic: &str| Place { at, topic: topic.to_owned() };
+        let place = |at: String, topic: &str| LocatedTopic { at, topic: topic.to_owned() };
         let mut reads = Vec::new();
         match &spec.statement {
             None => reads.push(place(in_store(None), &spec.topic)),
@@ -84,7 +84,7 @@ impl Flows {
         let rollups = spec.rollups().map(|rollup| rollup.topic(&spec.result_topic));
         let topics =
             [spec.result_topic.clone(), spec.dead_topic.clone()].into_iter().chain(rollups);
-        let writes = topics.map(|topic| Place { at: store.clone(), topic }).collect();
+        let writes = topics.map(|topic| LocatedTopic { at: store.clone(), topic }).collect();
         Flows { job: job.to_owned(), reads, writes }
     }
 
